@@ -1,0 +1,1 @@
+//! Measurements: lastmile beside its peers on one machine.

@@ -1,0 +1,1 @@
+//! The lastmile command: every role, and the whole CDN on one machine.

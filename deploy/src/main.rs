@@ -1,0 +1,2 @@
+//! The `lastmile` command.
+fn main() {}

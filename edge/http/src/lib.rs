@@ -1,0 +1,1 @@
+//! The meaning of HTTP octets: pure functions, no I/O, no clock.

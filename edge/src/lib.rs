@@ -1,0 +1,1 @@
+//! The edge cache: the path of a request, top to bottom.

@@ -1,0 +1,1 @@
+//! The GSLB: an authoritative DNS server that steers clients to edges.

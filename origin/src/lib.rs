@@ -1,0 +1,1 @@
+//! The origin: a small server of real files or of synthetic objects, with a journal.

@@ -1,0 +1,7 @@
+//! What lies between an application and the NIC: cores, sockets, listeners.
+//!
+//! * [`cpu`]: which cores may be used, and pinning a thread to one.
+//! * [`socket`]: listeners and connections with the options that matter to an edge.
+
+pub mod cpu;
+pub mod socket;
