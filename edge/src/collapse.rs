@@ -1,0 +1,145 @@
+//! Collapsed forwarding: of simultaneous requests for one key, on any core, one asks the upstream.
+
+use crate::error::Failure;
+use crate::fill::{Announced, Fill};
+use core::sync::atomic::{AtomicU64, Ordering};
+use lastmile_http::head::Fields;
+use lastmile_http::time::UnixTime;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Locks of the table, so that misses on different keys rarely meet.
+const SHARDS: usize = 64;
+/// Keys remembered as not shareable. A collision forgets one, which costs its next requests a wait for one head.
+const UNSHAREABLE_SLOTS: usize = 8192;
+/// How long such a key is remembered, in seconds: its requests do not wait for each other meanwhile. Longer delays
+/// collapsing after a response has become storable, but any storable response ends it at once.
+const UNSHAREABLE_SECONDS: u64 = 60;
+
+type Shard = HashMap<Box<[u8]>, Vec<Arc<Fill>>>;
+
+/// The fetches under way in this process. Bounded by the client connections: each has at most one.
+#[derive(Debug)]
+pub(crate) struct Collapse {
+    shards: Box<[Mutex<Shard>]>,
+    /// Upper half of the key's hash, and the second of the Unix epoch until which it counts.
+    unshareable: Box<[AtomicU64]>,
+}
+
+/// A request's part in a fetch.
+pub(crate) enum Part {
+    /// It asks the upstream, for all.
+    Lead(Lead),
+    /// Another request has asked already.
+    Follow(Arc<Fill>),
+}
+
+/// The duty to announce and end a fill. Dropped without that, it says that the fetch was abandoned.
+pub(crate) struct Lead {
+    collapse: Arc<Collapse>,
+    hash: u64,
+    key: Box<[u8]>,
+    fill: Arc<Fill>,
+    announced: bool,
+}
+
+impl Collapse {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            unshareable: (0..UNSHAREABLE_SLOTS).map(|_| AtomicU64::new(0)).collect(),
+        })
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        let shard = &self.shards[(hash % SHARDS as u64) as usize];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins the fetch of `key` that could answer a request with these fields, or begins one.
+    pub(crate) fn join(self: &Arc<Self>, hash: u64, key: &[u8], request: Fields<'_>) -> Part {
+        let mut shard = self.shard(hash);
+        let fills = match shard.get_mut(key) {
+            Some(fills) => fills,
+            None => shard.entry(key.into()).or_default(),
+        };
+        if let Some(fill) = fills.iter().find(|fill| fill.may_serve(request)) {
+            return Part::Follow(Arc::clone(fill));
+        }
+        let fill = Arc::<Fill>::default();
+        fills.push(Arc::clone(&fill));
+        drop(shard);
+        let collapse = Arc::clone(self);
+        Part::Lead(Lead { collapse, hash, key: key.into(), fill, announced: false })
+    }
+
+    /// Begins a fetch that nobody else can join.
+    pub(crate) fn alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
+        let fill = Arc::default();
+        Lead { collapse: Arc::clone(self), hash, key: key.into(), fill, announced: false }
+    }
+
+    /// Whether the last response for the key was of the kind that can't be shared.
+    pub(crate) fn is_unshareable(&self, hash: u64, now: UnixTime) -> bool {
+        let entry = self.unshareable[slot(hash)].load(Ordering::Relaxed);
+        entry >> 32 == hash >> 32 && entry & u64::from(u32::MAX) >= now.seconds()
+    }
+
+    fn note_shareable(&self, hash: u64, shareable: bool, now: UnixTime) {
+        let entry = &self.unshareable[slot(hash)];
+        if !shareable {
+            let until = (now.seconds() + UNSHAREABLE_SECONDS) & u64::from(u32::MAX);
+            entry.store(hash >> 32 << 32 | until, Ordering::Relaxed);
+        } else if entry.load(Ordering::Relaxed) >> 32 == hash >> 32 {
+            entry.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+fn slot(hash: u64) -> usize {
+    (hash % UNSHAREABLE_SLOTS as u64) as usize
+}
+
+impl Lead {
+    pub(crate) fn fill(&self) -> &Arc<Fill> {
+        &self.fill
+    }
+
+    pub(crate) fn key(&self) -> (u64, &[u8]) {
+        (self.hash, &self.key)
+    }
+
+    /// Tells all who wait what became of the request.
+    pub(crate) fn announce(&mut self, announced: Announced, now: UnixTime) {
+        match &announced {
+            Announced::Filling(_) | Announced::Stored(_) => {
+                self.collapse.note_shareable(self.hash, true, now);
+            }
+            Announced::NotShared => self.collapse.note_shareable(self.hash, false, now),
+            Announced::Failed(_) => {}
+        }
+        self.announced = true;
+        self.fill.announce(announced);
+    }
+
+    /// Lets nobody new join.
+    pub(crate) fn leave_table(&self) {
+        let mut shard = self.collapse.shard(self.hash);
+        if let Some(fills) = shard.get_mut(&self.key) {
+            fills.retain(|fill| !Arc::ptr_eq(fill, &self.fill));
+            if fills.is_empty() {
+                shard.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.leave_table();
+        if !self.announced {
+            self.fill.announce(Announced::Failed(Failure::Abandoned));
+        }
+        self.fill.end(Err(Failure::Abandoned));
+    }
+}

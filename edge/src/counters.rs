@@ -1,0 +1,81 @@
+//! What a worker counts. One writer for each counter: the worker; readers sum over the workers.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one worker writes and anybody reads.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one. Only the owning worker may call it: a load and a store instead of a locked instruction.
+    pub(crate) fn increment(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// For gauges.
+    pub(crate) fn decrement(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($field:ident $name:literal $help:literal)*) => {
+        /// The counters of one worker. A name that ends in `_total` only grows; others are gauges.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $(#[doc = $help] pub $field: Counter,)*
+        }
+
+        impl Counters {
+            /// Name, description and value of each counter, summed over `workers`.
+            pub(crate) fn sum<'a>(
+                workers: impl Iterator<Item = &'a Self> + Clone,
+            ) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((
+                    $name,
+                    $help,
+                    workers.clone().fold(0u64, |sum, worker| sum.wrapping_add(worker.$field.value())),
+                ),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    connections "connections" "Client connections open now."
+    connections_accepted "connections_accepted_total" "Client connections accepted."
+    accept_errors "accept_errors_total" "Accepts that failed, for want of descriptors for example."
+    requests "requests_total" "Requests whose head was understood."
+    requests_bad "requests_bad_total" "Requests refused for their form (4xx and a closed connection)."
+    request_timeouts "request_timeouts_total" "Requests that did not arrive in time."
+    hits "hits_total" "Requests answered from the store without asking the upstream."
+    misses "misses_total" "Requests for which nothing usable was stored and the upstream was asked."
+    collapsed "collapsed_total" "Requests answered from a fetch that another request had begun."
+    passes "passes_total" "Requests sent to the upstream because of their method or form."
+    revalidations "revalidations_total" "Stored responses that the upstream was asked to confirm."
+    revalidated "revalidated_total" "Stored responses that the upstream confirmed (304)."
+    stored "stored_total" "Responses stored."
+    uncacheable "uncacheable_total" "Responses to cacheable requests that may not be stored."
+    overflowed "overflowed_total" "Responses begun as storable that had no room in the store."
+    readers_lapped "readers_lapped_total" "Clients cut off because they fell behind a response with no room."
+    upstream_requests "upstream_requests_total" "Requests sent to the upstream, repeats included."
+    upstream_connects "upstream_connects_total" "Connections opened to the upstream."
+    upstream_reuses "upstream_reuses_total" "Requests sent on a kept upstream connection."
+    upstream_retries "upstream_retries_total" "Requests repeated after a kept connection turned out closed."
+    upstream_errors "upstream_errors_total" "Requests that the upstream failed."
+    upstream_idle "upstream_connections_idle" "Idle upstream connections kept."
+    client_errors "client_errors_total" "Responses cut short because the client went away or was too slow."
+    aborted "aborted_total" "Responses cut short because the upstream failed in the middle."
+    sent_octets "sent_octets_total" "Octets of responses handed to clients."
+    received_octets "received_octets_total" "Octets of content received from the upstream."
+}

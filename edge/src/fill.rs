@@ -1,0 +1,279 @@
+//! A response that is still arriving, shared by all who asked for it, on any core.
+//!
+//! One task, the *fetcher*, appends to it. Each reader goes at its own pace from the first octet; a reader that joins
+//! late or reads slowly costs nobody else anything, since all that has arrived is kept: within the room that the RAM
+//! tier has given. When there is no more room the fill *overflows*: it will not be stored, nobody new may join, and only
+//! a window behind the fastest reader is kept. Then the fetcher waits for the fastest reader, and a reader that falls out
+//! of the window is cut off rather than holding up the others.
+
+use crate::error::Failure;
+use crate::io::Io;
+use crate::stored::StoredResponse;
+use bytes::Bytes;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+use lastmile_http::head::Fields;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Octets kept behind the fastest reader of an overflowed fill. Larger lets slower readers live; smaller bounds the
+/// memory of large responses that can't be stored.
+pub(crate) const WINDOW_OCTETS: u64 = 4 << 20;
+/// Pieces handed to a reader at once, so that one with much to catch up does not hold the lock for long.
+const PIECES_AT_ONCE_MAX: usize = 32;
+
+/// What became of the request that a fill stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Announced {
+    /// A storable response is arriving.
+    Filling(Arc<StoredResponse>),
+    /// A stored response was confirmed; it is complete.
+    Stored(Arc<StoredResponse>),
+    /// The response may not be shared: everybody asks for himself.
+    NotShared,
+    /// The upstream failed, for all who waited.
+    Failed(Failure),
+}
+
+/// Why a reader got no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    /// The fetch failed in the middle.
+    Failed(Failure),
+    /// The reader fell out of an overflowed fill's window.
+    Lapped,
+}
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(crate) struct Fill(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    announced: Option<Announced>,
+    pieces: VecDeque<Bytes>,
+    /// Number and offset of the first piece that is kept.
+    first_piece: u64,
+    first_octet: u64,
+    /// Offset behind the last octet that has arrived.
+    arrived: u64,
+    end: Option<Result<(), Failure>>,
+    overflowed: bool,
+    /// Offset up to which each reader has sent.
+    readers: Slab<u64>,
+    waiting: Vec<Waker>,
+    fetcher: Option<Waker>,
+}
+
+impl State {
+    fn wake_readers(&mut self) -> Vec<Waker> {
+        core::mem::take(&mut self.waiting)
+    }
+
+    /// Drops what no reader will get any more.
+    fn trim(&mut self) {
+        let fastest = self.readers.iter().map(|(_, sent)| *sent).max().unwrap_or(self.arrived);
+        let slowest = self.readers.iter().map(|(_, sent)| *sent).min().unwrap_or(self.arrived);
+        let keep_from = slowest.max(fastest.saturating_sub(WINDOW_OCTETS));
+        while let Some(piece) = self.pieces.front() {
+            let end = self.first_octet + piece.len() as u64;
+            if end > keep_from {
+                break;
+            }
+            self.first_octet = end;
+            self.first_piece += 1;
+            self.pieces.pop_front();
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let fastest = self.readers.iter().map(|(_, sent)| *sent).max();
+        !self.overflowed || fastest.is_none_or(|fastest| self.arrived - fastest < WINDOW_OCTETS)
+    }
+}
+
+impl Fill {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Says once what became of the request.
+    pub(crate) fn announce(&self, announced: Announced) {
+        let mut state = self.state();
+        state.announced = Some(announced);
+        let waiting = state.wake_readers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether a request with these fields could be answered by this fill, as far as is known.
+    pub(crate) fn may_serve(&self, request: Fields<'_>) -> bool {
+        let state = self.state();
+        match &state.announced {
+            None => true,
+            Some(Announced::Filling(response) | Announced::Stored(response)) => {
+                !state.overflowed
+                    && lastmile_http::cache::vary::selects(response.selection(), request)
+            }
+            Some(Announced::NotShared | Announced::Failed(_)) => false,
+        }
+    }
+
+    /// Waits for the announcement. It comes in bounded time: the leader's waits are bounded, and a leader that
+    /// vanishes announces a failure.
+    pub(crate) async fn announced<I: Io>(&self, io: &I) -> Announced {
+        poll_fn(|context| {
+            let mut state = self.state();
+            match &state.announced {
+                Some(announced) => Poll::Ready(announced.clone()),
+                None => pend(&mut state, io, context),
+            }
+        })
+        .await
+    }
+
+    /// Appends a part of the content.
+    pub(crate) fn push(&self, part: Bytes) {
+        let mut state = self.state();
+        state.arrived += part.len() as u64;
+        state.pieces.push_back(part);
+        if state.overflowed {
+            state.trim();
+        }
+        let waiting = state.wake_readers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the content. Later calls change nothing.
+    pub(crate) fn end(&self, outcome: Result<(), Failure>) {
+        let mut state = self.state();
+        if state.end.is_none() {
+            state.end = Some(outcome);
+        }
+        let waiting = state.wake_readers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives up on storing the response: from now on only a window of it is kept.
+    pub(crate) fn overflow(&self) {
+        let mut state = self.state();
+        state.overflowed = true;
+        state.trim();
+    }
+
+    /// Waits until an overflowed fill has room for more; `false` when nobody reads it any more.
+    pub(crate) async fn room<I: Io>(&self, io: &I) -> bool {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.overflowed && state.readers.is_empty() {
+                return Poll::Ready(false);
+            }
+            if state.has_room() {
+                return Poll::Ready(true);
+            }
+            state.fetcher = Some(io.portable_waker(context.waker()));
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// All that has arrived, in order. Only of a fill that has not overflowed.
+    pub(crate) fn pieces(&self) -> Vec<Bytes> {
+        self.state().pieces.iter().cloned().collect()
+    }
+
+    /// A reader from the first octet; `None` when that is no longer there.
+    pub(crate) fn reader(self: &Arc<Self>) -> Option<Reader> {
+        let mut state = self.state();
+        if state.overflowed && state.first_octet > 0 {
+            return None;
+        }
+        let slot = state.readers.insert(0);
+        drop(state);
+        Some(Reader { fill: Arc::clone(self), slot, piece: 0, octet: 0 })
+    }
+}
+
+fn pend<I: Io, T>(state: &mut State, io: &I, context: &Context<'_>) -> Poll<T> {
+    state.waiting.push(io.portable_waker(context.waker()));
+    Poll::Pending
+}
+
+/// One client's place in a fill.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    fill: Arc<Fill>,
+    slot: usize,
+    piece: u64,
+    octet: u64,
+}
+
+impl Reader {
+    /// The next pieces, at least one; `None` at the end. What an earlier call returned counts as sent.
+    pub(crate) async fn next<I: Io>(&mut self, io: &I) -> Result<Option<Vec<Bytes>>, ReadError> {
+        poll_fn(|context| self.poll_next(io, context)).await
+    }
+
+    /// Like [`Reader::next`], but does not wait: `None` when nothing more has arrived yet.
+    pub(crate) fn next_at_once(&mut self) -> Option<Vec<Bytes>> {
+        let fill = Arc::clone(&self.fill);
+        self.take(&mut fill.state()).ok().filter(|pieces| !pieces.is_empty())
+    }
+
+    fn poll_next<I: Io>(
+        &mut self,
+        io: &I,
+        context: &Context<'_>,
+    ) -> Poll<Result<Option<Vec<Bytes>>, ReadError>> {
+        let fill = Arc::clone(&self.fill);
+        let mut state = fill.state();
+        state.readers[self.slot] = self.octet;
+        if state.overflowed {
+            state.trim();
+            if state.has_room()
+                && let Some(fetcher) = state.fetcher.take()
+            {
+                fetcher.wake();
+            }
+        }
+        let pieces = match self.take(&mut state) {
+            Ok(pieces) => pieces,
+            Err(lapped) => return Poll::Ready(Err(lapped)),
+        };
+        if !pieces.is_empty() {
+            return Poll::Ready(Ok(Some(pieces)));
+        }
+        match state.end {
+            Some(Ok(())) => Poll::Ready(Ok(None)),
+            Some(Err(failure)) => Poll::Ready(Err(ReadError::Failed(failure))),
+            None => pend(&mut state, io, context),
+        }
+    }
+
+    fn take(&mut self, state: &mut State) -> Result<Vec<Bytes>, ReadError> {
+        let Some(skip) = self.piece.checked_sub(state.first_piece) else {
+            return Err(ReadError::Lapped);
+        };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let pieces: Vec<Bytes> =
+            state.pieces.iter().skip(skip).take(PIECES_AT_ONCE_MAX).cloned().collect();
+        self.piece += pieces.len() as u64;
+        self.octet += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        Ok(pieces)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.fill.state();
+        state.readers.remove(self.slot);
+        let fetcher = state.fetcher.take();
+        drop(state);
+        if let Some(fetcher) = fetcher {
+            fetcher.wake();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The seam between the edge and the world. Two implementations: [`uring`] (monoio: io_uring or epoll) and the
+//! deterministic simulation of `tests/sim`.
+
+pub mod clock;
+mod gather;
+mod mailbox;
+pub mod uring;
+mod watchdog;
+
+use bytes::Bytes;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::ops::Deref;
+use core::task::Waker;
+use core::time::Duration;
+use lastmile_http::time::UnixTime;
+
+/// Why an operation on a connection did not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoError {
+    /// The peer closed or reset the connection.
+    Closed,
+    /// Nobody listens there.
+    Refused,
+    /// There is no way to the address.
+    Unreachable,
+    /// It did not complete within its [`Wait`].
+    TimedOut,
+    /// This machine has no more descriptors, memory or ports for it.
+    Exhausted,
+}
+
+/// How long an operation may take, and what a draining server does with it.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    /// Something is under way: a draining server lets it end.
+    Busy(Duration),
+    /// Nothing is under way (a kept connection between two requests): a draining server ends the wait at once.
+    Idle(Duration),
+}
+
+/// Everything the edge asks of the machine. One value for each core, never shared, hence no `Send`.
+#[allow(async_fn_in_trait, reason = "thread per core: futures are never sent to another thread")]
+pub trait Io: Clone + 'static {
+    /// A connected stream of octets.
+    type Stream: Stream;
+
+    /// The time of day, at most one tick (50 ms) old. The only clock of the edge.
+    fn now(&self) -> UnixTime;
+
+    /// Opens a connection to `peer`.
+    async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<Self::Stream, IoError>;
+
+    /// Waits for `duration`, to the precision of a tick.
+    async fn sleep(&self, duration: Duration);
+
+    /// Runs `task` on this core, detached.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+
+    /// A waker for the task behind `waker` that any thread may wake or drop.
+    fn portable_waker(&self, waker: &Waker) -> Waker;
+}
+
+/// A connected stream of octets whose two directions can be used at the same time.
+pub trait Stream: 'static {
+    /// The direction towards us.
+    type Receiver: Receive;
+    /// The direction away from us.
+    type Sender: Transmit;
+
+    /// Both directions.
+    fn split(&mut self) -> (&mut Self::Receiver, &mut Self::Sender);
+
+    /// Whether nothing has arrived, not even the peer's end, since the last receive. An idle connection that is
+    /// not quiet can't be used again.
+    fn is_quiet(&self) -> bool;
+
+    /// Tells the peer that no more octets follow, while receiving goes on (`shutdown(2)`, `SHUT_WR`).
+    fn finish_sending(&mut self);
+
+    /// Makes the coming drop a reset instead of an orderly end, so that the peer can't take what it got for whole.
+    fn abort_on_drop(&mut self);
+}
+
+/// The receiving direction of a stream.
+#[allow(async_fn_in_trait, reason = "thread per core: futures are never sent to another thread")]
+pub trait Receive {
+    /// Received octets on loan: a pooled buffer, or a slot of a ring's provided buffers that goes back on drop.
+    type Lease: Deref<Target = [u8]>;
+
+    /// The next octets; empty at the end of the stream.
+    async fn receive(&mut self, wait: Wait) -> Result<Self::Lease, IoError>;
+
+    /// Appends the next octets to `buffer`, within its spare capacity (at least one octet), and returns their
+    /// count; 0 at the end of the stream.
+    async fn receive_into(
+        &mut self,
+        buffer: Vec<u8>,
+        wait: Wait,
+    ) -> (Result<usize, IoError>, Vec<u8>);
+}
+
+/// The sending direction of a stream.
+#[allow(async_fn_in_trait, reason = "thread per core: futures are never sent to another thread")]
+pub trait Transmit {
+    /// Sends all of `octets`; `limit` bounds each wait without progress. The buffer comes back for reuse.
+    async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>);
+
+    /// Sends all `pieces` in order, by reference; `limit` bounds each wait without progress.
+    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError>;
+}

@@ -1,0 +1,123 @@
+//! Deadlines of a worker's connections and sleeps, looked at once a tick instead of armed and cancelled for each
+//! operation: a receive on the hot path costs two stores.
+
+use core::cell::{Cell, RefCell};
+use core::task::Waker;
+use slab::Slab;
+use socket2::SockRef;
+use std::net::Shutdown;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::rc::Rc;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// The two deadlines of a connection, in milliseconds of the process's clock.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    receive: Cell<u64>,
+    send: Cell<u64>,
+    /// The receive under way is between two requests.
+    idle: Cell<bool>,
+    receive_expired: Cell<bool>,
+    send_expired: Cell<bool>,
+}
+
+impl Deadlines {
+    pub(super) fn arm_receive(&self, deadline_ms: u64, idle: bool) {
+        self.receive.set(deadline_ms);
+        self.idle.set(idle);
+    }
+
+    pub(super) fn disarm_receive(&self) -> bool {
+        self.receive.set(NEVER);
+        self.receive_expired.get()
+    }
+
+    pub(super) fn arm_send(&self, deadline_ms: u64) {
+        self.send.set(deadline_ms);
+    }
+
+    pub(super) fn disarm_send(&self) -> bool {
+        self.send.set(NEVER);
+        self.send_expired.get()
+    }
+}
+
+/// All waits of one worker.
+#[derive(Default)]
+pub(super) struct Watchdog {
+    connections: RefCell<Slab<(Rc<Deadlines>, RawFd)>>,
+    sleeps: RefCell<Slab<(u64, Waker)>>,
+}
+
+/// A connection's place in the watchdog; leaving it gives the place back, before the descriptor is closed.
+pub(super) struct Watched {
+    watchdog: Rc<Watchdog>,
+    slot: usize,
+    pub(super) deadlines: Rc<Deadlines>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watchdog.connections.borrow_mut().remove(self.slot);
+    }
+}
+
+impl Watchdog {
+    /// Watches over the connection `descriptor`, which must stay open until the returned place is dropped.
+    pub(super) fn watch(self: &Rc<Self>, descriptor: RawFd) -> Watched {
+        let deadlines = Rc::new(Deadlines {
+            receive: Cell::new(NEVER),
+            send: Cell::new(NEVER),
+            idle: Cell::new(false),
+            receive_expired: Cell::new(false),
+            send_expired: Cell::new(false),
+        });
+        let slot = self.connections.borrow_mut().insert((Rc::clone(&deadlines), descriptor));
+        Watched { watchdog: Rc::clone(self), slot, deadlines }
+    }
+
+    /// Wakes `waker` at `deadline_ms`; the number cancels it.
+    pub(super) fn sleep(&self, deadline_ms: u64, waker: Waker) -> usize {
+        self.sleeps.borrow_mut().insert((deadline_ms, waker))
+    }
+
+    pub(super) fn cancel_sleep(&self, number: usize) {
+        self.sleeps.borrow_mut().try_remove(number);
+    }
+
+    /// Ends every wait whose deadline has passed, and every idle one when `draining`.
+    ///
+    /// A receive is ended by `SHUT_RD`, which leaves the other direction usable for a 408; a send by `SHUT_RDWR`. Both
+    /// work the same on io_uring and on epoll, and need no cancellation that could lose octets.
+    pub(super) fn tick(&self, now_ms: u64, draining: bool) {
+        for (_, (deadlines, descriptor)) in self.connections.borrow().iter() {
+            let receive = deadlines.receive.get();
+            let receive_over = receive <= now_ms || (draining && receive != NEVER && deadlines.idle.get());
+            if receive_over && !deadlines.receive_expired.replace(true) {
+                shut(*descriptor, Shutdown::Read);
+            }
+            if deadlines.send.get() <= now_ms && !deadlines.send_expired.replace(true) {
+                shut(*descriptor, Shutdown::Both);
+            }
+        }
+        let mut due = Vec::new();
+        self.sleeps.borrow_mut().retain(|_, (deadline, waker)| {
+            let over = *deadline <= now_ms;
+            if over {
+                due.push(waker.clone());
+            }
+            !over
+        });
+        due.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[allow(unsafe_code, reason = "a descriptor owned by the ring has no safe borrow")]
+fn shut(descriptor: RawFd, how: Shutdown) {
+    // SAFETY: `Watched` removes the descriptor from the watchdog before its stream closes it, so it is open here.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    // A connection that is already gone needs no end.
+    let _ = SockRef::from(&descriptor).shutdown(how);
+}
