@@ -90,8 +90,8 @@ struct Counters {
 }
 
 impl<V: Stored> RamTier<V> {
-    /// An empty tier of `capacity_octets`, at least [`CAPACITY_OCTETS_MIN`]. Its tables, 0.4 to 1 % of the
-    /// capacity, are allocated now and count.
+    /// An empty tier of `capacity_octets`, at least [`CAPACITY_OCTETS_MIN`]. Its tables, about 1 % of the
+    /// capacity (a tenth of the smallest), are allocated now and count.
     pub fn new(capacity_octets: u64) -> Self {
         let capacity = capacity_octets.max(CAPACITY_OCTETS_MIN);
         let buckets = usize::try_from(capacity / BUCKET_OCTETS).unwrap_or(usize::MAX / 64);
