@@ -1,27 +1,28 @@
 //! S3-FIFO: which object leaves when room is needed. Pure: it knows hashes and octets, no objects.
 //!
-//! Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023, Algorithm 1. New objects
-//! enter a small queue; who was used twice by its end moves to the main queue, the others leave and are
-//! remembered in the ghost queue; who comes back from there enters the main queue at once. The main
-//! queue gives another round to whoever was used since the last one. Thus a scan passes through the
-//! small tenth and leaves the rest alone.
+//! Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023, Algorithm 1. New
+//! objects enter a small queue; who was used twice by its end moves to the main queue, the others
+//! leave and are remembered in the ghost queue; who comes back from there enters the main queue at
+//! once. The main queue gives another round to whoever was used since the last one. Thus a scan
+//! passes through the small tenth and leaves the rest alone.
 
 use super::ghost::{GHOST_ENTRY_OCTETS, Ghost};
 use super::slots::{Fifo, Queue, SlotIndex, Slots};
 
-/// Uses are counted up to here (§4.1, two bits): more rounds than that would only make the hand slower.
+/// Uses are counted up to here (two bits, as in the paper): more rounds than that would only make
+/// the hand slower.
 pub(super) const USES_MAX: u8 = 3;
 
-/// Uses in the small queue that lead to the main queue (§4.1: more than once).
+/// Uses in the small queue that lead to the main queue: more than one, as in the paper.
 const USES_TO_PROMOTE: u8 = 2;
 
-/// The small queue's share of what is resident is one in so many (§5.1: 10 % serves all traces well).
+/// The small queue's share of what is resident is one in so many (10 %, as in the paper).
 const SMALL_ONE_IN: u64 = 10;
 
-/// Objects that one eviction passes over because they were used. Each costs a walk of a chain under the
-/// writers' lock, in all some 100 us: with more, one insertion could wait for the hand to go round a hot
-/// cache of millions (three times); with fewer, more hot objects would leave before colder ones behind
-/// them (one in so many, at worst).
+/// Objects that one eviction passes over because they were used. Each costs a walk of a chain under
+/// the writers' lock, in all some 100 us: with more, one insertion could wait for the hand to go
+/// round a hot cache of millions (three times); with fewer, more hot objects would leave before
+/// colder ones behind them (one in so many, at worst).
 const REPRIEVES_MAX: u32 = 1024;
 
 /// Where the index finds an object.
@@ -72,10 +73,11 @@ impl Eviction {
         self.slots.grow();
     }
 
-    /// Gives a new object its place: in the main queue when it left the small one not long ago, or when
-    /// it is the `heir` of a proven object that it replaces.
+    /// Gives a new object its place: in the main queue when it left the small one not long ago, or
+    /// when it is the `heir` of a proven object that it replaces.
     pub(super) fn admit(&mut self, hash: u64, octets: u64, heir: bool) -> SlotIndex {
-        // As many ghosts as residents: the paper's "as many as main's objects", also while main is filling.
+        // As many ghosts as residents: the paper's "as many as main's objects", also while main is
+        // filling.
         let window = self.small.objects() + self.main.objects();
         let returned = self.ghost.take(hash, window);
         let queue = if heir || returned { &mut self.main } else { &mut self.small };
@@ -97,8 +99,8 @@ impl Eviction {
         octets
     }
 
-    /// Chooses one object, takes it out of its queue and returns its place and octets; `None` when there
-    /// is none. `uses` says how often an object was used and spends one use when told to.
+    /// Chooses one object, takes it out of its queue and returns its place and octets; `None` when
+    /// there is none. `uses` says how often an object was used and spends one use when told to.
     pub(super) fn evict(
         &mut self,
         mut uses: impl FnMut(Place, Look) -> u8,
@@ -130,7 +132,8 @@ impl Eviction {
         }
     }
 
-    /// The oldest of the small queue when that has more than its share, else the oldest of the main queue.
+    /// The oldest of the small queue when that has more than its share, else the oldest of the main
+    /// queue.
     fn candidate(&self) -> Option<(Queue, SlotIndex)> {
         let resident_octets = self.small.octets() + self.main.octets();
         let small = self.small.oldest().map(|slot| (Queue::Small, slot));

@@ -1,4 +1,4 @@
-//! The ghost queue: fingerprints of what left the small queue unused, so that its return is noticed.
+//! The ghost queue: fingerprints of what left the small queue, so that its return is noticed.
 
 /// Entries that share one cache line; a full set forgets its oldest.
 const SET_ENTRIES: usize = 8;
@@ -8,9 +8,9 @@ pub(super) const GHOST_ENTRY_OCTETS: u64 = 8;
 
 /// A set-associative table of fingerprints, each with the number of the eviction that wrote it.
 ///
-/// The queue's length is a window over those numbers, so that leaving the queue costs nothing: an entry
-/// is simply too old. The table is as large as it will ever be from the start. A false match (one in
-/// four billion per compared entry) only puts an object into the main queue too early.
+/// The queue's length is a window over those numbers, so that leaving the queue costs nothing: an
+/// entry is simply too old. The table is as large as it will ever be from the start. A false match
+/// (one in two billion per compared entry) only puts an object into the main queue too early.
 pub(super) struct Ghost {
     sets: Box<[[u64; SET_ENTRIES]]>,
     clock: u32,

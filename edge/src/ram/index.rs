@@ -1,15 +1,15 @@
 //! The index: from the hash of a key to the variants stored under it, read without a lock.
 //!
-//! Each bucket holds an immutable chain. A reader takes it as it stands at that moment (`arc-swap`: a debt
-//! noted in the thread's own cache line, so that the chain's count of references, a shared line, is not
-//! written), a writer puts a new chain in its place, sharing with the old one all links behind the last
-//! one that goes. What was taken out is freed by whoever lets go of it last: at once, unless a reader is
-//! in that very chain, and then by that reader. So what is freed late is at most one chain per thread
-//! inside [`Index::lookup`].
+//! Each bucket holds an immutable chain. A reader takes it as it stands at that moment (`arc-swap`:
+//! a debt noted in the thread's own cache line, so that the chain's count of references, a shared
+//! line, is not written), a writer puts a new chain in its place, sharing with the old one all
+//! links behind the last one that goes. What was taken out is freed by whoever lets go of it last:
+//! at once, unless a reader is in that very chain, and then by that reader. So what is freed late
+//! is at most one chain per thread inside [`Index::lookup`].
 //!
-//! Epochs (`crossbeam-epoch`) were measured against this: taking and leaving a bucket costs 6 ns with
-//! them and 13 ns here, beside the 4,000 ns of a hit. They need `unsafe`, free late and by the batch,
-//! and let a reader allocate while it collects.
+//! Epochs (`crossbeam-epoch`) were measured against this: taking and leaving a bucket costs 6 ns
+//! with them and 13 ns here, beside the 4,000 ns of a hit. They need `unsafe`, free late and by the
+//! batch, and let a reader allocate while it collects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -26,8 +26,8 @@ pub(super) struct Link<V> {
     key: Arc<[u8]>,
     value: Arc<V>,
     slot: SlotIndex,
-    /// Uses since it was stored or last passed over by the hand, up to [`USES_MAX`]. Increments may be lost
-    /// between threads: they only guide eviction.
+    /// Uses since it was stored or last passed over by the hand, up to [`USES_MAX`]. Increments may
+    /// be lost between threads: they only guide eviction.
     uses: AtomicU8,
 }
 
@@ -65,9 +65,9 @@ impl<V> Index<V> {
         (buckets * size_of::<ArcSwapOption<Link<V>>>()) as u64
     }
 
-    /// The first answer of `choose` to a variant stored under `key`, most recently stored first; counts a
-    /// use of it. `choose` runs while the chain is held, and may be told of a variant that is being taken
-    /// out at this moment.
+    /// The first answer of `choose` to a variant stored under `key`, most recently stored first;
+    /// counts a use of it. `choose` runs while the chain is held, and may be told of a variant that
+    /// is being taken out at this moment.
     pub(super) fn lookup<R>(
         &self,
         hash: u64,
@@ -88,8 +88,8 @@ impl<V> Index<V> {
         None
     }
 
-    /// Tells `each` the slot, value and uses of the variants stored under `key`, most recently stored first.
-    /// The writer's view: only one thread at a time may use this and what follows.
+    /// Tells `each` the slot, value and uses of the variants stored under `key`, most recently
+    /// stored first. The writer's view: only one thread at a time may use this and what follows.
     pub(super) fn variants(&self, hash: u64, key: &[u8], mut each: impl FnMut(SlotIndex, &V, u8)) {
         let chain = self.bucket(hash).load();
         for link in walk(&chain).filter(|link| link.holds(hash, key)) {
@@ -109,8 +109,9 @@ impl<V> Index<V> {
         uses
     }
 
-    /// Takes the values in the slots `gone` out of the bucket of `hash` and puts `addition` in front, all at
-    /// one moment. Returns the chain as it was, to be dropped where freeing takes nobody's time.
+    /// Takes the values in the slots `gone` out of the bucket of `hash` and puts `addition` in
+    /// front, all at one moment. Returns the chain as it was, to be dropped where freeing takes
+    /// nobody's time.
     pub(super) fn replace(
         &self,
         hash: u64,
@@ -161,8 +162,8 @@ fn walk<V>(chain: &Chain<V>) -> impl Iterator<Item = &Link<V>> {
     std::iter::successors(chain.as_deref(), |link| link.next.as_deref())
 }
 
-/// The chain without the links in the slots `gone`: those before the last of them are copied, those behind
-/// it shared.
+/// The chain without the links in the slots `gone`: those before the last of them are copied, those
+/// behind it shared.
 fn without<V>(chain: &Chain<V>, gone: &[SlotIndex]) -> Chain<V> {
     let is_gone = |link: &Link<V>| gone.contains(&link.slot);
     let Some(last) = walk(chain).enumerate().filter(|(_, link)| is_gone(link)).last() else {

@@ -1,10 +1,10 @@
 //! The RAM tier: one cache for the process, bounded in octets, read by all cores without a lock.
 //!
-//! `index` (from key to variants, for readers) -> `eviction` (S3-FIFO: who leaves), made of `slots` (the
-//! queues) and `ghost` (who left) -> `room` (the account of octets, reservations).
+//! `index` (from key to variants, for readers) -> `eviction` (S3-FIFO: who leaves), made of `slots`
+//! (the queues) and `ghost` (who left) -> `room` (the account of octets, reservations).
 //!
-//! A lookup takes no lock, allocates nothing and writes no line that another core reads, once an object
-//! is hot. All changes are made under one mutex: they come at the rate of misses.
+//! A lookup takes no lock, allocates nothing and writes no line that another core reads, once an
+//! object is hot. All changes are made under one mutex: they come at the rate of misses.
 
 mod eviction;
 mod ghost;
@@ -27,31 +27,32 @@ pub use room::Reservation;
 use room::{Account, Room, Shortage, allocation_octets};
 use slots::{CHUNK_OCTETS, Queue, SlotIndex};
 
-/// Variants stored under one key. More than a site's languages and encodings make, few enough for a walk
-/// at every hit: a key varied by something unbounded (User-Agent) shall not make a long chain.
+/// Variants stored under one key. More than a site's languages and encodings make, few enough for a
+/// walk at every hit: a key varied by something unbounded (User-Agent) shall not make a long chain.
 pub const VARIANTS_MAX: usize = 16;
 
 /// A smaller capacity is raised to this: below it the tables would take more than a tenth.
 pub const CAPACITY_OCTETS_MIN: u64 = 256 << 10;
 
-/// The largest object's share of the capacity is one in so many: a larger one would push out most of
-/// the others.
+/// The largest object's share of the capacity is one in so many: a larger one would push out most
+/// of the others.
 const OBJECT_ONE_IN: u64 = 4;
 
-/// Octets of capacity per bucket. Web objects are mostly larger than this, so that chains have one link or
-/// none; the index then takes at most 0.4 % of the capacity. With fewer buckets a tier full of 200-octet
-/// redirects (20 to a bucket now) would be slow, with more the index would be mostly empty.
+/// Octets of capacity per bucket. Web objects are mostly larger than this, so that chains have one
+/// link or none; the index then takes at most 0.4 % of the capacity. With fewer buckets a tier full
+/// of 200-octet redirects (20 to a bucket now) would be slow, with more the index would be mostly
+/// empty.
 const BUCKET_OCTETS: u64 = 4096;
 
 /// Buckets at least: a small tier holds small objects.
 const BUCKETS_MIN: usize = 1024;
 
-/// Ghosts per bucket: one for every 2 KiB or so, which is "as many as main's objects" while they are larger
-/// than that on average. Each costs 8 octets.
+/// Ghosts per bucket: one for every 2 KiB or so, which is "as many as main's objects" while they
+/// are larger than that on average. Each costs 8 octets.
 const GHOSTS_PER_BUCKET: usize = 2;
 
-/// Evictions in one turn under the writers' lock. A large object may push out thousands of small ones; others
-/// get the lock in between.
+/// Evictions in one turn under the writers' lock. A large object may push out thousands of small
+/// ones; others get the lock in between.
 const TURN_EVICTIONS_MAX: usize = 64;
 
 /// What the tier needs to know of a stored value.
@@ -63,9 +64,9 @@ pub trait Stored: Send + Sync + 'static {
 
 /// The RAM tier. To be shared as `Arc<RamTier<V>>`.
 ///
-/// What is evicted, replaced or removed is freed at once, except for the variants of at most one bucket per
-/// thread that is inside [`RamTier::lookup`] at this moment, and for values of which a caller holds an
-/// `Arc`: those are no longer counted.
+/// What is evicted, replaced or removed is freed at once, except for the variants of at most one
+/// bucket per thread that is inside [`RamTier::lookup`] at this moment, and for values of which a
+/// caller holds an `Arc`: those are no longer counted.
 pub struct RamTier<V> {
     hasher: RandomState,
     shared: Arc<Shared<V>>,
@@ -90,8 +91,8 @@ struct Counters {
 }
 
 impl<V: Stored> RamTier<V> {
-    /// An empty tier of `capacity_octets`, at least [`CAPACITY_OCTETS_MIN`]. Its tables, about 1 % of the
-    /// capacity (a tenth of the smallest), are allocated now and count.
+    /// An empty tier of `capacity_octets`, at least [`CAPACITY_OCTETS_MIN`]. Its tables, about 1 %
+    /// of the capacity (a tenth of the smallest), are allocated now and count.
     pub fn new(capacity_octets: u64) -> Self {
         let capacity = capacity_octets.max(CAPACITY_OCTETS_MIN);
         let buckets = usize::try_from(capacity / BUCKET_OCTETS).unwrap_or(usize::MAX / 64);
@@ -107,16 +108,18 @@ impl<V: Stored> RamTier<V> {
         Self { hasher: RandomState::new(), shared: Arc::new(shared) }
     }
 
-    /// The hash of a key, with a random seed of this tier: who chooses keys cannot make them collide.
+    /// The hash of a key, with a random seed of this tier: who chooses keys cannot make them
+    /// collide.
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash_one(key)
     }
 
-    /// Runs `choose` over the variants stored under `key`, most recently stored first, until it returns
-    /// something, and counts a use of that variant. `hash` is [`RamTier::hash`] of `key`.
+    /// Runs `choose` over the variants stored under `key`, most recently stored first, until it
+    /// returns something, and counts a use of that variant. `hash` is [`RamTier::hash`] of `key`.
     ///
-    /// Takes no lock and allocates nothing (the first time in a thread excepted). The variants cannot be freed while
-    /// `choose` runs; it can clone a big one's `Arc` or copy a small one out at once.
+    /// Takes no lock and allocates nothing (the first time in a thread excepted). The variants
+    /// cannot be freed while `choose` runs; it can clone a big one's `Arc` or copy a small one out
+    /// at once.
     pub fn lookup<R>(
         &self,
         hash: u64,
@@ -126,16 +129,16 @@ impl<V: Stored> RamTier<V> {
         self.shared.index.0.lookup(hash, key, choose)
     }
 
-    /// Stores `value` as a variant of `key`, in place of those stored variants for which `replaces` says so
-    /// and, beyond [`VARIANTS_MAX`], of the one stored first. Evicts until it fits. A reader sees either
-    /// the old variants or the new one, never neither. One that replaces an object of the main queue takes
-    /// over its standing.
+    /// Stores `value` as a variant of `key`, in place of those stored variants for which `replaces`
+    /// says so and, beyond [`VARIANTS_MAX`], of the one stored first. Evicts until it fits. A
+    /// reader sees either the old variants or the new one, never neither. One that replaces an
+    /// object of the main queue takes over its standing.
     ///
     /// `replaces` runs under the tier's lock: it must not call the tier.
     ///
     /// # Errors
-    /// Gives `value` back when it is larger than [`RamTier::object_octets_max`], or when reservations
-    /// leave no room for it; what it would replace is then still there.
+    /// Gives `value` back when it is larger than [`RamTier::object_octets_max`], or when
+    /// reservations leave no room for it; what it would replace is then still there.
     pub fn insert(
         &self,
         hash: u64,
@@ -147,7 +150,8 @@ impl<V: Stored> RamTier<V> {
             return Err(value);
         }
         let cost = cost_octets(key, &*value);
-        // Room for more queue slots is taken along in case they are due, and given back at the end if not.
+        // Room for more queue slots is taken along in case they are due, and given back at the end
+        // if not.
         let Some(mut room) = self.reserve(cost + CHUNK_OCTETS) else { return Err(value) };
         let key = Arc::from(key);
 
@@ -190,8 +194,9 @@ impl<V: Stored> RamTier<V> {
     }
 
     /// Room for `octets` of a response that is still arriving, counted in the capacity until the
-    /// reservation is dropped; evicts cold objects to make it. To store the response, drop the reservation
-    /// and insert. None when even an empty tier would not have the room: too many in flight.
+    /// reservation is dropped; evicts cold objects to make it. To store the response, drop the
+    /// reservation and insert. None when even an empty tier would not have the room: too many in
+    /// flight.
     pub fn reserve(&self, octets: u64) -> Option<Reservation> {
         Reservation::take(Arc::clone(&self.shared) as Arc<dyn Room>, octets)
     }
@@ -206,7 +211,8 @@ impl<V: Stored> RamTier<V> {
         self.capacity() / OBJECT_ONE_IN
     }
 
-    /// Octets in use: objects with all overhead, tables, reservations. Never more than the capacity.
+    /// Octets in use: objects with all overhead, tables, reservations. Never more than the
+    /// capacity.
     pub fn octets(&self) -> u64 {
         self.shared.account.0.octets()
     }
@@ -231,8 +237,8 @@ struct Superseded {
 }
 
 impl<V: Stored> Shared<V> {
-    /// A panic under the lock can only come from a caller's closure, which runs before anything is changed:
-    /// what it guards is whole.
+    /// A panic under the lock can only come from a caller's closure, which runs before anything is
+    /// changed: what it guards is whole.
     fn lock(&self) -> MutexGuard<'_, Eviction> {
         self.writer.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

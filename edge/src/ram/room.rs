@@ -9,15 +9,15 @@ const MAPPED_OCTETS_MIN: u64 = 128 << 10;
 
 const PAGE_OCTETS: u64 = 4096;
 
-/// What an allocation of `octets` takes, with the allocator's header and rounding (glibc; others are within
-/// an eighth of it).
+/// What an allocation of `octets` takes, with the allocator's header and rounding (glibc; others
+/// are within an eighth of it).
 pub(super) const fn allocation_octets(octets: u64) -> u64 {
     let unit = if octets < MAPPED_OCTETS_MIN { 16 } else { PAGE_OCTETS };
     octets.saturating_add(2 * mem::size_of::<usize>() as u64).saturating_add(unit - 1) / unit * unit
 }
 
-/// The tier's account. Octets are taken only under the writers' lock; reservations are given back by
-/// anybody, in one step, so what was checked under the lock can only get better.
+/// The tier's account. Octets are taken only under the writers' lock; reservations are given back
+/// by anybody, in one step, so what was checked under the lock can only get better.
 pub(super) struct Account {
     capacity: u64,
     /// All that counts: fixed tables, residents, reservations.
@@ -82,8 +82,8 @@ impl Account {
     }
 }
 
-/// The tier as a reservation sees it. A trait only so that [`Reservation`] need not name the type of the
-/// stored values.
+/// The tier as a reservation sees it. A trait only so that [`Reservation`] need not name the type
+/// of the stored values.
 pub(super) trait Room: Send + Sync {
     /// Takes room, evicting what is cold; false when there is not enough even then.
     fn take(&self, octets: u64) -> bool;
@@ -104,8 +104,8 @@ impl Reservation {
         room.take(octets).then(|| Self { octets, room })
     }
 
-    /// Adds `more` octets, evicting cold objects. False, and nothing changes, when even an empty tier
-    /// would not have them.
+    /// Adds `more` octets, evicting cold objects. False, and nothing changes, when even an empty
+    /// tier would not have them.
     pub fn grow(&mut self, more: u64) -> bool {
         let taken = self.room.take(more);
         if taken {

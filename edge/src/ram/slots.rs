@@ -1,12 +1,13 @@
-//! Places in the queues: a slab of doubly linked slots, so that leaving from the middle leaves nothing behind.
+//! Places in the queues: a slab of doubly linked slots, so that leaving from the middle leaves
+//! nothing behind.
 
 use std::mem;
 
 /// Slots made at a time: small enough to be made room for like an object, large enough to be rare.
 const CHUNK_SLOTS: usize = 64;
 
-/// What [`Slots::grow`] adds to the process: the slots, their allocation and their place in the list
-/// of chunks (twice, because a list doubles).
+/// What [`Slots::grow`] adds to the process: the slots, their allocation and their place in the
+/// list of chunks (twice, because a list doubles).
 pub(super) const CHUNK_OCTETS: u64 =
     (CHUNK_SLOTS * mem::size_of::<Slot>() + 16 + 2 * mem::size_of::<Box<[Slot]>>()) as u64;
 

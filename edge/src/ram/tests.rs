@@ -289,11 +289,13 @@ fn who_comes_back_from_the_ghost_queue_survives_a_scan() {
     assert!(world.tier.evictions() - evictions < 1000, "it left with the small queue");
     assert!(world.insert(1, 1, 1000), "it comes back");
     scan(5000);
-    // Objects that were never used leave the main queue only when the small one is within its share.
+    // Objects that were never used leave the main queue only when the small one is within its
+    // share.
     assert_eq!(world.versions(1, false), [1]);
 }
 
-/// Hits of a policy that evicts from the front, on the trace; `renew` moves what is used to the back (LRU).
+/// Hits of a policy that evicts from the front, on the trace; `renew` moves what is used to the
+/// back (LRU).
 fn hits_of_a_list(trace: &[u64], places: usize, renew: bool) -> usize {
     let (mut list, mut hits) = (VecDeque::new(), 0);
     for key in trace {
@@ -321,8 +323,8 @@ fn a_scan_leaves_the_hot_set_alone() {
     const HOT: u64 = 300;
     let world = World::new(1 << 20);
     let places = 800;
-    // Each hot object is asked for three times: a miss and two uses. Then one-hit wonders pass, ten times
-    // as many as there are places. Then the hot set again; and the same mixed at random.
+    // Each hot object is asked for three times: a miss and two uses. Then one-hit wonders pass, ten
+    // times as many as there are places. Then the hot set again; and the same mixed at random.
     let mut trace: Vec<u64> = (0..3).flat_map(|_| 0..HOT).collect();
     trace.extend(1_000_000..1_000_000 + 10 * places);
     let hot_again = trace.len();
@@ -344,7 +346,8 @@ fn a_scan_leaves_the_hot_set_alone() {
     let places = world.tier.objects() as usize;
     let (fifo, lru) = (hits_of_a_list(&trace, places, false), hits_of_a_list(&trace, places, true));
     let report = format!(
-        "{} requests, {places} places: hits {hits}, FIFO {fifo}, LRU {lru}; {survivors} of {HOT} hot objects survived the scan",
+        "{} requests, {places} places: hits {hits}, FIFO {fifo}, LRU {lru}; \
+         {survivors} of {HOT} hot objects survived the scan",
         trace.len()
     );
     println!("{report}");
