@@ -8,7 +8,8 @@ use std::time::Duration;
 /// the very worst. A parent keeps far fewer; more clients wait in the listener's queue and are not refused.
 pub const CONNECTIONS_MAX: usize = 1024;
 
-/// Octets of a request's head. Beyond them the answer is 431; larger than the 8-32 KiB that servers commonly take, so
+/// Octets of a request's head that are surely taken; from twice as many the answer is 431 (hyper looks at its buffer
+/// between two reads). Larger than the 8-32 KiB that servers commonly take, so
 /// that the edge's own limit is the one that tests meet first.
 pub const HEAD_OCTETS_MAX: usize = 64 * 1024;
 
