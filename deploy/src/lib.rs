@@ -1,1 +1,55 @@
 //! The lastmile command: every role, and the whole CDN on one machine.
+//!
+//! In the order in which a command line meets them:
+//!
+//! * [`cli`]: the commands and their flags; [`quantity`]: sizes and durations as people write them.
+//! * [`config`]: `lastmile.toml`, whose keys are the flags; [`failure`]: what ends with which status.
+//! * [`roles`]: an origin, an edge or a GSLB made of its flags, and stopped again.
+//! * [`node`]: one role as a process; [`stop`]: what ends it; [`admin`]: what it tells about itself,
+//!   [`metrics`]: in which words.
+//! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
+//! * [`check`]: a configuration looked at without starting anything.
+
+pub mod admin;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod failure;
+pub mod metrics;
+pub mod node;
+pub mod quantity;
+pub mod roles;
+pub mod site;
+pub mod stop;
+pub mod up;
+
+use cli::Command;
+use failure::Failure;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Does what the arguments say (the first is the program's own name) and returns the exit status:
+/// 0 good, 1 failed, 2 misused.
+#[must_use]
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let outcome = cli::parse(arguments).and_then(|command| match command {
+        Command::Up(flags) => up::run(&flags),
+        Command::Edge(flags) => node::run(&flags.process, || roles::edge::start(&flags)),
+        Command::Origin(flags) => node::run(&flags.process, || roles::origin::start(&flags)),
+        Command::Gslb(flags) => node::run(&flags.process, || roles::gslb::start(&flags)),
+        Command::Check(flags) => check::run(&flags),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Shown(text)) => {
+            // `lastmile --help | head` closes the pipe early, which is not an error of ours.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("lastmile: {failure}");
+            failure.status()
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! The house rules that neither rustc nor clippy checks, over every file of the workspace.
 
+#![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -41,7 +43,16 @@ const DEV_ARROWS: &[(&str, &[&str])] = &[("lastmile-edge", &["lastmile-origin"])
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "edge/http/src",
-        &["std::net", "std::fs", "std::io", "Instant", "SystemTime", "async ", "monoio", "unsafe {"],
+        &[
+            "std::net",
+            "std::fs",
+            "std::io",
+            "Instant",
+            "SystemTime",
+            "async ",
+            "monoio",
+            "unsafe {",
+        ],
         "the meaning of HTTP is pure: no I/O and no clock",
     ),
     (
@@ -49,7 +60,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["monoio", "libc", "TcpStream", "TcpListener", "UdpSocket", "std::fs"],
         "the exchange runs on the simulator too: the world enters by its traits",
     ),
-    ("origin/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
+    (
+        "origin/src",
+        &["lastmile_edge", "lastmile_http"],
+        "an oracle shares no code with its subject",
+    ),
     ("bench/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
     (
         "gslb/src/wire",
@@ -158,7 +173,12 @@ fn dependencies_point_one_way() {
         };
         seen.insert(package.to_owned());
         let arrows = |table: &[(&str, &[&'static str])]| -> Vec<&'static str> {
-            table.iter().filter(|(name, _)| *name == package).flat_map(|(_, to)| *to).copied().collect()
+            table
+                .iter()
+                .filter(|(name, _)| *name == package)
+                .flat_map(|(_, to)| *to)
+                .copied()
+                .collect()
         };
         let allowed = arrows(ARROWS);
         let allowed_in_tests = [arrows(ARROWS), arrows(DEV_ARROWS)].concat();

@@ -1,0 +1,276 @@
+//! The commands and their flags. The keys of `lastmile.toml` are the long names of these flags.
+
+use crate::config;
+use crate::failure::Failure;
+use crate::quantity::{Period, Size, address};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use lastmile_edge::{IoChoice, Upstream};
+use lastmile_tuning::cpu::Cores;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lastmile",
+    version,
+    about = "A content delivery network on one machine, or each of its roles on its own.",
+    after_help = "Examples:
+  lastmile up                    the whole CDN on loopback, with a small site, until Ctrl-C
+  lastmile up --dir /srv/www     the same with your files
+  lastmile COMMAND --help        the flags of one command, with an example
+
+Exit status: 0 good, 1 failed, 2 misused (a flag, a file, an address in use).",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `lastmile` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole CDN on loopback: origin, parent, edges, GSLB and the admin server
+    #[command(after_help = "Examples:
+  lastmile up
+  lastmile up --dir /usr/share/doc --for 60s
+  lastmile up --edges 4 --ram 64MiB
+  lastmile up --port-base 0 --json      ports chosen by the kernel, told as one line of JSON")]
+    Up(UpFlags),
+    /// Run one edge: a cache in front of an origin or of a parent
+    #[command(after_help = "Examples:
+  lastmile edge --listen 0.0.0.0:8080 --upstream http://192.0.2.1:8081 --ram 4GiB
+  lastmile edge --listen 127.0.0.1:8081 --upstream http://127.0.0.1:8000 --name parent
+  lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file")]
+    Edge(EdgeFlags),
+    /// Run an origin: a server of real files or of synthetic objects
+    #[command(after_help = format!("{ORIGIN_EXAMPLES}\n\n{}", lastmile_origin::SYNTHETIC_HELP))]
+    Origin(OriginFlags),
+    /// Run a GSLB: an authoritative DNS server that steers clients to edges
+    #[command(after_help = "Examples:
+  lastmile gslb --listen 127.0.0.1:5353 --zone gslb/examples/cdn.toml
+  lastmile gslb --listen 127.0.0.1:5353 --lab-table dns_table.txt
+  dig @127.0.0.1 -p 5353 www.customer.test +subnet=10.1.0.0/16")]
+    Gslb(GslbFlags),
+    /// Look at a configuration or zone file and say what is wrong, without starting anything
+    #[command(after_help = "Examples:
+  lastmile check lastmile.toml
+  lastmile check gslb/examples/cdn.toml
+  lastmile check dns_table.txt --as lab-table")]
+    Check(CheckFlags),
+}
+
+const ORIGIN_EXAMPLES: &str = "Examples:
+  lastmile origin --listen 127.0.0.1:8000 --dir /srv/www
+  lastmile origin --listen 127.0.0.1:8000 --synthetic
+  curl 'http://127.0.0.1:8000/bytes/1MB?max-age=60&rate=500000' -o /dev/null";
+
+/// Flags of everything that keeps running.
+#[derive(Args, Clone, Debug)]
+pub struct ProcessFlags {
+    /// Read the table of this role in FILE; a flag overrides its key
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// End by itself after TIME, such as 20s [default: run until Ctrl-C or TERM]
+    #[arg(long = "for", value_name = "TIME")]
+    pub limit: Option<Period>,
+    /// How long what is under way may take to end
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub drain: Period,
+    /// Serve /healthz, /metrics and /stats.json at ADDR
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub admin: Option<SocketAddr>,
+}
+
+/// Flags of `lastmile up`.
+#[derive(Args, Clone, Debug)]
+pub struct UpFlags {
+    /// Serve the files of DIR [default: a small site that ships with lastmile]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// How many edges, at 127.0.0.1, 127.0.0.2, ...
+    #[arg(long, value_name = "N", default_value = "2", value_parser = edges)]
+    pub edges: u8,
+    /// The RAM tier of each edge and of the parent
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub ram: Size,
+    /// The cores of the edges and the parent, such as 0-3 [default: all]
+    #[arg(long, value_name = "LIST")]
+    pub cores: Option<Cores>,
+    /// How the edges talk to the kernel: auto, uring or epoll
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub io: IoChoice,
+    /// Use ports N (origin), N+1 (edges), N+2 (parent), N+3 (GSLB) and N+4 (admin); 0 lets the
+    /// kernel choose them [default: 8000, 8080, 8081, 5353, 9100]
+    #[arg(long, value_name = "N", value_parser = port_base)]
+    pub port_base: Option<u16>,
+    /// Print one line of JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Flags of the process.
+    #[command(flatten)]
+    pub process: ProcessFlags,
+}
+
+/// Flags of `lastmile edge`.
+#[derive(Args, Clone, Debug)]
+pub struct EdgeFlags {
+    /// Listen at ADDR; may be repeated [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub listen: Vec<SocketAddr>,
+    /// Fetch what is not stored from URL, the origin or a parent; several, with commas, are tried in
+    /// turn
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub upstream: Vec<Upstream>,
+    /// The size of the RAM tier
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub ram: Size,
+    /// Run a worker on each of these cores, such as 0-3 or 0,2 [default: all]
+    #[arg(long, value_name = "LIST")]
+    pub cores: Option<Cores>,
+    /// The name in Via and Cache-Status, one that no other cache on the path has
+    #[arg(long, value_name = "NAME", default_value = "edge", value_parser = token)]
+    pub name: String,
+    /// How to talk to the kernel: auto (io_uring where it is allowed), uring or epoll
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub io: IoChoice,
+    /// Flags of the process.
+    #[command(flatten)]
+    pub process: ProcessFlags,
+}
+
+/// Flags of `lastmile origin`.
+#[derive(Args, Clone, Debug)]
+pub struct OriginFlags {
+    /// Listen at ADDR
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Serve the files below DIR
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Serve synthetic objects: /bytes/SIZE[/NAME] and /echo (the table is below)
+    #[arg(long)]
+    pub synthetic: bool,
+    /// Let files be stored for SECONDS (Cache-Control: max-age); none: say nothing about it
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = max_age)]
+    pub max_age: MaxAge,
+    /// Append each request to FILE as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Flags of the process.
+    #[command(flatten)]
+    pub process: ProcessFlags,
+}
+
+/// Flags of `lastmile gslb`.
+#[derive(Args, Clone, Debug)]
+pub struct GslbFlags {
+    /// Listen at ADDR, UDP and TCP
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5353", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Zones and steering
+    #[arg(long, value_name = "FILE")]
+    pub zone: Option<PathBuf>,
+    /// Prefixes and their regions, as CSV, besides those of the zone file
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// A table of the university lab: rows of NAME TYPE VALUE...
+    #[arg(long, value_name = "FILE")]
+    pub lab_table: Option<PathBuf>,
+    /// Locations for the lab's table: rows of ADDR X Y
+    #[arg(long, value_name = "FILE")]
+    pub lab_locations: Option<PathBuf>,
+    /// Run a worker on each of these cores [default: all]
+    #[arg(long, value_name = "LIST")]
+    pub cores: Option<Cores>,
+    /// Flags of the process.
+    #[command(flatten)]
+    pub process: ProcessFlags,
+}
+
+/// Flags of `lastmile check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckFlags {
+    /// The file to look at
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What FILE is: config, zone, map, lab-table or lab-locations [default: seen from its content]
+    #[arg(long = "as", value_name = "KIND")]
+    pub kind: Option<crate::check::Kind>,
+}
+
+/// The `max-age` of an origin's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxAge(pub Option<u32>);
+
+fn max_age(text: &str) -> Result<MaxAge, String> {
+    match text {
+        "none" => Ok(MaxAge(None)),
+        _ => text.parse().map(|seconds| MaxAge(Some(seconds))).map_err(|_| {
+            format!("{text:?} is not a number of seconds; allowed: 0 to 4294967295, or none")
+        }),
+    }
+}
+
+fn edges(text: &str) -> Result<u8, String> {
+    text.parse().ok().filter(|count| (1..=crate::up::EDGES_MAX).contains(count)).ok_or_else(|| {
+        format!("{text:?} is not a number of edges; allowed: 1 to {}", crate::up::EDGES_MAX)
+    })
+}
+
+fn port_base(text: &str) -> Result<u16, String> {
+    let last = u16::MAX - crate::up::PORTS;
+    text.parse().ok().filter(|base| *base <= last).ok_or_else(|| {
+        format!("{text:?} is not a first port; allowed: 0 (the kernel chooses) or 1 to {last}")
+    })
+}
+
+/// A name as Via and Cache-Status can carry it unquoted (RFC 9110 §5.6.2, `token`).
+fn token(text: &str) -> Result<String, String> {
+    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a name; allowed: up to 64 letters, digits, '-', '_' and '.'"))
+}
+
+/// Reads `arguments` (the first is the program's name), and the file that `--config` names.
+///
+/// # Errors
+/// [`Failure::Shown`] for help and version; [`Failure::Misused`] in one line otherwise.
+pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
+    let command = Cli::command();
+    let matches = command.clone().try_get_matches_from(&arguments).map_err(|e| explain(&e))?;
+    let arguments = config::merge(&command, &matches, arguments)?;
+    let matches = command.try_get_matches_from(arguments).map_err(|e| explain(&e))?;
+    Cli::from_arg_matches(&matches).map(|cli| cli.command).map_err(|e| explain(&e))
+}
+
+/// The help that was asked for, or what is wrong with the command line in one line.
+fn explain(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Failure::Shown(text),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            let commands = Cli::command();
+            let names: Vec<_> = commands.get_subcommands().map(clap::Command::get_name).collect();
+            let names = names.join(", ");
+            return Failure::Misused(format!(
+                "a command is missing; allowed: {names} (see --help)"
+            ));
+        }
+        _ => {}
+    }
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = lines.join(" ");
+    Failure::Misused(format!("{} (see --help)", line.strip_prefix("error: ").unwrap_or(&line)))
+}

@@ -1,0 +1,156 @@
+//! An origin, an edge or a GSLB made of its flags, and stopped again.
+
+pub mod edge;
+pub mod gslb;
+pub mod origin;
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One counter or gauge: name (counters end in `_total`), what it counts, value.
+pub type Sample = (&'static str, &'static str, u64);
+
+/// A role that runs in threads of this process.
+#[derive(Debug)]
+pub enum Role {
+    /// A server of files or of synthetic objects.
+    Origin(lastmile_origin::Origin),
+    /// A cache.
+    Edge(lastmile_edge::Edge),
+    /// A steering DNS server.
+    Gslb(lastmile_gslb::Gslb),
+}
+
+/// A role and the name that tells it from others of its kind.
+#[derive(Debug)]
+pub struct Running {
+    /// Such as `edge-1` or `parent`.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+}
+
+impl Running {
+    /// `origin`, `edge` or `gslb`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.role {
+            Role::Origin(_) => "origin",
+            Role::Edge(_) => "edge",
+            Role::Gslb(_) => "gslb",
+        }
+    }
+
+    /// Where it listens, with the ports that the kernel chose.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match &self.role {
+            Role::Origin(origin) => vec![origin.address()],
+            Role::Edge(edge) => edge.addresses().to_vec(),
+            Role::Gslb(gslb) => vec![gslb.address()],
+        }
+    }
+
+    /// Its counters, summed over the cores.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        match &self.role {
+            Role::Origin(origin) => origin.samples(),
+            Role::Edge(edge) => edge.samples(),
+            Role::Gslb(gslb) => gslb.samples(),
+        }
+    }
+
+    /// Ends it: no new work, and what is under way may take up to `drain`.
+    pub fn stop(self, drain: Duration) {
+        match self.role {
+            Role::Origin(origin) => origin.stop(drain),
+            Role::Edge(edge) => edge.stop(drain),
+            Role::Gslb(gslb) => gslb.stop(drain),
+        }
+    }
+}
+
+/// What one role tells about itself at one moment.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Such as `edge-1`.
+    pub name: String,
+    /// `origin`, `edge` or `gslb`.
+    pub kind: &'static str,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// Its counters.
+    pub samples: Vec<Sample>,
+}
+
+/// The roles of this process, in the order of their start: a role is asked only by those after it.
+#[derive(Debug)]
+pub struct Board {
+    running: Mutex<Vec<Running>>,
+    started: Instant,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { running: Mutex::default(), started: Instant::now() }
+    }
+}
+
+impl Board {
+    /// Adds a role that has started.
+    pub fn add(&self, running: Running) {
+        self.lock().push(running);
+    }
+
+    /// What each role tells about itself now.
+    #[must_use]
+    pub fn reports(&self) -> Vec<Report> {
+        let report = |running: &Running| Report {
+            name: running.name.clone(),
+            kind: running.kind(),
+            addresses: running.addresses(),
+            samples: running.samples(),
+        };
+        self.lock().iter().map(report).collect()
+    }
+
+    /// Since when this process runs.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Ends every role within `drain` altogether, the one started last first, so that none loses its
+    /// upstream while it drains. Neighbours of one kind, such as the edges, end side by side.
+    pub fn stop(&self, drain: Duration) {
+        let deadline = Instant::now() + drain;
+        let mut running = std::mem::take(&mut *self.lock());
+        while let Some(last) = running.pop() {
+            let rank = Self::rank(&last);
+            let mut together = vec![last];
+            while running.last().is_some_and(|next| Self::rank(next) == rank) {
+                together.extend(running.pop());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            std::thread::scope(|scope| {
+                for running in together {
+                    scope.spawn(move || running.stop(left));
+                }
+            });
+        }
+    }
+
+    /// Roles of one rank do not ask each other.
+    fn rank(running: &Running) -> (&'static str, bool) {
+        (running.kind(), running.name == PARENT)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of the edge that other edges ask.
+pub const PARENT: &str = "parent";

@@ -1,0 +1,67 @@
+//! An edge from its flags.
+
+use super::{Role, Running};
+use crate::cli::EdgeFlags;
+use crate::failure::Failure;
+use lastmile_edge::{Config, StartErrorKind};
+use lastmile_tuning::cpu::Cores;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Where an edge listens when it is not told.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Starts an edge; it listens when this returns.
+///
+/// # Errors
+/// No upstream, an address in use, a core that is not there: [`Failure::Misused`].
+pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
+    if flags.upstream.is_empty() {
+        let what = "edge: nowhere to fetch from: give --upstream http://HOST:PORT";
+        return Err(Failure::Misused(what.to_owned()));
+    }
+    let listen = match flags.listen.as_slice() {
+        [] => vec![LISTEN_DEFAULT],
+        given => given.to_vec(),
+    };
+    let mut config = Config::new(
+        flags.name.clone(),
+        listen,
+        flags.upstream.clone(),
+        cores_or_all(flags.cores.as_ref())?,
+    );
+    config.ram_octets = flags.ram.0;
+    config.io = flags.io;
+    launch(config)
+}
+
+/// Starts an edge, called as its configuration says.
+///
+/// # Errors
+/// As for [`start`].
+pub fn launch(config: Config) -> Result<Running, Failure> {
+    let name = config.name.clone();
+    let edge = lastmile_edge::start(config).map_err(|error| {
+        let failure = match error.kind() {
+            StartErrorKind::Misuse => Failure::Misused(error.to_string()),
+            StartErrorKind::Failure => Failure::Failed(error.to_string()),
+        };
+        failure.of(&name)
+    })?;
+    Ok(Running { name, role: Role::Edge(edge) })
+}
+
+/// The cores that were given, each of which must be allowed to this process, or all that are.
+///
+/// # Errors
+/// [`Failure::Misused`] with the cores that are allowed.
+pub fn cores_or_all(given: Option<&Cores>) -> Result<Cores, Failure> {
+    let allowed = Cores::allowed().map_err(|e| Failure::Failed(format!("cores: {e}")))?;
+    let Some(given) = given else { return Ok(allowed) };
+    match given.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
+        None => Ok(given.clone()),
+        Some(core) => Err(Failure::Misused(format!(
+            "--cores: core {core} is not there or not allowed; allowed: {}",
+            allowed.numbers().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        ))),
+    }
+}

@@ -1,0 +1,43 @@
+//! An origin from its flags.
+
+use super::{Role, Running};
+use crate::cli::OriginFlags;
+use crate::failure::Failure;
+use lastmile_origin::{Config, Source, StartErrorKind};
+
+/// Starts an origin; it listens when this returns.
+///
+/// # Errors
+/// Nothing to serve, an address in use, a missing directory: [`Failure::Misused`].
+pub fn start(flags: &OriginFlags) -> Result<Running, Failure> {
+    let source = match (&flags.dir, flags.synthetic) {
+        (Some(dir), false) => Source::Directory(dir.clone()),
+        (None, true) => Source::Synthetic,
+        (Some(dir), true) => Source::Both(dir.clone()),
+        (None, false) => {
+            let what = "origin: nothing to serve: give --dir DIR, --synthetic or both";
+            return Err(Failure::Misused(what.to_owned()));
+        }
+    };
+    let config = Config {
+        max_age: flags.max_age.0,
+        journal: flags.journal.clone(),
+        ..Config::new(flags.listen, source)
+    };
+    launch("origin", config)
+}
+
+/// Starts an origin called `name`.
+///
+/// # Errors
+/// As for [`start`].
+pub fn launch(name: &str, config: Config) -> Result<Running, Failure> {
+    let origin = lastmile_origin::start(config).map_err(|error| {
+        let failure = match error.kind() {
+            StartErrorKind::Misuse => Failure::Misused(error.to_string()),
+            StartErrorKind::Failure => Failure::Failed(error.to_string()),
+        };
+        failure.of(name)
+    })?;
+    Ok(Running { name: name.to_owned(), role: Role::Origin(origin) })
+}
