@@ -5,11 +5,30 @@
 //! | file | job |
 //! | --- | --- |
 //! | `config.rs`, `error.rs` | what may be asked of it, and what it says when that is wrong |
-//! | `server.rs` | start: load, bind, a worker per core; stop |
+//! | `load/` | files become tables, or an error that names the line |
+//! | `server.rs` | start: load, bind, workers on each core; stop |
+//! | `udp.rs`, `tcp.rs` | packets in, packets out |
+//! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
+//! | `answer.rs` | the one function from a query to its answer |
+//! | `zone.rs` | what the zones say about a name |
+//! | `table.rs` | what the lab's table says about it |
+//! | `map.rs` | the region of a client |
+//! | `steer.rs` | the edges for that client |
+//! | `counters.rs` | what is counted, and why |
 
+mod answer;
 mod config;
+mod counters;
 mod error;
+mod load;
+mod map;
 mod server;
+mod steer;
+mod table;
+mod tcp;
+mod udp;
+mod wire;
+mod zone;
 
 pub use config::{Config, Summary, ZoneSource};
 pub use error::{ConfigError, ErrorKind, StartError};

@@ -1,13 +1,60 @@
-//! Start: load, bind, a worker per core; stop.
+//! Start: load, bind, workers on each core; stop.
 
-use crate::{Config, ConfigError, StartError, Summary};
-use std::net::SocketAddr;
-use std::time::Duration;
+use crate::answer::Tables;
+use crate::counters::{self, Counters};
+use crate::load::load;
+use crate::steer::mix;
+use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
+use lastmile_tuning::cpu::{self, Cores};
+use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-/// A running GSLB.
+/// With port 0, how many ports free for TCP are tried until one is free for UDP too. A loaded machine may have a
+/// tenth of its ports taken; eight misses in a row are then one in a hundred million.
+const PORT_TRIES_MAX: usize = 8;
+
+/// A running GSLB. Dropping it without [`Gslb::stop`] stops it without a drain time.
 #[derive(Debug)]
 pub struct Gslb {
     address: SocketAddr,
+    summary: Summary,
+    counters: Vec<Arc<Counters>>,
+    stop: Stop,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Unset while workers shall go on; then the time at which they must have ended.
+pub(crate) type Stop = Arc<OnceLock<Instant>>;
+
+/// What a worker thread works with.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stop: Stop,
+    pub(crate) random: Random,
+}
+
+/// Random numbers for choices that nobody gains from guessing.
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        // The standard library's hasher is seeded by the system.
+        Self(RandomState::new().hash_one(0))
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(1);
+        mix(self.0)
+    }
 }
 
 /// Reads every file that `config` names and says what they hold; starts nothing.
@@ -15,18 +62,75 @@ pub struct Gslb {
 /// # Errors
 /// The first thing that is wrong, with file, line, key, value and what is allowed.
 pub fn check(config: &Config) -> Result<Summary, ConfigError> {
-    let _ = config;
-    Ok(Summary::default())
+    cores(config).map_err(|message| ConfigError { file: None, line: None, message })?;
+    load(config).map(|(_, summary)| summary)
 }
 
-/// Loads everything, binds UDP and TCP, starts a worker per core, and returns.
+/// Loads everything, binds UDP and TCP, starts workers on each core, and returns.
 ///
 /// # Errors
 /// [`StartError`]; nothing is left running.
-#[allow(clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value)] // The caller has no use for it afterwards.
 pub fn start(config: Config) -> Result<Gslb, StartError> {
-    check(&config)?;
-    Ok(Gslb { address: config.listen })
+    let cores =
+        cores(&config).map_err(|message| ConfigError { file: None, line: None, message })?;
+    let (tables, summary) = load(&config)?;
+    let count = cores.numbers().len();
+    let (listeners, sockets) =
+        bind(config.listen, count).map_err(|error| StartError::Bind(config.listen, error))?;
+    let address = match sockets.first().map(UdpSocket::local_addr) {
+        Some(Ok(address)) => address,
+        Some(Err(error)) => return Err(StartError::Worker(error)),
+        None => config.listen,
+    };
+    let mut gslb =
+        Gslb { address, summary, counters: Vec::new(), stop: Stop::default(), threads: Vec::new() };
+    let tables = Arc::new(tables);
+    let limits = tcp::Limits {
+        connections_max: (config.tcp_connections_max / count).max(1),
+        idle_timeout: config.tcp_idle_timeout,
+    };
+    // An error drops `gslb`, which stops the threads that run already.
+    for ((&core, socket), listener) in cores.numbers().iter().zip(sockets).zip(listeners) {
+        gslb.spawn_udp(core, &tables, socket).map_err(StartError::Worker)?;
+        gslb.spawn_tcp(core, &tables, listener, limits).map_err(StartError::Worker)?;
+    }
+    Ok(gslb)
+}
+
+/// The cores to run on; an error is about one that is not allowed.
+fn cores(config: &Config) -> Result<Cores, String> {
+    let allowed = Cores::allowed().map_err(|error| format!("gslb: sched_getaffinity: {error}"))?;
+    let Some(cores) = &config.cores else { return Ok(allowed) };
+    match cores.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
+        None => Ok(cores.clone()),
+        Some(core) => {
+            let allowed = allowed.numbers();
+            Err(format!("gslb: cores: {core} is not usable; allowed: {allowed:?}"))
+        }
+    }
+}
+
+/// TCP and UDP on one port.
+fn bind(address: SocketAddr, count: usize) -> io::Result<(Vec<TcpListener>, Vec<UdpSocket>)> {
+    let mut tries = 1;
+    loop {
+        let listeners = listen(address, count, &ListenOptions::default())?;
+        let bound = match listeners.first() {
+            Some(listener) => listener.local_addr()?,
+            None => address,
+        };
+        match bind_udp(bound, count) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && address.port() == 0
+                    && tries < PORT_TRIES_MAX =>
+            {
+                tries += 1;
+            }
+            outcome => return outcome.map(|sockets| (listeners, sockets)),
+        }
+    }
 }
 
 impl Gslb {
@@ -36,14 +140,80 @@ impl Gslb {
         self.address
     }
 
+    /// What was loaded.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
     /// The counters, summed over the cores: name, help, value.
     #[must_use]
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
-        Vec::new()
+        counters::samples(self.counters.iter().map(AsRef::as_ref))
     }
 
     /// Ends it: what has been received is answered, for at most `drain`.
-    pub fn stop(self, drain: Duration) {
-        let _ = drain;
+    pub fn stop(mut self, drain: Duration) {
+        self.end(drain);
+    }
+
+    fn end(&mut self, drain: Duration) {
+        let now = Instant::now();
+        self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has already said so on stderr.
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn_udp(
+        &mut self,
+        core: usize,
+        tables: &Arc<Tables>,
+        socket: UdpSocket,
+    ) -> io::Result<()> {
+        udp::prepare(&socket)?;
+        self.spawn("udp", core, tables, move |worker| udp::run(&socket, worker))
+    }
+
+    fn spawn_tcp(
+        &mut self,
+        core: usize,
+        tables: &Arc<Tables>,
+        listener: TcpListener,
+        limits: tcp::Limits,
+    ) -> io::Result<()> {
+        let epoll = tcp::prepare(&listener)?;
+        self.spawn("tcp", core, tables, move |worker| tcp::run(listener, epoll, worker, limits))
+    }
+
+    fn spawn(
+        &mut self,
+        transport: &str,
+        core: usize,
+        tables: &Arc<Tables>,
+        run: impl FnOnce(Worker) + Send + 'static,
+    ) -> io::Result<()> {
+        let counters = Arc::new(Counters::default());
+        self.counters.push(Arc::clone(&counters));
+        let worker = Worker {
+            tables: Arc::clone(tables),
+            counters,
+            stop: Arc::clone(&self.stop),
+            random: Random::new(),
+        };
+        let thread = thread::Builder::new().name(format!("gslb-{transport}-{core}"));
+        self.threads.push(thread.spawn(move || {
+            // The core was allowed a moment ago; if it no longer is, any other serves as well.
+            let _ = cpu::pin_current_thread(core);
+            run(worker);
+        })?);
+        Ok(())
+    }
+}
+
+impl Drop for Gslb {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
     }
 }

@@ -1,0 +1,479 @@
+//! From a query's octets to an answer's: the one function that owns every branch. Pure, and allocates nothing.
+
+use crate::steer::{Choice, Family, Policy, Steered, Why};
+use crate::table::{self, LabTable, Row};
+use crate::wire::name::{self, LowerName};
+use crate::wire::query::{Problem, Query, flag};
+use crate::wire::subnet::{Client, Subnet};
+use crate::wire::writer::{Full, Writer};
+use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
+use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
+use std::net::IpAddr;
+
+/// CNAMEs followed for one answer. Onboarding takes one; a loop ends here.
+const CNAMES_MAX: usize = 8;
+/// UDP payload without EDNS (RFC 1035 §4.2.1), and the least that EDNS may say (RFC 6891 §6.2.3).
+pub(crate) const UDP_PAYLOAD_MIN: u16 = 512;
+/// Octets of an OPT record without options.
+const OPT_OCTETS: usize = 11;
+/// RFC 8482 §4.2: what ANY gets, and for how long it may be remembered.
+const ANY_RDATA: &[u8] = b"\x07RFC8482\x00";
+const ANY_TTL: u32 = 3600;
+
+/// Everything that answers come from; an immutable snapshot.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) zones: Zones,
+    pub(crate) policy: Policy,
+    pub(crate) lab: Option<LabTable>,
+    /// The largest answer over UDP in octets.
+    pub(crate) udp_payload_max: u16,
+}
+
+/// A packet, and what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) packet: &'a [u8],
+    pub(crate) peer: IpAddr,
+    pub(crate) transport: Transport,
+    /// A fresh random number.
+    pub(crate) random: u64,
+}
+
+/// How a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Why the answer is what it is; feeds the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// No answer: not a query.
+    Silence,
+    /// The steering chose addresses.
+    Steered(Why),
+    /// Records of a zone.
+    Static,
+    /// A CNAME that leads out of our zones, or too many of them.
+    Alias,
+    /// A row of the lab's table.
+    Lab,
+    /// The minimal answer to ANY.
+    Any,
+    /// The name is there, the type is not.
+    NoData,
+    /// The name is not there.
+    NoName,
+    /// Another server's name.
+    Referral,
+    /// Not our name, class, or a zone transfer.
+    Refused,
+    /// Not a well-formed query.
+    Malformed,
+    /// An operation other than QUERY.
+    NotImplemented,
+    /// An EDNS version other than 0.
+    BadVersion,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// Octets of the answer; 0 for none.
+    pub(crate) octets: usize,
+    pub(crate) reason: Reason,
+    pub(crate) truncated: bool,
+}
+
+/// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP may take all of it.
+pub(crate) fn answer(tables: &Tables, asked: &Asked<'_>, out: &mut [u8]) -> Answered {
+    let query = match Query::read(asked.packet) {
+        Ok(query) => query,
+        Err(problem) => return answer_problem(problem, asked.packet, out),
+    };
+    let limit = match (asked.transport, &query.edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Udp, None) => usize::from(UDP_PAYLOAD_MIN),
+        (Transport::Udp, Some(edns)) => {
+            usize::from(edns.payload.min(tables.udp_payload_max).max(UDP_PAYLOAD_MIN))
+        }
+    };
+    let limit = limit.min(out.len());
+    // The OPT record comes last but must fit, so its place is kept free.
+    let subnet = query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
+    let opt_octets = query.edns.map_or(0, |_| OPT_OCTETS + subnet.map_or(0, Subnet::octets));
+    let mut draft = Draft::new(&query, Writer::new(out, limit - opt_octets));
+    let question = &asked.packet[HEADER_OCTETS..query.question_end];
+    // Question and OPT take at most 306 octets, so this and `finish` always fit.
+    let _ = draft.writer.put_question(question);
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        draft.end(Rcode::BadVers, Reason::BadVersion);
+    } else if query.qclass != CLASS_IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+        draft.end(Rcode::Refused, Reason::Refused);
+    } else {
+        let client = Client::new(subnet, asked.peer);
+        let outcome = draft.resolve(tables, &client, asked.random);
+        draft.truncated |= outcome.is_err();
+    }
+    draft.finish(asked.packet, limit, tables.udp_payload_max)
+}
+
+/// The answer to what is no query: a header, and the question if it could be read.
+fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
+    let (rcode, question_end) = match problem {
+        Problem::Silence => {
+            return Answered { octets: 0, reason: Reason::Silence, truncated: false };
+        }
+        Problem::Reply { rcode, question_end } => (rcode, question_end),
+    };
+    let mut writer = Writer::new(out, usize::from(UDP_PAYLOAD_MIN));
+    let questions = match question_end {
+        Some(end) => u16::from(writer.put_question(&packet[HEADER_OCTETS..end]).is_ok()),
+        None => 0,
+    };
+    let asked_flags = u16::from_be_bytes([packet[2], packet[3]]);
+    let flags = flag::QR | (asked_flags & (flag::OPCODE | flag::RD | flag::CD)) | rcode as u16;
+    writer.set_header(&header(packet, flags, [questions, 0, 0, 0]));
+    let reason = if rcode == Rcode::NotImp { Reason::NotImplemented } else { Reason::Malformed };
+    Answered { octets: writer.octets(), reason, truncated: false }
+}
+
+/// A header with the query's ID.
+fn header(packet: &[u8], flags: u16, counts: [u16; 4]) -> [u8; HEADER_OCTETS] {
+    let mut header = [0; HEADER_OCTETS];
+    header[..2].copy_from_slice(&packet[..2]);
+    header[2..4].copy_from_slice(&flags.to_be_bytes());
+    for (index, count) in counts.into_iter().enumerate() {
+        header[4 + 2 * index..6 + 2 * index].copy_from_slice(&count.to_be_bytes());
+    }
+    header
+}
+
+/// Sections behind the question, as indices of their counts.
+#[derive(Clone, Copy)]
+enum Section {
+    Answer = 0,
+    Authority = 1,
+    Additional = 2,
+}
+
+/// An answer in the making.
+struct Draft<'q, 'o> {
+    query: &'q Query,
+    writer: Writer<'o>,
+    counts: [u16; 3],
+    authoritative: bool,
+    truncated: bool,
+    rcode: Rcode,
+    scope: u8,
+    reason: Reason,
+}
+
+impl<'q, 'o> Draft<'q, 'o> {
+    fn new(query: &'q Query, writer: Writer<'o>) -> Self {
+        Self {
+            query,
+            writer,
+            counts: [0; 3],
+            authoritative: false,
+            truncated: false,
+            rcode: Rcode::NoError,
+            scope: 0,
+            reason: Reason::Static,
+        }
+    }
+
+    fn end(&mut self, rcode: Rcode, reason: Reason) {
+        self.rcode = rcode;
+        self.reason = reason;
+    }
+
+    /// Fills the sections. `Err` when an RRset that belongs to the answer did not fit.
+    fn resolve(&mut self, tables: &Tables, client: &Client, random: u64) -> Result<(), Full> {
+        let query = self.query;
+        if let Some(lab) = &tables.lab
+            && let Some(row) = lab.find(&query.name)
+        {
+            return self.answer_lab(lab, row, client, random);
+        }
+        // The name in question: the asker's at first, then where CNAMEs lead.
+        let mut aliased: Option<(LowerName, &[u8])> = None;
+        for cnames in 0..=CNAMES_MAX {
+            let (name, owner) = match &aliased {
+                None => (&query.name, query.name.as_wire()),
+                Some((name, owner)) => (name, *owner),
+            };
+            let Some((zone, skipped)) = tables.zones.find(name, query.qtype) else {
+                if cnames == 0 {
+                    // The lab's own server says NXDOMAIN for names that are not in its table.
+                    self.authoritative = tables.lab.is_some();
+                    match tables.lab {
+                        Some(_) => self.end(Rcode::NxDomain, Reason::NoName),
+                        None => self.end(Rcode::Refused, Reason::Refused),
+                    }
+                }
+                return Ok(());
+            };
+            // RFC 1034 §4.1.1: AA is about the owner that matches the question, the first one.
+            let node = match zone.lookup(name, skipped, query.qtype) {
+                Found::Delegation { .. } if cnames > 0 => return Ok(()),
+                Found::Delegation { servers, labels_skipped } => {
+                    return self.refer(zone, name.suffix(labels_skipped), servers);
+                }
+                Found::Nothing => {
+                    // RFC 6604 §3: the code is that of the last name.
+                    self.authoritative = true;
+                    self.end(Rcode::NxDomain, Reason::NoName);
+                    return self.put_soa(zone);
+                }
+                Found::Node(node) => node,
+            };
+            self.authoritative = true;
+            match self.answer_node(&tables.policy, zone, node, owner, client)? {
+                Some(target) if cnames < CNAMES_MAX => {
+                    let Ok((name, _)) = LowerName::read(target) else { return Ok(()) };
+                    aliased = Some((name, target));
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers from a node, and returns where a CNAME leads that must be followed.
+    fn answer_node<'t>(
+        &mut self,
+        policy: &'t Policy,
+        zone: &'t Zone,
+        node: &'t Node,
+        owner: &[u8],
+        client: &Client,
+    ) -> Result<Option<&'t [u8]>, Full> {
+        let qtype = self.query.qtype;
+        if qtype == rtype::ANY {
+            self.reason = Reason::Any;
+            let hinfo = |draft: &mut Self| {
+                draft.put_head(owner, rtype::HINFO, ANY_TTL)?;
+                draft.writer.put_u16(ANY_RDATA.len() as u16)?;
+                draft.writer.put(ANY_RDATA)
+            };
+            return self.put_whole(Section::Answer, 1, hinfo).map(|()| None);
+        }
+        if let Some(cname) = node.rrset(rtype::CNAME)
+            && qtype != rtype::CNAME
+        {
+            self.reason = Reason::Alias;
+            self.put_rrset(Section::Answer, owner, cname, cname.ttl)?;
+            return Ok(cname.target());
+        }
+        let family = match qtype {
+            rtype::A => Some(Family::V4),
+            rtype::AAAA => Some(Family::V6),
+            _ => None,
+        };
+        if let (Some(index), Some(family)) = (node.steered, family) {
+            let steered = &policy.steered[index];
+            let choice = policy.choose(steered, client, family);
+            self.reason = Reason::Steered(choice.why);
+            if choice.why != Why::NoEdge {
+                self.scope = choice.scope;
+                return self.put_choice(owner, steered, &choice).map(|()| None);
+            }
+        } else if let Some(rrset) = node.rrset(qtype) {
+            self.reason = Reason::Static;
+            return self.put_rrset(Section::Answer, owner, rrset, rrset.ttl).map(|()| None);
+        } else {
+            self.reason = Reason::NoData;
+        }
+        self.put_soa(zone).map(|()| None)
+    }
+
+    /// Answers from the lab's table; a CNAME is answered alone.
+    fn answer_lab(
+        &mut self,
+        lab: &LabTable,
+        row: &Row,
+        client: &Client,
+        random: u64,
+    ) -> Result<(), Full> {
+        self.authoritative = true;
+        self.reason = Reason::Lab;
+        let owner = self.query.name.as_wire();
+        match row {
+            Row::Cname(target) => self.put_whole(Section::Answer, 1, |draft| {
+                draft.put_head(owner, rtype::CNAME, table::TTL)?;
+                draft.put_named_data(|writer| writer.put_name(target))
+            }),
+            Row::A(values) if self.query.qtype == rtype::A => {
+                let Some((value, depends)) = lab.nearest(values, client.address, random) else {
+                    return Ok(());
+                };
+                if depends {
+                    // Locations are of single addresses, so only the whole address tells.
+                    self.scope = if client.address.is_ipv4() { 32 } else { 128 };
+                }
+                self.put_whole(Section::Answer, 1, |draft| {
+                    draft.put_address(owner, table::TTL, IpAddr::V4(value))
+                })
+            }
+            // NODATA; the table has no SOA to send with it.
+            Row::A(_) => {
+                self.reason = Reason::NoData;
+                Ok(())
+            }
+        }
+    }
+
+    /// RFC 1034 §4.3.2 3b: the servers of a zone cut, with the addresses that are needed to reach them.
+    fn refer(&mut self, zone: &Zone, cut: &[u8], servers: &Rrset) -> Result<(), Full> {
+        self.reason = Reason::Referral;
+        self.put_rrset(Section::Authority, cut, servers, servers.ttl)?;
+        for record in &servers.records {
+            let Rdata::Name(server) = record else { continue };
+            let Ok((lower, _)) = LowerName::read(server) else { continue };
+            for glue in zone.addresses(lower.as_wire()) {
+                let fits = self.put_rrset(Section::Additional, server, glue, glue.ttl);
+                // RFC 9471 §3.1: glue within the delegated zone is not optional.
+                if fits.is_err() && name::is_within(lower.as_wire(), cut) {
+                    return fits;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 2308 §3: a negative answer carries the zone's SOA.
+    fn put_soa(&mut self, zone: &Zone) -> Result<(), Full> {
+        match zone.apex_node().rrset(rtype::SOA) {
+            Some(soa) => self.put_rrset(Section::Authority, &zone.apex, soa, soa.negative_ttl()),
+            None => Ok(()),
+        }
+    }
+
+    fn put_choice(&mut self, owner: &[u8], name: &Steered, choice: &Choice) -> Result<(), Full> {
+        let addresses = choice.addresses();
+        self.put_whole(Section::Answer, addresses.len(), |draft| {
+            addresses.iter().try_for_each(|&to| draft.put_address(owner, name.ttl, to))
+        })
+    }
+
+    fn put_rrset(
+        &mut self,
+        section: Section,
+        owner: &[u8],
+        rrset: &Rrset,
+        ttl: u32,
+    ) -> Result<(), Full> {
+        self.put_whole(section, rrset.records.len(), |draft| {
+            rrset.records.iter().try_for_each(|rdata| {
+                draft.put_head(owner, rrset.rtype, ttl)?;
+                draft.put_named_data(|writer| put_rdata(writer, rdata))
+            })
+        })
+    }
+
+    /// Writes `count` records, or none of them if not all fit (RFC 2181 §9).
+    fn put_whole(
+        &mut self,
+        section: Section,
+        count: usize,
+        write: impl FnOnce(&mut Self) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let mark = self.writer.mark();
+        let outcome = write(self);
+        match outcome {
+            Ok(()) => self.counts[section as usize] += count as u16,
+            Err(Full) => self.writer.rewind(mark),
+        }
+        outcome
+    }
+
+    fn put_head(&mut self, owner: &[u8], rtype: u16, ttl: u32) -> Result<(), Full> {
+        self.writer.put_name(owner)?;
+        self.writer.put_u16(rtype)?;
+        self.writer.put_u16(CLASS_IN)?;
+        self.writer.put_u32(ttl)
+    }
+
+    fn put_address(&mut self, owner: &[u8], ttl: u32, address: IpAddr) -> Result<(), Full> {
+        match address {
+            IpAddr::V4(address) => {
+                self.put_head(owner, rtype::A, ttl)?;
+                self.writer.put_u16(4)?;
+                self.writer.put(&address.octets())
+            }
+            IpAddr::V6(address) => {
+                self.put_head(owner, rtype::AAAA, ttl)?;
+                self.writer.put_u16(16)?;
+                self.writer.put(&address.octets())
+            }
+        }
+    }
+
+    /// Data whose length is known only when its names have been compressed.
+    fn put_named_data(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'o>) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let length_at = self.writer.octets();
+        self.writer.put_u16(0)?;
+        write(&mut self.writer)?;
+        let octets = self.writer.octets() - length_at - 2;
+        self.writer.patch_u16(length_at, octets as u16);
+        Ok(())
+    }
+
+    /// Adds the OPT record (RFC 6891 §7: exactly when asked with one) and the header.
+    fn finish(mut self, packet: &[u8], limit: usize, udp_payload_max: u16) -> Answered {
+        self.writer.set_limit(limit);
+        if let Some(edns) = self.query.edns {
+            let fits = self.put_whole(Section::Additional, 1, |draft| {
+                let writer = &mut draft.writer;
+                writer.put(&[0])?;
+                writer.put_u16(rtype::OPT)?;
+                writer.put_u16(udp_payload_max)?;
+                let upper_rcode = (draft.rcode as u16 >> 4) as u8;
+                let do_bit = if edns.dnssec_ok { 0x80 } else { 0 };
+                writer.put(&[upper_rcode, 0, do_bit, 0])?;
+                match edns.subnet {
+                    Some(subnet) => {
+                        writer.put_u16(subnet.octets() as u16)?;
+                        // RFC 7871 §7.2.1: the scope of a hidden client is 0.
+                        subnet.write(if subnet.is_hidden() { 0 } else { draft.scope }, writer)
+                    }
+                    None => writer.put_u16(0),
+                }
+            });
+            debug_assert!(fits.is_ok(), "place was kept for the OPT record");
+        }
+        let asked_flags = u16::from_be_bytes([packet[2], packet[3]]);
+        let mut flags = flag::QR | (asked_flags & (flag::RD | flag::CD)) | (self.rcode as u16 & 15);
+        flags |= if self.authoritative { flag::AA } else { 0 };
+        flags |= if self.truncated { flag::TC } else { 0 };
+        let [answers, authorities, additionals] = self.counts;
+        let counts = [1, answers, authorities, additionals];
+        self.writer.set_header(&header(packet, flags, counts));
+        Answered { octets: self.writer.octets(), reason: self.reason, truncated: self.truncated }
+    }
+}
+
+fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
+    match rdata {
+        Rdata::Octets(octets) => writer.put(octets),
+        Rdata::Name(name) => writer.put_name(name),
+        Rdata::Mx { preference, exchange } => {
+            writer.put_u16(*preference)?;
+            writer.put_name(exchange)
+        }
+        Rdata::Soa { mname, rname, numbers } => {
+            writer.put_name(mname)?;
+            writer.put_name(rname)?;
+            numbers.iter().try_for_each(|&number| writer.put_u32(number))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

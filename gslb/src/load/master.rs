@@ -1,0 +1,150 @@
+//! Records in master-file form (RFC 1035 §5) become RRsets of a zone; the parser is `domain`'s.
+
+use crate::wire::name;
+use crate::wire::rtype;
+use crate::zone::{Rdata, Zone};
+use bytes::Bytes;
+use domain::base::iana::Class;
+use domain::base::name::{Name, ToName};
+use domain::base::rdata::ComposeRecordData;
+use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
+
+/// Octets of one RRset's data: what fits into a message over TCP with room for the rest.
+const RRSET_OCTETS_MAX: usize = 60_000;
+/// Octets of a record beside owner and data: an owner pointer, type, class, TTL, length.
+const RECORD_HEAD_OCTETS: usize = 12;
+
+/// What is wrong, and in which line of the records (from 1) where that is known.
+#[derive(Debug)]
+pub(super) struct BadRecords {
+    pub(super) line: Option<usize>,
+    pub(super) message: String,
+}
+
+/// Reads `records` into a new zone; relative names are relative to `apex` (in lower case).
+pub(super) fn read_zone(apex: &[u8], records: &str) -> Result<Zone, BadRecords> {
+    let wrong = |message: String| BadRecords { line: None, message };
+    let mut zone = Zone::new(apex);
+    let origin = Name::from_octets(Bytes::copy_from_slice(apex))
+        .map_err(|error| wrong(format!("zone name: {error}")))?;
+    let mut file = Zonefile::from(records);
+    file.extend_from_slice(b"\n");
+    file.set_origin(origin);
+    file.set_default_class(Class::IN);
+    while let Some(entry) = file.next_entry().map_err(|error| syntax_error(&error.to_string()))? {
+        match entry {
+            Entry::Include { .. } => {
+                return Err(wrong("$INCLUDE is not allowed; give the zone a `file`".to_owned()));
+            }
+            Entry::Record(record) => add_record(&mut zone, &record).map_err(wrong)?,
+        }
+    }
+    check_zone(&zone).map_err(wrong)?;
+    Ok(zone)
+}
+
+/// `domain` says `LINE:COLUMN: MESSAGE`.
+fn syntax_error(text: &str) -> BadRecords {
+    let mut parts = text.splitn(3, ':');
+    let line = parts.next().and_then(|line| line.parse().ok());
+    match (line, parts.next(), parts.next()) {
+        (Some(line), Some(column), Some(message)) => BadRecords {
+            line: Some(line),
+            message: format!("{} (column {column} of the record)", message.trim()),
+        },
+        _ => BadRecords { line: None, message: text.to_owned() },
+    }
+}
+
+fn add_record(zone: &mut Zone, record: &ScannedRecord) -> Result<(), String> {
+    let mut owner = Vec::new();
+    let Ok(()) = record.owner().compose(&mut owner);
+    let owner = name::to_lower(&owner);
+    let rtype = record.rtype().to_int();
+    let called = format!("{} {}", name::to_text(&owner), record.rtype());
+    if !name::is_within(&owner, &zone.apex) {
+        return Err(format!("{called}: is not within {}", name::to_text(&zone.apex)));
+    }
+    if record.class() != Class::IN {
+        return Err(format!("{called}: class {} is not served; allowed: IN", record.class()));
+    }
+    if rtype == rtype::NS && owner.starts_with(b"\x01*") {
+        return Err(format!("{called}: a wildcard cannot be delegated (RFC 4592 §4.2)"));
+    }
+    let mut data = Vec::new();
+    let Ok(()) = record.data().compose_rdata(&mut data);
+    let rdata = read_rdata(rtype, data).ok_or_else(|| format!("{called}: malformed data"))?;
+    // RFC 2181 §8: values with the upper bit set count as 0.
+    let ttl = record.ttl().as_secs();
+    let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
+    zone.node(&owner).insert(rtype, ttl, rdata);
+    Ok(())
+}
+
+/// Takes record data apart where it holds names that may be compressed.
+fn read_rdata(rtype: u16, data: Vec<u8>) -> Option<Rdata> {
+    let split_name = |octets: &[u8]| {
+        let end = name::skip(octets, 0).ok()?;
+        Some((Box::<[u8]>::from(&octets[..end]), end))
+    };
+    Some(match rtype {
+        rtype::NS | rtype::CNAME | rtype::PTR => Rdata::Name(data.into_boxed_slice()),
+        rtype::MX => Rdata::Mx {
+            preference: crate::wire::read_u16(&data, 0)?,
+            exchange: data.get(2..)?.into(),
+        },
+        rtype::SOA => {
+            let (mname, end) = split_name(&data)?;
+            let rest = data.get(end..)?;
+            let (rname, end) = split_name(rest)?;
+            let (words, &[]) = rest.get(end..)?.as_chunks::<4>() else { return None };
+            let numbers: [[u8; 4]; 5] = words.try_into().ok()?;
+            Rdata::Soa { mname, rname, numbers: numbers.map(u32::from_be_bytes) }
+        }
+        _ => Rdata::Octets(data.into_boxed_slice()),
+    })
+}
+
+/// What a zone must have, and what may not stand together.
+fn check_zone(zone: &Zone) -> Result<(), String> {
+    let count = |rtype| zone.apex_node().rrset(rtype).map_or(0, |rrset| rrset.records.len());
+    let apex = name::to_text(&zone.apex);
+    match count(rtype::SOA) {
+        1 => {}
+        0 => return Err(format!("{apex} has no SOA record at its apex (RFC 1035 §5.2)")),
+        soas => return Err(format!("{apex} has {soas} SOA records, exactly one is allowed")),
+    }
+    if count(rtype::NS) == 0 {
+        return Err(format!("{apex} has no NS record at its apex (RFC 1034 §4.2.1)"));
+    }
+    for (owner, node) in zone.nodes() {
+        let owner_text = || name::to_text(owner);
+        if let Some(cname) = node.rrset(rtype::CNAME)
+            && (node.rrsets.len() > 1 || cname.records.len() > 1)
+        {
+            let owner = owner_text();
+            return Err(format!("{owner} CNAME: must be the only record there (RFC 1034 §3.6.2)"));
+        }
+        if owner != &*zone.apex && node.rrset(rtype::SOA).is_some() {
+            return Err(format!("{} SOA: is allowed at the apex only", owner_text()));
+        }
+        for rrset in &node.rrsets {
+            let octets: usize =
+                rrset.records.iter().map(|r| RECORD_HEAD_OCTETS + rdata_octets(r)).sum();
+            if octets > RRSET_OCTETS_MAX {
+                let owner = owner_text();
+                return Err(format!("{owner}: {octets} octets of one type do not fit an answer"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rdata_octets(rdata: &Rdata) -> usize {
+    match rdata {
+        Rdata::Octets(octets) => octets.len(),
+        Rdata::Name(name) => name.len(),
+        Rdata::Mx { exchange, .. } => 2 + exchange.len(),
+        Rdata::Soa { mname, rname, .. } => 20 + mname.len() + rname.len(),
+    }
+}

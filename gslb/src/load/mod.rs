@@ -1,0 +1,119 @@
+//! From files to tables: everything is read and checked before anything starts.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `master.rs` | records in master-file form become RRsets of a zone |
+//! | `steering.rs` | the zone file's tables become zones, policy and names |
+
+mod master;
+mod steering;
+
+use crate::answer::{Tables, UDP_PAYLOAD_MIN};
+use crate::table::{LabFile, LabTable};
+use crate::{Config, ConfigError, Summary, ZoneSource};
+use std::path::Path;
+use steering::Source;
+
+/// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes has 100 MB.
+const FILE_OCTETS_MAX: u64 = 512 << 20;
+
+/// Reads everything that `config` names.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
+    check_options(config)?;
+    let (name, text) = match &config.zone {
+        None => (String::new(), String::new()),
+        Some(ZoneSource::File(path)) => (path.display().to_string(), read_file(path)?),
+        Some(ZoneSource::Inline { name, text }) => (name.clone(), text.clone()),
+    };
+    let directory = match &config.zone {
+        Some(ZoneSource::File(path)) => path.parent().unwrap_or(Path::new("")),
+        Some(ZoneSource::Inline { .. }) | None => Path::new(""),
+    };
+    let csv = match &config.map {
+        Some(path) => Some((path.display().to_string(), read_file(path)?)),
+        None => None,
+    };
+    let source = Source { name: &name, text: &text, directory };
+    let csv = csv.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    let steering = steering::read(&source, csv)?;
+    let lab = load_lab(config)?;
+    let (zones, records) = steering.zones.counts();
+    let summary = Summary {
+        zones,
+        records,
+        regions: steering.policy.regions.len(),
+        edges: steering.policy.edges.len(),
+        steered_names: steering.policy.steered.len(),
+        prefixes: steering.prefixes,
+        map_octets: steering.policy.map.octets(),
+        lab_rows: lab.as_ref().map_or(0, LabTable::len),
+        cnames_elsewhere: steering.cnames_elsewhere,
+    };
+    let tables = Tables {
+        zones: steering.zones,
+        policy: steering.policy,
+        lab,
+        udp_payload_max: config.udp_payload_max,
+    };
+    Ok((tables, summary))
+}
+
+fn check_options(config: &Config) -> Result<(), ConfigError> {
+    let wrong = |message: String| Err(ConfigError { file: None, line: None, message });
+    if config.zone.is_none() && config.lab_table.is_none() {
+        return wrong("gslb: nothing to serve; give a zone file or a lab table".to_owned());
+    }
+    if config.lab_table.is_none() && config.lab_locations.is_some() {
+        return wrong("gslb: lab_locations needs a lab_table".to_owned());
+    }
+    if config.map.is_some() && config.zone.is_none() {
+        return wrong("gslb: map needs a zone file that names its regions".to_owned());
+    }
+    if config.udp_payload_max < UDP_PAYLOAD_MIN {
+        let value = config.udp_payload_max;
+        return wrong(format!(
+            "gslb: udp_payload_max: {value} is too small; allowed: 512 to 65535"
+        ));
+    }
+    if config.tcp_connections_max == 0 {
+        return wrong("gslb: tcp_connections_max: 0 is too small; allowed: 1 or more".to_owned());
+    }
+    if config.tcp_idle_timeout.is_zero() {
+        return wrong("gslb: tcp_idle_timeout: 0 is too small; allowed: 1ms or more".to_owned());
+    }
+    Ok(())
+}
+
+fn load_lab(config: &Config) -> Result<Option<LabTable>, ConfigError> {
+    let Some(table_path) = &config.lab_table else { return Ok(None) };
+    let table = read_file(table_path)?;
+    let locations = match &config.lab_locations {
+        Some(path) => read_file(path)?,
+        None => String::new(),
+    };
+    LabTable::read(&table, &locations).map(Some).map_err(|(file, line, message)| {
+        let path = match (file, &config.lab_locations) {
+            (LabFile::Locations, Some(path)) => path,
+            (LabFile::Locations, None) | (LabFile::Table, _) => table_path,
+        };
+        ConfigError::new(&path.display().to_string(), Some(line), message)
+    })
+}
+
+fn read_file(path: &Path) -> Result<String, ConfigError> {
+    let name = path.display().to_string();
+    let wrong =
+        |error: std::io::Error| ConfigError::new(&name, None, format!("cannot read: {error}"));
+    let octets = std::fs::metadata(path).map_err(wrong)?.len();
+    if octets > FILE_OCTETS_MAX {
+        let message = format!("has {octets} octets, at most {FILE_OCTETS_MAX}");
+        return Err(ConfigError::new(&name, None, message));
+    }
+    std::fs::read_to_string(path).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests;

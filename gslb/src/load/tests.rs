@@ -1,0 +1,161 @@
+use super::*;
+
+const SOA_NS: &str = "@ SOA ns host 1 2 3 4 60\n@ NS ns\n";
+
+fn inline(text: &str) -> Config {
+    let zone = ZoneSource::Inline { name: "cdn.toml".to_owned(), text: text.to_owned() };
+    Config { zone: Some(zone), ..Config::default() }
+}
+
+fn zone(records: &str) -> String {
+    format!("[[zone]]\nname = \"cdn.test.\"\nrecords = \"\"\"\n{SOA_NS}{records}\"\"\"\n")
+}
+
+const REGION: &str = "[[region]]\nname = \"north\"\n";
+const EDGE: &str = "[[edge]]\nname = \"e\"\nregion = \"north\"\naddresses = [\"192.0.2.1\"]\n";
+
+#[test]
+fn the_shipped_example_loads() {
+    let (_, summary) = load(&inline(include_str!("../../examples/cdn.toml"))).unwrap();
+    assert_eq!((summary.zones, summary.regions, summary.edges), (2, 2, 2));
+    assert_eq!((summary.steered_names, summary.prefixes), (1, 5));
+    assert!(summary.cnames_elsewhere.is_empty());
+}
+
+#[test]
+fn a_customer_whose_zone_is_elsewhere_is_told_its_cname() {
+    let steer = "[[steer]]\nname = \"*.cdn.test.\"\n";
+    let onboard = "[[onboard]]\ncustomer = \"www.far.test\"\ncname = \"far.cdn.test\"\n";
+    let text = format!("{}{REGION}{EDGE}{steer}{onboard}", zone(""));
+    let (_, summary) = load(&inline(&text)).unwrap();
+    let expected = ("www.far.test.".to_owned(), "far.cdn.test.".to_owned());
+    assert_eq!(summary.cnames_elsewhere, [expected]);
+}
+
+#[test]
+fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
+    let edge_in = |region: &str| {
+        format!(
+            "{REGION}[[edge]]\nname = \"e\"\nregion = \"{region}\"\naddresses = [\"192.0.2.1\"]"
+        )
+    };
+    let region_with = |prefix: &str| format!("{REGION}prefixes = [\n\"{prefix}\"]\n");
+    let steered =
+        |rest: &str| format!("{}{REGION}{EDGE}[[steer]]\n{rest}", zone("a A 192.0.2.1\n"));
+    let cases: &[(String, &str, &str)] = &[
+        (
+            "[[zone]]\nnmae = 1".into(),
+            "cdn.toml:2: `nmae = 1`: unknown field `nmae`",
+            "unknown key",
+        ),
+        ("[[zone]]\nname = 1".into(), "cdn.toml:2: `name = 1`: invalid type", "another type"),
+        ("[[zone]\n".into(), "cdn.toml:1: ", "not TOML"),
+        ("[[server]]".into(), "expected one of `zone`, `region`, `edge`", "unknown table"),
+        (
+            "[[zone]]\nname = \"a..b\"\nrecords=\"\"".into(),
+            "cdn.toml:2: zone.name: \"a..b\"",
+            "name",
+        ),
+        ("[[zone]]\nname = \"a.\"".into(), "either `records` or `file`", "no records"),
+        (zone("www A ten\n"), "cdn.toml:6: zone.records:", "a bad record"),
+        (
+            zone("www.other.test. A 10.0.0.1\n"),
+            "www.other.test. A: is not within cdn.test.",
+            "outside",
+        ),
+        (zone("@ SOA ns host 2 2 3 4 60\n"), "2 SOA records", "two SOA"),
+        (
+            zone("a CNAME b\na A 10.0.0.1\n"),
+            "a.cdn.test. CNAME: must be the only",
+            "CNAME and more",
+        ),
+        (zone("* NS ns.x.\n"), "a wildcard cannot be delegated", "RFC 4592 §4.2"),
+        (zone("$INCLUDE x\n"), "$INCLUDE is not allowed", "include"),
+        (format!("{}{}", zone(""), zone("")), "\"cdn.test.\" is already a zone", "twice"),
+        (
+            "[[zone]]\nname = \"a.\"\nrecords = \"@ NS b.\"".into(),
+            "a. has no SOA record",
+            "RFC 1035 §5.2",
+        ),
+        (
+            edge_in("nort"),
+            "cdn.toml:5: edge.region: \"nort\" is not a region; allowed: north",
+            "region",
+        ),
+        (
+            format!("{}\ncapacity = -1", edge_in("north")),
+            "edge.capacity: -1 is not allowed; allowed: 0 to 1000000",
+            "capacity",
+        ),
+        (
+            region_with("10.0.0.1/8"),
+            "cdn.toml:4: region.prefixes: \"10.0.0.1/8\" has bits set",
+            "bits",
+        ),
+        (region_with("x"), "is not a prefix such as", "no prefix"),
+        (format!("{REGION}nearest = [\"x\"]"), "region.nearest: \"x\" is not a region", "nearest"),
+        (format!("{REGION}{REGION}"), "already a region", "a region twice"),
+        (format!("{REGION}{EDGE}{EDGE}"), "already an edge", "an edge twice"),
+        (steered("name = \"x.other.test\""), "is in none of the zones", "outside"),
+        (steered("name = \"a.cdn.test\""), "has a CNAME, A or AAAA record", "taken"),
+        (steered("name = \"b.cdn.test\"\nanswers = 17"), "steer.answers: 17", "answers"),
+        (steered("name = \"b.cdn.test\"\nttl = 86401"), "allowed: 0 to 86400", "ttl"),
+        (
+            steered(
+                "name = \"b.cdn.test\"\n[[onboard]]\ncustomer = \"w.c.test\"\ncname = \"z.cdn.test\"",
+            ),
+            "onboard.cname: \"z.cdn.test\" is not covered by any [[steer]]",
+            "a CNAME to nowhere",
+        ),
+        (
+            steered(
+                "name = \"b.cdn.test\"\n[[onboard]]\ncustomer = \"a.cdn.test\"\ncname = \"b.cdn.test\"",
+            ),
+            "has other records",
+            "a CNAME beside an A",
+        ),
+    ];
+    for (text, expected, why) in cases {
+        let message = load(&inline(text)).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{why}: {message}");
+    }
+}
+
+#[test]
+fn errors_of_other_files_name_them() {
+    let directory = std::env::temp_dir().join(format!("lastmile-gslb-load-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let base = inline(&format!("{REGION}{EDGE}"));
+    let lab = file("table", "a.test. A 10.0.0.1\n");
+    let bad_zone = "[[zone]]\nname = \"z.\"\nfile = \"bad.zone\"\n";
+    file("bad.zone", "@ SOA a b 1 2 3 4 5\n@ NS c\nx A 1.2.3\n");
+    let cases = [
+        (
+            Config { map: file("m.csv", "10.0.0.0/8,nowhere\n"), ..base.clone() },
+            "m.csv:1: region: \"nowhere\" is not a region; allowed: north",
+        ),
+        (
+            Config { map: file("n.csv", "\n10.0.0.0/40,north\n"), ..base.clone() },
+            "n.csv:2: prefix:",
+        ),
+        (Config { map: Some(directory.join("none.csv")), ..base.clone() }, "none.csv: cannot read"),
+        (Config { lab_table: file("bad", "a.test. A x\n"), ..Config::default() }, "bad:1: \"x\""),
+        (
+            Config { lab_table: lab, lab_locations: file("loc", "x"), ..Config::default() },
+            "loc:1: a row is",
+        ),
+        (Config::default(), "nothing to serve"),
+        (Config { udp_payload_max: 100, ..base.clone() }, "udp_payload_max: 100"),
+        (Config { zone: file("z.toml", bad_zone).map(ZoneSource::File), ..base }, "bad.zone:3: "),
+    ];
+    for (config, expected) in cases {
+        let message = load(&config).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+}

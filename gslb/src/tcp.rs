@@ -1,0 +1,333 @@
+//! The TCP loop of one worker (RFC 7766): pipelining, bounded connections and buffers, an idle timeout.
+
+use crate::answer::{Asked, Transport, answer};
+use crate::server::Worker;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Octets of a query: more than any question with options needs. It bounds what a connection can make us keep; a
+/// length above it closes the connection.
+const QUERY_OCTETS_MAX: usize = 4096;
+/// Answers waiting for a peer that does not read, in octets: at this many its next query waits. With the largest
+/// answer on top a connection keeps at most 128 KiB.
+const UNSENT_OCTETS_MAX: usize = 64 << 10;
+/// Connections accepted in one turn, so that those that are open get theirs.
+const ACCEPTS_MAX: usize = 64;
+/// Octets of a message's length prefix (RFC 1035 §4.2.2).
+const PREFIX_OCTETS: usize = 2;
+/// How often an idle loop looks whether it shall stop, and for idle connections.
+const TURN_MS: u16 = 50;
+/// The listener's place among the events; connections count from 0.
+const LISTENER: u64 = u64::MAX;
+
+/// Bounds of a loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Open connections; at least 1.
+    pub(crate) connections_max: usize,
+    /// Time without a whole query.
+    pub(crate) idle_timeout: Duration,
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: IpAddr,
+    received: Vec<u8>,
+    unsent: Vec<u8>,
+    /// When it is closed unless a whole query comes.
+    deadline: Instant,
+    /// The peer sends no more.
+    ended: bool,
+    interest: EpollFlags,
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    /// The peer has ended it and got every answer.
+    Done,
+    /// An error of the connection, or octets that are no query.
+    Failed,
+}
+
+struct Loop {
+    epoll: Epoll,
+    listener: TcpListener,
+    worker: Worker,
+    limits: Limits,
+    connections: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    /// Where answers are written before their length is known.
+    answer: Vec<u8>,
+}
+
+/// Makes a listener ready for [`run`].
+pub(crate) fn prepare(listener: &TcpListener) -> io::Result<Epoll> {
+    listener.set_nonblocking(true)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    Ok(epoll)
+}
+
+/// Answers until the worker shall stop, then what has already arrived.
+pub(crate) fn run(listener: TcpListener, epoll: Epoll, worker: Worker, limits: Limits) {
+    let mut state = Loop {
+        epoll,
+        listener,
+        worker,
+        limits,
+        connections: Vec::new(),
+        free: Vec::new(),
+        answer: vec![0; usize::from(u16::MAX)],
+    };
+    let mut events = [EpollEvent::empty(); 64];
+    while state.worker.stop.get().is_none() {
+        let count = state.wait(&mut events);
+        for event in &events[..count] {
+            match event.data() {
+                LISTENER => state.accept(),
+                index => state.serve(index as usize),
+            }
+        }
+        state.close_idle();
+    }
+    state.drain(&mut events);
+}
+
+impl Loop {
+    fn wait(&self, events: &mut [EpollEvent]) -> usize {
+        // Only EINTR can happen: the descriptor and the array are good.
+        self.epoll.wait(events, TURN_MS).unwrap_or(0)
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS_MAX {
+            match self.listener.accept() {
+                Ok((stream, peer)) => {
+                    self.worker.counters.tcp_accepted.count();
+                    if self.open_count() >= self.limits.connections_max {
+                        self.evict();
+                    }
+                    if self.open(stream, peer.ip()).is_err() {
+                        self.worker.counters.tcp_failed.count();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A connection that was reset before we took it, or no descriptor left: make room for the next.
+                Err(_) => {
+                    self.worker.counters.tcp_failed.count();
+                    self.evict();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn open_count(&self) -> usize {
+        self.connections.len() - self.free.len()
+    }
+
+    fn open(&mut self, stream: TcpStream, peer: IpAddr) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let index = self.free.last().copied().unwrap_or(self.connections.len());
+        let interest = EpollFlags::EPOLLIN;
+        self.epoll.add(&stream, EpollEvent::new(interest, index as u64))?;
+        let connection = Connection {
+            stream,
+            peer,
+            received: Vec::new(),
+            unsent: Vec::new(),
+            deadline: Instant::now() + self.limits.idle_timeout,
+            ended: false,
+            interest,
+        };
+        match self.free.pop() {
+            Some(index) => self.connections[index] = Some(connection),
+            None => self.connections.push(Some(connection)),
+        }
+        Ok(())
+    }
+
+    /// RFC 7766 §6.2.2, §6.2.3: closes the connection that has been without a query for longest.
+    fn evict(&mut self) {
+        let open = self.connections.iter().enumerate();
+        let open = open.filter_map(|(index, slot)| Some((slot.as_ref()?.deadline, index)));
+        if let Some((_, index)) = open.min() {
+            self.worker.counters.tcp_evicted.count();
+            self.close(index);
+        }
+    }
+
+    fn close(&mut self, index: usize) {
+        // Closing the only descriptor also takes it out of epoll.
+        if self.connections[index].take().is_some() {
+            self.free.push(index);
+        }
+    }
+
+    fn close_idle(&mut self) {
+        let now = Instant::now();
+        for index in 0..self.connections.len() {
+            if self.connections[index].as_ref().is_some_and(|c| c.deadline <= now) {
+                self.worker.counters.tcp_idle.count();
+                self.close(index);
+            }
+        }
+    }
+
+    /// Takes a connection as far as it goes without waiting.
+    fn serve(&mut self, index: usize) {
+        // An event of a connection that has just been closed for another one.
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let outcome = connection
+            .advance(&mut self.worker, &mut self.answer, self.limits.idle_timeout)
+            .and_then(|()| connection.watch(&self.epoll, index as u64));
+        if let Err(closed) = outcome {
+            if closed == Closed::Failed {
+                self.worker.counters.tcp_failed.count();
+            }
+            self.close(index);
+        }
+    }
+
+    /// Answers what has arrived and waits, within the deadline, until the answers are sent.
+    fn drain(&mut self, events: &mut [EpollEvent]) {
+        let _ = self.epoll.delete(&self.listener);
+        let deadline = self.worker.stop.get().copied().unwrap_or_else(Instant::now);
+        for index in 0..self.connections.len() {
+            self.serve(index);
+            if self.connections[index].as_ref().is_some_and(|c| c.unsent.is_empty()) {
+                self.close(index);
+            }
+        }
+        while self.open_count() > 0 && Instant::now() < deadline {
+            let count = self.wait(events);
+            for event in &events[..count] {
+                let index = event.data() as usize;
+                self.serve(index);
+                let slot = self.connections.get(index).and_then(Option::as_ref);
+                if slot.is_some_and(|connection| connection.unsent.is_empty()) {
+                    self.close(index);
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Receives, answers and sends until one of them would wait.
+    fn advance(
+        &mut self,
+        worker: &mut Worker,
+        answer: &mut [u8],
+        idle_timeout: Duration,
+    ) -> Result<(), Closed> {
+        loop {
+            let came = self.receive()?;
+            let answered = self.answer_received(worker, answer)?;
+            if answered {
+                self.deadline = Instant::now() + idle_timeout;
+            }
+            let sent = self.send()?;
+            if !came && !answered && !sent {
+                break;
+            }
+        }
+        if self.ended && self.unsent.is_empty() { Err(Closed::Done) } else { Ok(()) }
+    }
+
+    fn receive(&mut self) -> Result<bool, Closed> {
+        let room = (PREFIX_OCTETS + QUERY_OCTETS_MAX).saturating_sub(self.received.len());
+        if self.ended || room == 0 || self.unsent.len() >= UNSENT_OCTETS_MAX {
+            return Ok(false);
+        }
+        let mut octets = [0; PREFIX_OCTETS + QUERY_OCTETS_MAX];
+        match self.stream.read(&mut octets[..room]) {
+            Ok(0) => {
+                self.ended = true;
+                Ok(false)
+            }
+            Ok(count) => {
+                self.received.extend_from_slice(&octets[..count]);
+                Ok(true)
+            }
+            Err(error) => would_wait(&error),
+        }
+    }
+
+    /// Answers the whole queries that are there (RFC 7766 §6.2.1.1), and says whether there was one.
+    fn answer_received(
+        &mut self,
+        worker: &mut Worker,
+        answer_buffer: &mut [u8],
+    ) -> Result<bool, Closed> {
+        let mut used = 0;
+        while self.unsent.len() < UNSENT_OCTETS_MAX {
+            let rest = &self.received[used..];
+            let Some(octets) = crate::wire::read_u16(rest, 0).map(usize::from) else { break };
+            if octets > QUERY_OCTETS_MAX {
+                return Err(Closed::Failed);
+            }
+            let Some(packet) = rest.get(PREFIX_OCTETS..PREFIX_OCTETS + octets) else { break };
+            let asked = Asked {
+                packet,
+                peer: self.peer,
+                transport: Transport::Tcp,
+                random: worker.random.next(),
+            };
+            let answered = answer(&worker.tables, &asked, answer_buffer);
+            worker.counters.count_answer(Transport::Tcp, &answered);
+            // Whoever sends what is not a query does not speak DNS: nothing more is expected of it.
+            if answered.octets == 0 {
+                return Err(Closed::Failed);
+            }
+            self.unsent.extend_from_slice(&(answered.octets as u16).to_be_bytes());
+            self.unsent.extend_from_slice(&answer_buffer[..answered.octets]);
+            used += PREFIX_OCTETS + octets;
+        }
+        self.received.drain(..used);
+        Ok(used > 0)
+    }
+
+    fn send(&mut self) -> Result<bool, Closed> {
+        if self.unsent.is_empty() {
+            return Ok(false);
+        }
+        match self.stream.write(&self.unsent) {
+            Ok(count) => {
+                self.unsent.drain(..count);
+                Ok(count > 0)
+            }
+            Err(error) => would_wait(&error),
+        }
+    }
+
+    /// Tells epoll what to wait for next.
+    fn watch(&mut self, epoll: &Epoll, data: u64) -> Result<(), Closed> {
+        let mut interest = EpollFlags::empty();
+        if !self.ended && self.unsent.len() < UNSENT_OCTETS_MAX {
+            interest |= EpollFlags::EPOLLIN;
+        }
+        if !self.unsent.is_empty() {
+            interest |= EpollFlags::EPOLLOUT;
+        }
+        if interest != self.interest {
+            let mut event = EpollEvent::new(interest, data);
+            epoll.modify(&self.stream, &mut event).map_err(|_| Closed::Failed)?;
+            self.interest = interest;
+        }
+        Ok(())
+    }
+}
+
+/// Not an error when the connection would only have to wait.
+fn would_wait(error: &io::Error) -> Result<bool, Closed> {
+    match error.kind() {
+        ErrorKind::WouldBlock => Ok(false),
+        ErrorKind::Interrupted => Ok(true),
+        _ => Err(Closed::Failed),
+    }
+}

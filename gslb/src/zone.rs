@@ -1,0 +1,297 @@
+//! The zones: which zone a name is in, and what the zone says about it (RFC 1034 §4.3.2, RFC 4592).
+
+use crate::wire::name::{self, LowerName};
+use crate::wire::rtype;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+type Table<V> = HashMap<Box<[u8]>, V, RandomState>;
+
+/// All zones served; immutable once built.
+#[derive(Default, Debug)]
+pub(crate) struct Zones {
+    zones: Vec<Zone>,
+    /// Apex in lower case to its place in `zones`.
+    apexes: Table<usize>,
+    /// Labels of the deepest apex: no deeper suffix of a qname need be tried.
+    apex_labels_max: usize,
+}
+
+/// One zone.
+#[derive(Debug)]
+pub(crate) struct Zone {
+    /// The apex in lower case.
+    pub(crate) apex: Box<[u8]>,
+    nodes: Vec<Node>,
+    /// Owner in lower case to its place in `nodes`.
+    owners: Table<usize>,
+}
+
+/// What a name owns. A node without anything is an empty non-terminal (RFC 4592 §2.2.2).
+#[derive(Default, Debug)]
+pub(crate) struct Node {
+    pub(crate) rrsets: Vec<Rrset>,
+    /// Which steered name it is: A and AAAA come from the steering.
+    pub(crate) steered: Option<usize>,
+    /// The place of `*.` and this name.
+    wildcard: Option<usize>,
+}
+
+/// Records of one owner and type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rrset {
+    pub(crate) rtype: u16,
+    /// Seconds.
+    pub(crate) ttl: u32,
+    pub(crate) records: Vec<Rdata>,
+}
+
+/// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC 1035).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rdata {
+    /// Everything else.
+    Octets(Box<[u8]>),
+    /// CNAME, NS, PTR.
+    Name(Box<[u8]>),
+    /// MX.
+    Mx {
+        /// Lower comes first.
+        preference: u16,
+        /// The mail server.
+        exchange: Box<[u8]>,
+    },
+    /// SOA.
+    Soa {
+        /// The primary server.
+        mname: Box<[u8]>,
+        /// The mailbox of who is responsible.
+        rname: Box<[u8]>,
+        /// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM.
+        numbers: [u32; 5],
+    },
+}
+
+/// What a zone says about a name.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// The name is there, or a wildcard stands for it.
+    Node(&'a Node),
+    /// The name is at or below a cut: the servers to ask, and how many labels of the name are above the cut's name.
+    Delegation {
+        /// The NS RRset of the cut.
+        servers: &'a Rrset,
+        /// Labels of the name before the cut's name.
+        labels_skipped: usize,
+    },
+    /// There is no such name.
+    Nothing,
+}
+
+impl Zones {
+    /// The deepest zone that holds `name`, and how many labels of it are before the apex.
+    ///
+    /// A DS RRset belongs to the parent's side of the cut (RFC 4035 §3.1.4.1), so for that type a zone's own apex is
+    /// looked for one zone higher.
+    pub(crate) fn find(&self, name: &LowerName, qtype: u16) -> Option<(&Zone, usize)> {
+        let labels = name.labels();
+        let first = labels.saturating_sub(self.apex_labels_max);
+        let at = |skipped: usize| {
+            self.apexes.get(name.suffix(skipped)).map(|&index| (&self.zones[index], skipped))
+        };
+        let found = (first..=labels).find_map(at)?;
+        if qtype == rtype::DS && found.1 == 0 {
+            return (1..=labels).find_map(at).or(Some(found));
+        }
+        Some(found)
+    }
+
+    /// Adds a zone; `false` if there is one of that name.
+    pub(crate) fn insert(&mut self, zone: Zone) -> bool {
+        let labels = LowerName::read(&zone.apex).map_or(0, |(name, _)| name.labels());
+        self.apex_labels_max = self.apex_labels_max.max(labels);
+        let fresh = self.apexes.insert(zone.apex.clone(), self.zones.len()).is_none();
+        self.zones.push(zone);
+        fresh
+    }
+
+    /// The zone that holds a name in lower case, for building.
+    pub(crate) fn zone_of(&mut self, owner: &[u8]) -> Option<&mut Zone> {
+        let (name, _) = LowerName::read(owner).ok()?;
+        let index = (0..=name.labels()).find_map(|s| self.apexes.get(name.suffix(s)).copied())?;
+        self.zones.get_mut(index)
+    }
+
+    /// Zones, and their records.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let rrsets = self.zones.iter().flat_map(|zone| &zone.nodes).flat_map(|node| &node.rrsets);
+        (self.zones.len(), rrsets.map(|rrset| rrset.records.len()).sum())
+    }
+}
+
+impl Zone {
+    /// An empty zone; `apex` in lower case.
+    pub(crate) fn new(apex: &[u8]) -> Self {
+        let mut zone = Self { apex: apex.into(), nodes: Vec::new(), owners: HashMap::default() };
+        zone.node(apex);
+        zone
+    }
+
+    /// The node of `owner` (in lower case, within the zone), made if it is not there, as are those between it and
+    /// the apex.
+    pub(crate) fn node(&mut self, owner: &[u8]) -> &mut Node {
+        let index = self.node_index(owner);
+        &mut self.nodes[index]
+    }
+
+    fn node_index(&mut self, owner: &[u8]) -> usize {
+        if let Some(&index) = self.owners.get(owner) {
+            return index;
+        }
+        let index = self.nodes.len();
+        self.nodes.push(Node::default());
+        self.owners.insert(owner.into(), index);
+        if owner != &*self.apex
+            && let Some(parent) = name::parent(owner)
+        {
+            let parent = self.node_index(parent);
+            if owner.starts_with(b"\x01*") {
+                self.nodes[parent].wildcard = Some(index);
+            }
+        }
+        index
+    }
+
+    /// The apex, which owns the SOA and the zone's servers.
+    pub(crate) fn apex_node(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// All owners in lower case with their nodes.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
+        self.owners.iter().map(|(owner, &index)| (&**owner, &self.nodes[index]))
+    }
+
+    /// What the zone says about `name`, whose first `apex_skipped` labels are below the apex.
+    pub(crate) fn lookup(&self, name: &LowerName, apex_skipped: usize, qtype: u16) -> Found<'_> {
+        let mut encloser = self.apex_node();
+        for skipped in (0..apex_skipped).rev() {
+            let Some(&index) = self.owners.get(name.suffix(skipped)) else {
+                // RFC 4592 §3.3.1: only a wildcard directly below the closest encloser can stand for the name.
+                return encloser.wildcard.map_or(Found::Nothing, |w| Found::Node(&self.nodes[w]));
+            };
+            encloser = &self.nodes[index];
+            // The parent answers for DS at the cut itself (RFC 4035 §3.1.4.1).
+            if let Some(servers) = encloser.rrset(rtype::NS)
+                && !(skipped == 0 && qtype == rtype::DS)
+            {
+                return Found::Delegation { servers, labels_skipped: skipped };
+            }
+        }
+        Found::Node(encloser)
+    }
+
+    /// The addresses that the zone holds for a server's name (in lower case), as glue or as its own.
+    pub(crate) fn addresses(&self, server: &[u8]) -> impl Iterator<Item = &Rrset> {
+        let node = self.owners.get(server).map(|&index| &self.nodes[index]);
+        let rrsets = node.map_or(&[][..], |node| &node.rrsets[..]);
+        rrsets.iter().filter(|rrset| matches!(rrset.rtype, rtype::A | rtype::AAAA))
+    }
+}
+
+impl Node {
+    /// The RRset of a type.
+    pub(crate) fn rrset(&self, rtype: u16) -> Option<&Rrset> {
+        self.rrsets.iter().find(|rrset| rrset.rtype == rtype)
+    }
+
+    /// Adds a record; the TTL of an RRset is its records' least (RFC 2181 §5.2), a repeated record is dropped (§5).
+    pub(crate) fn insert(&mut self, rtype: u16, ttl: u32, rdata: Rdata) {
+        if let Some(rrset) = self.rrsets.iter_mut().find(|rrset| rrset.rtype == rtype) {
+            rrset.ttl = rrset.ttl.min(ttl);
+            if !rrset.records.contains(&rdata) {
+                rrset.records.push(rdata);
+            }
+        } else {
+            self.rrsets.push(Rrset { rtype, ttl, records: vec![rdata] });
+        }
+    }
+}
+
+impl Rrset {
+    /// The name that a CNAME (or the first NS, PTR) leads to, as written.
+    pub(crate) fn target(&self) -> Option<&[u8]> {
+        match self.records.first() {
+            Some(Rdata::Name(target)) => Some(target),
+            Some(Rdata::Octets(_) | Rdata::Mx { .. } | Rdata::Soa { .. }) | None => None,
+        }
+    }
+
+    /// How long "there is no such" may be remembered, if this is a SOA: the lesser of its TTL and MINIMUM
+    /// (RFC 2308 §5).
+    pub(crate) fn negative_ttl(&self) -> u32 {
+        match self.records.first() {
+            Some(Rdata::Soa { numbers, .. }) => self.ttl.min(numbers[4]),
+            Some(Rdata::Octets(_) | Rdata::Name(_) | Rdata::Mx { .. }) | None => self.ttl,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(text: &str) -> Box<[u8]> {
+        name::from_text(text).unwrap()
+    }
+
+    fn zones() -> Zones {
+        let mut zones = Zones::default();
+        for apex in ["test.", "sub.test."] {
+            let mut zone = Zone::new(&wire(apex));
+            for owner in ["a.b.c.", "*.w.", "x.y.w.", "cut.", "ns.cut."] {
+                let node = zone.node(&wire(&format!("{owner}{apex}")));
+                let ns = owner == "cut.";
+                node.insert(if ns { 2 } else { 16 }, 60, Rdata::Octets(owner.as_bytes().into()));
+            }
+            assert!(zones.insert(zone));
+        }
+        zones
+    }
+
+    #[test]
+    fn names_are_found_as_rfc_1034_and_4592_say() {
+        let zones = zones();
+        for (qname, qtype, expected, why) in [
+            ("a.b.c.test.", 16, "a.b.c.", "an exact match"),
+            ("b.c.test.", 16, "empty", "RFC 4592 §2.2.2: an empty non-terminal exists"),
+            ("z.b.c.test.", 16, "nothing", "below it there is nothing"),
+            ("q.w.test.", 16, "*.w.", "a wildcard"),
+            ("q.q.w.test.", 16, "*.w.", "RFC 4592 §2.1.1: whatever the depth"),
+            ("*.w.test.", 16, "*.w.", "the wildcard itself"),
+            ("w.test.", 16, "empty", "a wildcard does not cover its parent"),
+            ("q.y.w.test.", 16, "nothing", "RFC 4592 §3.3.1: y.w is the closest encloser"),
+            ("cut.test.", 16, "cut 0", "RFC 1034 §4.3.2 3b: at the cut"),
+            ("ns.cut.test.", 1, "cut 1", "glue is below the cut"),
+            ("cut.test.", rtype::DS, "cut.", "RFC 4035 §3.1.4.1: DS is the parent's"),
+            ("sub.test.", 16, "empty", "the deeper zone's apex"),
+            ("q.w.sub.test.", 16, "*.w.", "in the deeper zone"),
+            ("sub.test.", rtype::DS, "nothing", "DS is asked of the parent zone"),
+            ("test2.", 16, "outside", "no zone"),
+            (".", 16, "outside", "the root"),
+        ] {
+            let (name, _) = LowerName::read(&wire(qname)).unwrap();
+            let found = match zones.find(&name, qtype) {
+                None => "outside".to_owned(),
+                Some((zone, skipped)) => match zone.lookup(&name, skipped, qtype) {
+                    Found::Nothing => "nothing".to_owned(),
+                    Found::Delegation { labels_skipped, .. } => format!("cut {labels_skipped}"),
+                    Found::Node(node) => match node.rrsets.first().map(|r| &r.records[0]) {
+                        Some(Rdata::Octets(o)) => String::from_utf8(o.to_vec()).unwrap(),
+                        _ => "empty".to_owned(),
+                    },
+                },
+            };
+            assert_eq!(found, expected, "{qname} {qtype}: {why}");
+        }
+    }
+}
