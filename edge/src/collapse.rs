@@ -112,7 +112,7 @@ impl Lead {
     /// Tells all who wait what became of the request.
     pub(crate) fn announce(&mut self, announced: Announced, now: UnixTime) {
         match &announced {
-            Announced::Filling(_) | Announced::Stored(_) => {
+            Announced::Filling(..) | Announced::Stored(_) => {
                 self.collapse.note_shareable(self.hash, true, now);
             }
             Announced::NotShared => self.collapse.note_shareable(self.hash, false, now),

@@ -26,8 +26,8 @@ const PIECES_AT_ONCE_MAX: usize = 32;
 /// What became of the request that a fill stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Announced {
-    /// A storable response is arriving.
-    Filling(Arc<StoredResponse>),
+    /// A storable response is arriving; its length in octets, if it was announced.
+    Filling(Arc<StoredResponse>, Option<u64>),
     /// A stored response was confirmed; it is complete.
     Stored(Arc<StoredResponse>),
     /// The response may not be shared: everybody asks for himself.
@@ -112,7 +112,7 @@ impl Fill {
         let state = self.state();
         match &state.announced {
             None => true,
-            Some(Announced::Filling(response) | Announced::Stored(response)) => {
+            Some(Announced::Filling(response, _) | Announced::Stored(response)) => {
                 !state.overflowed
                     && lastmile_http::cache::vary::selects(response.selection(), request)
             }

@@ -1,0 +1,66 @@
+//! A client's connection, as an exchange sees it.
+
+use crate::inbound::Inbound;
+use crate::io::{Io, Stream, Transmit};
+use crate::worker::Worker;
+use bytes::Bytes;
+use core::net::SocketAddr;
+
+/// An output buffer that grew for a large head or many pipelined responses is let go when it is empty again.
+const KEPT_CAPACITY_MAX: usize = 64 * 1024;
+
+/// What happens to the connection after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Another request may follow.
+    Keep,
+    /// It ends in order; the response is complete, or there is nobody to complete it for.
+    Close,
+    /// It is reset: the response is not complete, and the client must notice.
+    Abort,
+}
+
+/// A client's connection.
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
+    pub(crate) inbound: Inbound,
+    /// Responses, or heads of responses, that have not been sent yet.
+    pub(crate) output: Vec<u8>,
+    pub(crate) peer: SocketAddr,
+}
+
+impl<S: Stream> Client<S> {
+    /// Sends the output and `pieces` behind it, together.
+    pub(crate) async fn send<I: Io>(
+        &mut self,
+        worker: &Worker<I>,
+        mut pieces: Vec<Bytes>,
+        persists: bool,
+    ) -> After {
+        let limit = worker.shared.config.timeouts.client_send;
+        let content: usize = pieces.iter().map(Bytes::len).sum();
+        let octets = self.output.len() + content;
+        let (_, sender) = self.stream.split();
+        let sent = if pieces.is_empty() {
+            let output = core::mem::take(&mut self.output);
+            let (sent, output) = sender.send(output, limit).await;
+            self.output = output;
+            self.output.clear();
+            if self.output.capacity() > KEPT_CAPACITY_MAX {
+                self.output = Vec::new();
+            }
+            sent
+        } else {
+            if !self.output.is_empty() {
+                pieces.insert(0, Bytes::from(core::mem::take(&mut self.output)));
+            }
+            sender.send_pieces(pieces, limit).await
+        };
+        if sent.is_err() {
+            worker.counters().client_errors.increment();
+            return After::Close;
+        }
+        worker.counters().sent_octets.add(octets as u64);
+        if persists { After::Keep } else { After::Close }
+    }
+}

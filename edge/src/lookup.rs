@@ -1,0 +1,50 @@
+//! What the store has for a request, and whether it may be used.
+
+use crate::ram::RamTier;
+use crate::request::Request;
+use crate::stored::StoredResponse;
+use lastmile_http::cache::directives::RequestDirectives;
+use lastmile_http::cache::reuse::{Reuse, StaleReason, reuse};
+use lastmile_http::cache::vary::selects;
+use lastmile_http::time::UnixTime;
+use std::sync::Arc;
+
+/// The outcome of a look into the store.
+pub(crate) enum Lookup<R> {
+    /// A stored response may be used as it is; this is what the caller made of it.
+    Fresh(R),
+    /// A stored response may be used when the upstream confirms it.
+    Stale(Arc<StoredResponse>, StaleReason),
+    /// Responses are stored for the URI, but for other selecting fields.
+    VaryMiss,
+    /// Nothing is stored for the URI.
+    UriMiss,
+}
+
+/// Looks for a stored response to `request`. `with_fresh` is given the one that may be used and the seconds it stays
+/// fresh; it runs while the store's memory is pinned, so it must be quick. Neither locks nor allocates.
+pub(crate) fn look_up<R>(
+    ram: &RamTier<StoredResponse>,
+    (hash, key): (u64, &[u8]),
+    request: &Request<'_>,
+    directives: &RequestDirectives,
+    now: UnixTime,
+    mut with_fresh: impl FnMut(&Arc<StoredResponse>, i64) -> R,
+) -> Lookup<R> {
+    let mut variants = false;
+    let found = ram.lookup(hash, key, |response| {
+        variants = true;
+        if !selects(response.selection(), request.head.fields) {
+            return None;
+        }
+        Some(match reuse(response.policy(), directives, now) {
+            Reuse::Fresh { ttl, .. } => Lookup::Fresh(with_fresh(response, ttl)),
+            Reuse::Validate(reason) => Lookup::Stale(Arc::clone(response), reason),
+        })
+    });
+    match found {
+        Some(found) => found,
+        None if variants => Lookup::VaryMiss,
+        None => Lookup::UriMiss,
+    }
+}

@@ -1,0 +1,81 @@
+//! A client's copy of a response that is still arriving.
+
+use crate::client::{After, Client};
+use crate::fill::{ReadError, Reader};
+use crate::io::Io;
+use crate::request::Request;
+use crate::respond::{Coding, Variable, failed_precondition, respond_condition};
+use crate::stored::StoredResponse;
+use crate::worker::Worker;
+use bytes::Bytes;
+use lastmile_http::cache::status::{CacheStatus, ForwardReason};
+use lastmile_http::framing::Framing;
+use std::sync::Arc;
+
+/// A response that is still arriving, and why it was asked for.
+pub(crate) struct Arriving {
+    pub(crate) response: Arc<StoredResponse>,
+    pub(crate) length: Option<u64>,
+    pub(crate) reason: ForwardReason,
+    pub(crate) collapsed: bool,
+}
+
+/// Sends head and content as they arrive; the head leaves together with what content is there.
+pub(crate) async fn stream_fill<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    request: &Request<'_>,
+    arriving: Arriving,
+    mut reader: Reader,
+) -> After {
+    let Arriving { response, length, reason, collapsed } = arriving;
+    let (name, now) = (worker.name(), worker.io.now());
+    let ttl = Some(response.policy().ttl(now));
+    let status = Some(response.status());
+    let cache_status =
+        CacheStatus::Forward { reason, status, ttl, stored: true, collapsed, detail: None };
+    if let Some(status) = failed_precondition(request, &response, now) {
+        let out = &mut client.output;
+        respond_condition(name, request, &response, status, &cache_status, now, out);
+        return client.send(worker, Vec::new(), request.persists).await;
+    }
+    // A response that is complete by now has a length.
+    let length = length.or_else(|| response.content().map(|content| content.octets()));
+    let framing = length.map_or(Framing::Chunked, Framing::Length);
+    let coding = Coding::new(request.head.version, framing);
+    let persists = request.persists && coding != Coding::UntilClose;
+    // RFC 9110 §8.6: no Content-Length in a 204.
+    let announced = length.filter(|_| response.status() != 204);
+    let age = response.policy().current_age(now);
+    let variable =
+        Variable { age, cache_status: &cache_status, length: announced, coding, persists };
+    client.output.extend_from_slice(response.head());
+    variable.write(name, request.head.version, &mut client.output);
+
+    let mut batch = Vec::new();
+    if let Some(pieces) = reader.next_at_once() {
+        coding.encode(pieces, &mut batch);
+    }
+    if request.is_head() {
+        batch.clear();
+        return client.send(worker, batch, persists).await;
+    }
+    loop {
+        if let After::Close = client.send(worker, core::mem::take(&mut batch), true).await {
+            return After::Close;
+        }
+        match reader.next(&worker.io).await {
+            Ok(Some(pieces)) => coding.encode(pieces, &mut batch),
+            Ok(None) => break,
+            Err(error) => {
+                match error {
+                    ReadError::Failed(_) => worker.counters().aborted.increment(),
+                    ReadError::Lapped => worker.counters().readers_lapped.increment(),
+                }
+                return After::Abort;
+            }
+        }
+    }
+    let last: Vec<Bytes> = coding.end().into_iter().collect();
+    client.send(worker, last, persists).await
+}
