@@ -43,14 +43,15 @@ pub(super) fn read_zone(apex: &[u8], records: &str) -> Result<Zone, BadRecords> 
     Ok(zone)
 }
 
-/// `domain` says `LINE:COLUMN: MESSAGE`.
+/// `domain` says `LINE:COLUMN: MESSAGE`, where the place is behind the field that it could not use. Column 1 means
+/// that this field ended the line before.
 fn syntax_error(text: &str) -> BadRecords {
     let mut parts = text.splitn(3, ':');
-    let line = parts.next().and_then(|line| line.parse().ok());
-    match (line, parts.next(), parts.next()) {
+    let mut number = || parts.next().and_then(|part| part.trim().parse::<usize>().ok());
+    match (number(), number(), parts.next()) {
         (Some(line), Some(column), Some(message)) => BadRecords {
-            line: Some(line),
-            message: format!("{} (column {column} of the record)", message.trim()),
+            line: Some(if column == 1 { line.saturating_sub(1).max(1) } else { line }),
+            message: message.trim().to_owned(),
         },
         _ => BadRecords { line: None, message: text.to_owned() },
     }
