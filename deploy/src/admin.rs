@@ -127,6 +127,9 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
         return response;
     }
     match request.uri().path() {
+        "/healthz" if board.is_ending() => {
+            response(StatusCode::SERVICE_UNAVAILABLE, TEXT, "ending\n".into())
+        }
         "/healthz" => response(StatusCode::OK, TEXT, "ok\n".into()),
         "/metrics" => response(
             StatusCode::OK,
@@ -153,4 +156,50 @@ fn response(status: StatusCode, media_type: &'static str, text: String) -> Respo
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    #[test]
+    fn what_is_answered() {
+        let board = Arc::new(Board::default());
+        let admin = Admin::start("127.0.0.1:0".parse().unwrap(), Arc::clone(&board)).unwrap();
+        let long = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(2 * HEAD_OCTETS_MAX));
+        for (request, status, why) in [
+            ("GET /healthz HTTP/1.0\r\n\r\n", " 200 ", "healthy"),
+            ("HEAD /metrics HTTP/1.0\r\n\r\n", " 200 ", "no content"),
+            ("GET /stats.json HTTP/1.0\r\n\r\n", " 200 ", "numbers"),
+            ("GET / HTTP/1.0\r\n\r\n", " 404 ", "nothing there"),
+            ("POST /healthz HTTP/1.0\r\n\r\n", " 405 ", "nothing can be changed here"),
+            ("nonsense\r\n\r\n", " 400 ", "no HTTP"),
+            (&long, " 431 ", "a head beyond the bound"),
+        ] {
+            let response = ask(admin.address(), request);
+            let line = response.lines().next().unwrap_or_default();
+            assert!(line.contains(status), "{why}: {line}");
+        }
+        board.stop(Duration::ZERO);
+        let response = ask(admin.address(), "GET /healthz HTTP/1.0\r\n\r\n");
+        assert!(response.contains(" 503 "), "a balancer must know early: {response}");
+    }
+
+    #[test]
+    fn an_address_in_use_is_misuse() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let failure = Admin::start(address, Arc::new(Board::default())).unwrap_err();
+        let expected = format!("admin: {address} is in use by another process");
+        assert_eq!(failure, Failure::Misused(expected));
+    }
 }

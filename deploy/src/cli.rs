@@ -122,8 +122,7 @@ pub struct EdgeFlags {
     /// Listen at ADDR; may be repeated [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub listen: Vec<SocketAddr>,
-    /// Fetch what is not stored from URL, the origin or a parent; several, with commas, are tried in
-    /// turn
+    /// Fetch what is not stored from URL (an origin or a parent); several, with commas, in turn
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub upstream: Vec<Upstream>,
     /// The size of the RAM tier

@@ -5,6 +5,7 @@ pub mod gslb;
 pub mod origin;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,11 +91,12 @@ pub struct Report {
 pub struct Board {
     running: Mutex<Vec<Running>>,
     started: Instant,
+    ending: AtomicBool,
 }
 
 impl Default for Board {
     fn default() -> Self {
-        Self { running: Mutex::default(), started: Instant::now() }
+        Self { running: Mutex::default(), started: Instant::now(), ending: AtomicBool::new(false) }
     }
 }
 
@@ -122,9 +124,16 @@ impl Board {
         self.started.elapsed()
     }
 
+    /// Whether the roles have been told to end.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
     /// Ends every role within `drain` altogether, the one started last first, so that none loses its
     /// upstream while it drains. Neighbours of one kind, such as the edges, end side by side.
     pub fn stop(&self, drain: Duration) {
+        self.ending.store(true, Ordering::Relaxed);
         let deadline = Instant::now() + drain;
         let mut running = std::mem::take(&mut *self.lock());
         while let Some(last) = running.pop() {

@@ -57,7 +57,7 @@ fn start(flags: &UpFlags, board: &Arc<Board>) -> Result<(Site, Up), Failure> {
     };
     let source = lastmile_origin::Source::Both(site.path().to_owned());
     let config = lastmile_origin::Config::new(plan.origin, source);
-    let origin = add(board, roles::origin::launch("origin", config)?);
+    let origin = add(board, roles::origin::launch(config)?);
     let parent = add(board, edge(flags, &cores, PARENT.to_owned(), plan.parent, origin)?);
     let edges = edges(flags, &cores, &plan, parent, board)?;
     let zone = lastmile_gslb::Config {

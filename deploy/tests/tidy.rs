@@ -7,7 +7,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+/// Of code, as rustfmt has it; it leaves strings alone, so they are counted here.
 const COLUMNS_MAX: usize = 100;
+
+/// Of lines that are only a comment, which rustfmt does not wrap.
+const COMMENT_COLUMNS_MAX: usize = 120;
 
 /// Above these a file or function is reported, not refused: it is the moment to look for a second
 /// job.
@@ -233,7 +237,8 @@ fn every_file_says_what_it_is_for_and_fits_the_page() {
         }
         for (at, line) in file.text.lines().enumerate() {
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX {
+            let comment = line.trim_start().starts_with("//");
+            if columns > if comment { COMMENT_COLUMNS_MAX } else { COLUMNS_MAX } {
                 found.push(format!("{}:{}: {columns} columns", file.name, at + 1));
             }
             if let Some(marker) = MARKERS.iter().find(|marker| line.contains(**marker)) {
@@ -289,6 +294,7 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
 
 #[test]
 fn functions_are_measured() {
-    let text = "pub fn one() {\n    a();\n}\n\nimpl B {\n    async fn two(\n        x: u8,\n    ) {\n    }\n}\n";
+    let text = "pub fn one() {\n    a();\n}\n\n\
+                impl B {\n    async fn two(\n        x: u8,\n    ) {\n    }\n}\n";
     assert_eq!(functions(text), [("one".to_owned(), 1, 3), ("two".to_owned(), 6, 4)]);
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use process::{Started, fetch, scratch};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::process::Command;
 
 fn up(more: &[&str]) -> (Started, Value) {
     let arguments = [&["up", "--port-base", "0", "--json", "--ram", "16MiB"], more].concat();
@@ -42,6 +43,17 @@ fn metrics(text: &str) -> HashMap<String, f64> {
     values
 }
 
+/// The address that `dig` gets for the customer's name with one of the subnets that `up` tells.
+fn steer(up: &Value, client: usize) -> String {
+    let (server, port) = up["gslb"].as_str().unwrap().split_once(':').unwrap();
+    let output = Command::new("dig")
+        .args([&format!("@{server}"), "-p", port, up["customer"].as_str().unwrap(), "+short"])
+        .arg(format!("+subnet={}", up["subnets"][client].as_str().unwrap()))
+        .output()
+        .expect("dig is installed (Debian package bind9-dnsutils)");
+    text(output.stdout).lines().last().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn everything_answers_and_term_ends_it() {
     let (started, up) = up(&[]);
@@ -60,6 +72,8 @@ fn everything_answers_and_term_ends_it() {
             assert!(copy == (200, original.clone()), "{path} through {edge}: {}", copy.0);
         }
     }
+    let steered: Vec<_> = (0..2).map(|client| steer(&up, client)).collect();
+    assert_eq!(steered, ["127.0.0.1", "127.0.0.2"], "two client subnets, two edges");
     let (status, content) = fetch(admin, "/metrics");
     assert_eq!(status, 200);
     let values = metrics(&text(content));

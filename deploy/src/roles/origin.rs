@@ -24,20 +24,17 @@ pub fn start(flags: &OriginFlags) -> Result<Running, Failure> {
         journal: flags.journal.clone(),
         ..Config::new(flags.listen, source)
     };
-    launch("origin", config)
+    launch(config)
 }
 
-/// Starts an origin called `name`.
+/// Starts an origin called `origin`.
 ///
 /// # Errors
 /// As for [`start`].
-pub fn launch(name: &str, config: Config) -> Result<Running, Failure> {
-    let origin = lastmile_origin::start(config).map_err(|error| {
-        let failure = match error.kind() {
-            StartErrorKind::Misuse => Failure::Misused(error.to_string()),
-            StartErrorKind::Failure => Failure::Failed(error.to_string()),
-        };
-        failure.of(name)
+pub fn launch(config: Config) -> Result<Running, Failure> {
+    let origin = lastmile_origin::start(config).map_err(|error| match error.kind() {
+        StartErrorKind::Misuse => Failure::Misused(error.to_string()),
+        StartErrorKind::Failure => Failure::Failed(error.to_string()),
     })?;
-    Ok(Running { name: name.to_owned(), role: Role::Origin(origin) })
+    Ok(Running { name: "origin".to_owned(), role: Role::Origin(origin) })
 }

@@ -65,6 +65,7 @@ records = """
 [[steer]]
 name = "customer.cdn.test."
 ttl = 20
+answers = 1
 default_region = "region-1"
 
 [[onboard]]
