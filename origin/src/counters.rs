@@ -36,22 +36,38 @@ macro_rules! counters {
 }
 
 counters! {
-    connections_open "lastmile_origin_connections_open" "Connections open now.";
-    connections "lastmile_origin_connections_total" "Connections accepted.";
-    accept_failures "lastmile_origin_accept_failures_total" "Failed accepts, such as no descriptor left.";
-    idle_timeouts "lastmile_origin_idle_timeouts_total" "Connections closed because nothing moved on them.";
-    requests "lastmile_origin_requests_total" "Requests received.";
-    responses_2xx "lastmile_origin_responses_2xx_total" "Responses with a status from 200 to 299.";
-    responses_3xx "lastmile_origin_responses_3xx_total" "Responses with a status from 300 to 399.";
-    responses_4xx "lastmile_origin_responses_4xx_total" "Responses with a status from 400 to 499.";
-    responses_5xx "lastmile_origin_responses_5xx_total" "Responses with a status from 500 to 599.";
-    content_received "lastmile_origin_content_received_octets_total" "Octets of request content received.";
-    content_sent "lastmile_origin_content_sent_octets_total" "Octets of response content sent.";
-    ended_complete "lastmile_origin_ended_complete_total" "Responses sent to their end.";
-    ended_by_client "lastmile_origin_ended_by_client_total" "Exchanges that the client abandoned.";
-    ended_on_purpose "lastmile_origin_ended_on_purpose_total" "Exchanges cut by close-early, reset-at or abort.";
-    ended_by_failure "lastmile_origin_ended_by_failure_total" "Exchanges that the origin had to break off.";
-    journal_write_failures "lastmile_origin_journal_write_failures_total" "Lines that the journal file refused.";
+    connections_open "lastmile_origin_connections_open"
+        "Connections open now.";
+    connections "lastmile_origin_connections_total"
+        "Connections accepted.";
+    accept_failures "lastmile_origin_accept_failures_total"
+        "Failed accepts, such as no descriptor left.";
+    idle_timeouts "lastmile_origin_idle_timeouts_total"
+        "Connections closed because nothing moved on them.";
+    requests "lastmile_origin_requests_total"
+        "Requests received.";
+    responses_2xx "lastmile_origin_responses_2xx_total"
+        "Responses with a status from 200 to 299.";
+    responses_3xx "lastmile_origin_responses_3xx_total"
+        "Responses with a status from 300 to 399.";
+    responses_4xx "lastmile_origin_responses_4xx_total"
+        "Responses with a status from 400 to 499.";
+    responses_5xx "lastmile_origin_responses_5xx_total"
+        "Responses with a status from 500 to 599.";
+    content_received "lastmile_origin_content_received_octets_total"
+        "Octets of request content received.";
+    content_sent "lastmile_origin_content_sent_octets_total"
+        "Octets of response content sent.";
+    ended_complete "lastmile_origin_ended_complete_total"
+        "Responses sent to their end.";
+    ended_by_client "lastmile_origin_ended_by_client_total"
+        "Exchanges that the client abandoned.";
+    ended_on_purpose "lastmile_origin_ended_on_purpose_total"
+        "Exchanges cut by close-early, reset-at or abort.";
+    ended_by_failure "lastmile_origin_ended_by_failure_total"
+        "Exchanges that the origin had to break off.";
+    journal_write_failures "lastmile_origin_journal_write_failures_total"
+        "Lines that the journal file refused.";
 }
 
 impl Counters {

@@ -24,8 +24,8 @@ use crate::journal::Journal;
 /// Connections waiting to be accepted; `net.core.somaxconn` lowers it. A crowd that arrives at once waits here.
 const BACKLOG_MAX: i32 = 4096;
 
-/// Threads per serving thread that may read files at once. More only helps disks that serve many reads in parallel; each
-/// costs a stack and one slice.
+/// Threads per serving thread that may read files at once. More only helps disks that serve many reads in parallel;
+/// each costs a stack and one slice.
 const READERS_MAX: usize = 16;
 
 /// Serving threads. An origin is a tool for one machine; beyond this the configuration is a mistake.

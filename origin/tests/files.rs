@@ -174,7 +174,8 @@ fn ranges() {
     let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").unwrap();
     let part = |range: &str, octets: &str| {
         format!(
-            "--{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes {range}/10\r\n\r\n{octets}\r\n"
+            "--{boundary}\r\nContent-Type: text/plain\r\n\
+             Content-Range: bytes {range}/10\r\n\r\n{octets}\r\n"
         )
     };
     let expected = format!("{}{}--{boundary}--\r\n", part("0-1", "01"), part("7-9", "789"));

@@ -29,18 +29,18 @@ const UNIX_SECONDS_MAX: u64 = 253_402_300_799;
 /// The synthetic catalogue and its query parameters, for `--help`.
 pub const SYNTHETIC_HELP: &str = "\
 Synthetic objects:
-  /bytes/SIZE[/NAME]   an object of SIZE octets (1000, 1K, 1M, 1G, 64KiB, 8MiB, ...), each a function of path and offset
+  /bytes/SIZE[/NAME]   SIZE octets (1000, 1K, 1M, 64KiB, ...), each a function of path and offset
   /echo                the content of the request, streamed back
-Any method is answered alike; the content of a request is read and counted first (Request-Content-Length in the
-response; Request-Method says the method). Parameters of the query, values percent-encoded:
+Any method is answered alike; the content of a request is read and counted first (the response says
+Request-Content-Length and Request-Method). Parameters of the query, values percent-encoded:
   status=N             status of the response, 200 to 599
   max-age=N s-maxage=N Cache-Control directives, joined
   cache-control=TEXT   Cache-Control directives, added: private, no-store, ...
   expires=DATE         Expires
   date=DATE            Date, instead of the true one
-  last-modified=DATE   Last-Modified; conditional requests are answered by it
+  last-modified=DATE   Last-Modified; conditional requests are answered
   age=N                Age
-  etag=TAG             ETag, quotes added unless given: v1, \"v1\", W/\"v1\"; conditional requests are answered by it
+  etag=TAG             ETag: v1 (quotes are added), \"v1\", W/\"v1\"; conditional requests are answered
   vary=TEXT            Vary
   location=TEXT        Location (say status=302 too)
   header.NAME=VALUE    any other field, also several times; replaces one made above
@@ -51,7 +51,7 @@ response; Request-Method says the method). Parameters of the query, values perce
   chunk=SIZE           octets of a chunk (or slice), at most 128KiB
   close-delimited=1    a response of HTTP/1.0 without a length: the close of the connection ends it
   close-early=N        close the connection after N octets of content, whatever was announced
-  reset-at=N           reset the connection (TCP RST) after N octets of content; sent octets get 30 ms to arrive
+  reset-at=N           reset the connection (TCP RST) after N octets of content and 30 ms
   abort=close|reset    close or reset the connection instead of a response
 DATE: seconds relative to now (60, -3600), @SECONDS since 1970, or any text, sent as it is.
 Any other parameter is ignored, so ?n=1 and ?n=2 are two URLs of the same octets.";
