@@ -40,7 +40,7 @@ Request-Content-Length and Request-Method). Parameters of the query, values perc
   date=DATE            Date, instead of the true one
   last-modified=DATE   Last-Modified; conditional requests are answered
   age=N                Age
-  etag=TAG             ETag: v1 (quotes are added), \"v1\", W/\"v1\"; conditional requests are answered
+  etag=TAG             ETag: v1, \"v1\" or W/\"v1\"; conditional requests are answered
   vary=TEXT            Vary
   location=TEXT        Location (say status=302 too)
   header.NAME=VALUE    any other field, also several times; replaces one made above
