@@ -391,7 +391,7 @@ impl<'q, 'o> Draft<'q, 'o> {
     }
 
     fn put_head(&mut self, owner: &[u8], rtype: u16, ttl: u32) -> Result<(), Full> {
-        self.writer.put_name(owner)?;
+        self.writer.put_owner(owner)?;
         self.writer.put_u16(rtype)?;
         self.writer.put_u16(CLASS_IN)?;
         self.writer.put_u32(ttl)

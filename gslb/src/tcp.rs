@@ -87,7 +87,10 @@ pub(crate) fn run(listener: TcpListener, epoll: Epoll, worker: Worker, limits: L
         let count = state.wait(&mut events);
         for event in &events[..count] {
             match event.data() {
-                LISTENER => state.accept(),
+                LISTENER => {
+                    // What is left is another event.
+                    state.accept();
+                }
                 index => state.serve(index as usize),
             }
         }
@@ -102,7 +105,8 @@ impl Loop {
         self.epoll.wait(events, TURN_MS).unwrap_or(0)
     }
 
-    fn accept(&mut self) {
+    /// Accepts what waits, a turn's worth at most, and says whether there may be more.
+    fn accept(&mut self) -> bool {
         for _ in 0..ACCEPTS_MAX {
             match self.listener.accept() {
                 Ok((stream, peer)) => {
@@ -114,16 +118,17 @@ impl Loop {
                         self.worker.counters.tcp_failed.count();
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A connection that was reset before we took it, or no descriptor left: make room for the next.
                 Err(_) => {
                     self.worker.counters.tcp_failed.count();
                     self.evict();
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn open_count(&self) -> usize {
@@ -197,6 +202,8 @@ impl Loop {
     fn drain(&mut self, events: &mut [EpollEvent]) {
         let _ = self.epoll.delete(&self.listener);
         let deadline = self.worker.stop.get().copied().unwrap_or_else(Instant::now);
+        // Connections that the kernel has taken may have brought their queries with them.
+        while self.accept() && Instant::now() < deadline {}
         for index in 0..self.connections.len() {
             self.serve(index);
             if self.connections[index].as_ref().is_some_and(|c| c.unsent.is_empty()) {

@@ -145,6 +145,8 @@ mod tests {
     const HEADER_OPT: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01";
     const QUESTION: &[u8] = b"\x01a\x00\x00\x01\x00\x01";
 
+    type Case<'a> = (&'a [&'a [u8]], Result<Option<Edns>, Problem>, &'a str);
+
     fn outcome(parts: &[&[u8]]) -> Result<Option<Edns>, Problem> {
         Query::read(&parts.concat()).map(|query| query.edns)
     }
@@ -156,7 +158,7 @@ mod tests {
         let plain = Edns { payload: 1232, version: 0, dnssec_ok: false, subnet: None };
         let opt =
             |payload: &'static [u8]| [b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00", payload].concat();
-        let cases: &[(&[&[u8]], Result<Option<Edns>, Problem>, &str)] = &[
+        let cases: &[Case<'_>] = &[
             (&[HEADER, QUESTION], Ok(None), "a plain query"),
             (&[HEADER_OPT, QUESTION, &opt(b"\x00\x00")], Ok(Some(plain)), "EDNS"),
             (&[b"\x12\x34\x01"], Err(Problem::Silence), "no header"),

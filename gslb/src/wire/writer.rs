@@ -109,12 +109,22 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Appends a name given in wire form, shortened by a pointer where a suffix of it has been written before.
+    /// Appends an owner's name given in wire form, shortened by a pointer where a suffix of it has been written before
+    /// in whatever case: the asker sees its own spelling.
+    pub(crate) fn put_owner(&mut self, wire: &[u8]) -> Result<(), Full> {
+        self.put_shortened(wire, <[u8]>::eq_ignore_ascii_case)
+    }
+
+    /// As [`Self::put_owner`] for a name within data, which keeps the case that its zone gives it.
     pub(crate) fn put_name(&mut self, wire: &[u8]) -> Result<(), Full> {
+        self.put_shortened(wire, |a, b| a == b)
+    }
+
+    fn put_shortened(&mut self, wire: &[u8], same: fn(&[u8], &[u8]) -> bool) -> Result<(), Full> {
         let mut skipped = 0;
         while skipped + 1 < wire.len() {
             let suffix = &wire[skipped..];
-            if let Some(offset) = self.find(suffix) {
+            if let Some(offset) = self.find(suffix, same) {
                 return self.put_u16(0xc000 | offset);
             }
             let start = self.at;
@@ -133,19 +143,19 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn find(&self, suffix: &[u8]) -> Option<u16> {
+    fn find(&self, suffix: &[u8], same: fn(&[u8], &[u8]) -> bool) -> Option<u16> {
         self.known[..self.known_count]
             .iter()
             .find(|known| {
                 usize::from(known.octets) == suffix.len()
-                    && self.is_name_at(usize::from(known.offset), suffix)
+                    && self.is_name_at(usize::from(known.offset), suffix, same)
             })
             .map(|known| known.offset)
     }
 
-    /// Whether the name written at `at` equals `wire` in any case. A name that is still being written (one of its
+    /// Whether the name written at `at` is the `same` as `wire`. A name that is still being written (one of its
     /// own suffixes) ends at the writing position.
-    fn is_name_at(&self, mut at: usize, mut wire: &[u8]) -> bool {
+    fn is_name_at(&self, mut at: usize, mut wire: &[u8], same: fn(&[u8], &[u8]) -> bool) -> bool {
         loop {
             if at >= self.at {
                 return false;
@@ -157,7 +167,7 @@ impl<'a> Writer<'a> {
                 continue;
             }
             let end = 1 + usize::from(length);
-            if wire.len() < end || !self.out[at..at + end].eq_ignore_ascii_case(&wire[..end]) {
+            if wire.len() < end || !same(&self.out[at..at + end], &wire[..end]) {
                 return false;
             }
             if length == 0 {
@@ -188,7 +198,7 @@ mod tests {
             let mut writer = Writer::new(&mut out, 512);
             writer.put_question(QUESTION).unwrap();
             let start = writer.octets();
-            writer.put_name(name).unwrap();
+            writer.put_owner(name).unwrap();
             let end = writer.octets();
             assert_eq!(&out[start..end], expected, "{why}");
         }
@@ -199,11 +209,23 @@ mod tests {
         let mut out = [0; 512];
         let mut writer = Writer::new(&mut out, 512);
         writer.put_question(QUESTION).unwrap();
-        writer.put_name(b"\x01b\x04test\x00").unwrap();
+        writer.put_owner(b"\x01b\x04test\x00").unwrap();
         let start = writer.octets();
-        writer.put_name(b"\x01a\x01b\x04test\x00").unwrap();
+        writer.put_owner(b"\x01a\x01b\x04test\x00").unwrap();
         let end = writer.octets();
         assert_eq!(&out[start..end], b"\x01a\xc0\x1a");
+    }
+
+    #[test]
+    fn names_in_data_keep_their_case() {
+        let mut out = [0; 512];
+        let mut writer = Writer::new(&mut out, 512);
+        writer.put_question(QUESTION).unwrap();
+        let start = writer.octets();
+        writer.put_name(b"\x01a\x04test\x00").unwrap();
+        writer.put_name(b"\x01b\x04Test\x00").unwrap();
+        let end = writer.octets();
+        assert_eq!(&out[start..end], b"\x01a\x04test\x00\x01b\xc0\x10");
     }
 
     #[test]
