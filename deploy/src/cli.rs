@@ -23,7 +23,9 @@ use std::path::PathBuf;
   lastmile COMMAND --help        the flags of one command, with an example
 
 Exit status: 0 good, 1 failed, 2 misused (a flag, a file, an address in use).",
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    // The width of the longest table; a narrower terminal folds lines itself.
+    term_width = 120
 )]
 pub struct Cli {
     /// What to do.
