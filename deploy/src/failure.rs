@@ -24,16 +24,6 @@ impl Failure {
             Self::Misused(_) => ExitCode::from(2),
         }
     }
-
-    /// The same failure, said to be of `subject`.
-    #[must_use]
-    pub fn of(self, subject: &str) -> Self {
-        match self {
-            Self::Shown(text) => Self::Shown(text),
-            Self::Misused(text) => Self::Misused(format!("{subject}: {text}")),
-            Self::Failed(text) => Self::Failed(format!("{subject}: {text}")),
-        }
-    }
 }
 
 impl fmt::Display for Failure {

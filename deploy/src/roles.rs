@@ -4,6 +4,7 @@ pub mod edge;
 pub mod gslb;
 pub mod origin;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 pub type Sample = (&'static str, &'static str, u64);
 
 /// A role that runs in threads of this process.
-#[derive(Debug)]
 pub enum Role {
     /// A server of files or of synthetic objects.
     Origin(lastmile_origin::Origin),
@@ -24,12 +24,17 @@ pub enum Role {
 }
 
 /// A role and the name that tells it from others of its kind.
-#[derive(Debug)]
 pub struct Running {
     /// Such as `edge-1` or `parent`.
     pub name: String,
     /// What it is.
     pub role: Role,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:?}", self.name, self.addresses())
+    }
 }
 
 impl Running {

@@ -41,11 +41,13 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
 pub fn launch(config: Config) -> Result<Running, Failure> {
     let name = config.name.clone();
     let edge = lastmile_edge::start(config).map_err(|error| {
-        let failure = match error.kind() {
-            StartErrorKind::Misuse => Failure::Misused(error.to_string()),
-            StartErrorKind::Failure => Failure::Failed(error.to_string()),
-        };
-        failure.of(&name)
+        // It calls itself an edge; here it has a name.
+        let text = error.to_string();
+        let line = format!("{name}: {}", text.strip_prefix("edge: ").unwrap_or(&text));
+        match error.kind() {
+            StartErrorKind::Misuse => Failure::Misused(line),
+            StartErrorKind::Failure => Failure::Failed(line),
+        }
     })?;
     Ok(Running { name, role: Role::Edge(edge) })
 }
