@@ -1,4 +1,5 @@
-//! From a query's octets to an answer's: the one function that owns every branch. Pure, and allocates nothing.
+//! From a query's octets to an answer's: the one function that owns every branch. Pure, and
+//! allocates nothing.
 
 use crate::steer::{Choice, Family, Policy, Steered, Why};
 use crate::table::{self, LabTable, Row};
@@ -87,7 +88,8 @@ pub(crate) struct Answered {
     pub(crate) truncated: bool,
 }
 
-/// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP may take all of it.
+/// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP
+/// may take all of it.
 pub(crate) fn answer(tables: &Tables, asked: &Asked<'_>, out: &mut [u8]) -> Answered {
     let query = match Query::read(asked.packet) {
         Ok(query) => query,
@@ -326,7 +328,8 @@ impl<'q, 'o> Draft<'q, 'o> {
         }
     }
 
-    /// RFC 1034 §4.3.2 3b: the servers of a zone cut, with the addresses that are needed to reach them.
+    /// RFC 1034 §4.3.2 3b: the servers of a zone cut, with the addresses that are needed to reach
+    /// them.
     fn refer(&mut self, zone: &Zone, cut: &[u8], servers: &Rrset) -> Result<(), Full> {
         self.reason = Reason::Referral;
         self.put_rrset(Section::Authority, cut, servers, servers.ttl)?;

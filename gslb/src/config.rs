@@ -9,7 +9,8 @@ use std::time::Duration;
 /// Everything a GSLB is told at its start; `Default` fills in what is seldom changed.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen, UDP and TCP on the same port. Port 0 lets the kernel choose one that is free for both.
+    /// Where to listen, UDP and TCP on the same port. Port 0 lets the kernel choose one that is
+    /// free for both.
     pub listen: SocketAddr,
     /// The cores to run on, a worker on each; `None` is every core that the scheduler allows.
     pub cores: Option<Cores>,
@@ -21,7 +22,7 @@ pub struct Config {
     pub lab_table: Option<PathBuf>,
     /// Locations for the lab's table, rows of `ADDR X Y`.
     pub lab_locations: Option<PathBuf>,
-    /// The largest answer over UDP in octets, whatever the asker offers; at least 512.
+    /// The largest answer over UDP in octets, whatever the asker offers; 512 to 4096.
     pub udp_payload_max: u16,
     /// Open TCP connections over all cores; one more closes the one that has been idle longest.
     pub tcp_connections_max: usize,

@@ -1,8 +1,10 @@
-//! The map from prefixes to regions: longest match, and how long a prefix the match needs (its scope).
+//! The map from prefixes to regions: longest match, and how long a prefix the match needs (its
+//! scope).
 //!
-//! Prefixes are flattened into the intervals between their ends; neighbours of one region are one interval. An
-//! interval costs 6 octets for IPv4 and 18 for IPv6, a lookup a binary search among those that share the key's
-//! upper 16 bits, and the scope follows from the interval's two ends, aggregated as far as the regions allow.
+//! Prefixes are flattened into the intervals between their ends; neighbours of one region are one
+//! interval. An interval costs 6 octets for IPv4 and 18 for IPv6, a lookup a binary search among
+//! those that share the key's upper 16 bits, and the scope follows from the interval's two ends,
+//! aggregated as far as the regions allow.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,8 +16,8 @@ pub(crate) type RegionIndex = u16;
 const NONE: RegionIndex = u16::MAX;
 /// Regions, one less than indices because of [`NONE`].
 pub(crate) const REGIONS_MAX: usize = u16::MAX as usize - 1;
-/// Prefixes of all sources together: a full routing table several times over. It bounds what a mistaken file can
-/// take (about 300 MB while it is read).
+/// Prefixes of all sources together: a full routing table several times over. It bounds what a
+/// mistaken file can take (about 300 MB while it is read).
 pub(crate) const PREFIXES_MAX: usize = 4_000_000;
 /// Below so many intervals the index by upper bits would cost more memory than it saves time.
 const INDEXED_INTERVALS_MIN: usize = 256;
@@ -149,12 +151,14 @@ impl Key for u128 {
     }
 }
 
-/// The whole space of keys in intervals: interval `i` begins at `starts[i]` and ends before `starts[i + 1]`.
+/// The whole space of keys in intervals: interval `i` begins at `starts[i]` and ends before
+/// `starts[i + 1]`.
 #[derive(Debug)]
 struct Intervals<K> {
     starts: Box<[K]>,
     regions: Box<[RegionIndex]>,
-    /// For each value of the upper 16 bits, how many intervals begin below it; empty when there are few.
+    /// For each value of the upper 16 bits, how many intervals begin below it; empty when there are
+    /// few.
     index: Box<[u32]>,
 }
 
@@ -245,8 +249,8 @@ impl<K: Key> Build<K> {
     }
 }
 
-/// Reads a CSV of `prefix,region` lines into `prefixes`; empty lines, `#` comments and a heading `prefix,region` are
-/// skipped.
+/// Reads a CSV of `prefix,region` lines into `prefixes`; empty lines, `#` comments and a heading
+/// `prefix,region` are skipped.
 ///
 /// # Errors
 /// The line, and what is wrong with it.
@@ -360,6 +364,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_large_map_is_small() {
+        // No two neighbours are of one region, so nothing is merged.
+        let prefixes: HashMap<Prefix, RegionIndex> = (0u32..200_000)
+            .map(|n| {
+                let address = IpAddr::V4((n << 12).into());
+                (Prefix { address, length: 24 }, (n % 7) as RegionIndex)
+            })
+            .collect();
+        let map = PrefixMap::new(&prefixes);
+        assert!(map.octets() < 3 << 20, "{} octets", map.octets());
+        let found = map.lookup(IpAddr::V4((123_456 << 12 | 0x12).into()));
+        assert_eq!(found, Match { region: Some((123_456 % 7) as RegionIndex), scope: 24 });
+    }
+
     /// The definition, by trying every prefix.
     fn by_definition(prefixes: &HashMap<Prefix, RegionIndex>, key: u32) -> Option<RegionIndex> {
         let holds = |p: &Prefix| match p.address {
@@ -390,8 +409,8 @@ mod tests {
             for key in keys {
                 let found = map.lookup(IpAddr::V4(key.into()));
                 prop_assert_eq!(found.region, by_definition(&prefixes, key));
-                // The whole scope has one region, and one bit less would not. Prefixes are at most 14 bits long, so
-                // stepping by 2^18 visits every one.
+                // The whole scope has one region, and one bit less would not. Prefixes are at most
+                // 14 bits long, so stepping by 2^18 visits every one.
                 let regions = |scope: u8| {
                     let first = key & !u32::MAX.checked_shr(scope.into()).unwrap_or(0);
                     let steps = 1u64 << 14u8.saturating_sub(scope);

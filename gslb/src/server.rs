@@ -14,8 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// With port 0, how many ports free for TCP are tried until one is free for UDP too. A loaded machine may have a
-/// tenth of its ports taken; eight misses in a row are then one in a hundred million.
+/// With port 0, how many ports free for TCP are tried until one is free for UDP too. A loaded
+/// machine may have a tenth of its ports taken; eight misses in a row are then one in a hundred
+/// million.
 const PORT_TRIES_MAX: usize = 8;
 
 /// A running GSLB. Dropping it without [`Gslb::stop`] stops it without a drain time.

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses in one answer: 16 AAAA records with question and OPT stay below 1232 octets.
 pub(crate) const ADDRESSES_MAX: usize = 16;
-/// Clients are spread over a region's edges in blocks of so many bits: the longest prefixes that resolvers should
-/// send (RFC 7871 §11.1), so that spreading never needs more of a client than they tell.
+/// Clients are spread over a region's edges in blocks of so many bits: the longest prefixes that
+/// resolvers should send (RFC 7871 §11.1), so that spreading never needs more of a client than they
+/// tell.
 const SPREAD_BITS_V4: u8 = 24;
 const SPREAD_BITS_V6: u8 = 56;
 
@@ -122,8 +123,8 @@ impl Policy {
         choice
     }
 
-    /// Appends addresses of a region's edges in the order that `key` gives them, and says whether another key could
-    /// give another order.
+    /// Appends addresses of a region's edges in the order that `key` gives them, and says whether
+    /// another key could give another order.
     fn take_region(
         &self,
         region: RegionIndex,
@@ -132,8 +133,8 @@ impl Policy {
         answers: usize,
         choice: &mut Choice,
     ) -> bool {
-        // The best so far, best first. Each edge yields an address at least, so no more edges are needed than
-        // addresses are wanted.
+        // The best so far, best first. Each edge yields an address at least, so no more edges are
+        // needed than addresses are wanted.
         let mut best = [(f64::INFINITY, 0usize); ADDRESSES_MAX];
         let wanted = answers - choice.count;
         let mut eligible = 0;
@@ -183,7 +184,8 @@ impl Edge {
     }
 }
 
-/// What equal clients have in common: the first `bits` of their addresses, or fewer if fewer are known.
+/// What equal clients have in common: the first `bits` of their addresses, or fewer if fewer are
+/// known.
 fn spread_key(client: &Client, bits: u8) -> u64 {
     let bits = bits.min(client.prefix_length);
     let (address, width) = match client.address {
@@ -194,15 +196,17 @@ fn spread_key(client: &Client, bits: u8) -> u64 {
     mix((kept >> 64) as u64 ^ mix(kept as u64 ^ u64::from(width)))
 }
 
-/// Weighted rendezvous hashing: the least rank wins. An edge that comes or goes moves only its own share, and shares
-/// are as the weights (Thaler and Ravishankar 1998; weights by the logarithm: Schindelhauer and Schomaker 2005).
+/// Weighted rendezvous hashing: the least rank wins. An edge that comes or goes moves only its own
+/// share, and shares are as the weights (Thaler and Ravishankar 1998; weights by the logarithm:
+/// Schindelhauer and Schomaker 2005).
 fn rank(key: u64, seed: u64, weight: u32) -> f64 {
     // 53 bits into (0, 1], never 0.
     let uniform = ((mix(key ^ seed) >> 11) + 1) as f64 / (1u64 << 53) as f64;
     -uniform.ln() / f64::from(weight)
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea and Flood 2014): each bit of the input moves half of the output's.
+/// The finaliser of `SplitMix64` (Steele, Lea and Flood 2014): each bit of the input moves half of
+/// the output's.
 pub(crate) fn mix(mut bits: u64) -> u64 {
     bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -210,7 +214,8 @@ pub(crate) fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// A hash of an edge's name that is the same in every run and on every machine (FNV-1a, then mixed).
+/// A hash of an edge's name that is the same in every run and on every machine (FNV-1a, then
+/// mixed).
 pub(crate) fn seed(name: &str) -> u64 {
     mix(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)

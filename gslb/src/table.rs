@@ -5,7 +5,8 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Seconds that a row's answer may be remembered; the table has no TTLs. Short, so that an edited table shows.
+/// Seconds that a row's answer may be remembered; the table has no TTLs. Short, so that an edited
+/// table shows.
 pub(crate) const TTL: u32 = 60;
 /// Rows of a table: a hand-written file has hundreds. It bounds what a mistaken file can take.
 const ROWS_MAX: usize = 1_000_000;
@@ -67,8 +68,9 @@ impl LabTable {
         self.rows.get(*first)
     }
 
-    /// The one of `values` that is nearest to `client`, and whether the choice depends on the client at all; any one,
-    /// by `random`, when the location of the client or of all values is unknown.
+    /// The one of `values` that is nearest to `client`, and whether the choice depends on the
+    /// client at all; any one, by `random`, when the location of the client or of all values is
+    /// unknown.
     pub(crate) fn nearest(
         &self,
         values: &[Ipv4Addr],

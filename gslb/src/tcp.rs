@@ -1,4 +1,5 @@
-//! The TCP loop of one worker (RFC 7766): pipelining, bounded connections and buffers, an idle timeout.
+//! The TCP loop of one worker (RFC 7766): pipelining, bounded connections and buffers, an idle
+//! timeout.
 
 use crate::answer::{Asked, Transport, answer};
 use crate::server::Worker;
@@ -7,14 +8,17 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Octets of a query: more than any question with options needs. It bounds what a connection can make us keep; a
-/// length above it closes the connection.
+/// Octets of a query: more than any question with options needs. It bounds what a connection can
+/// make us keep; a length above it closes the connection.
 const QUERY_OCTETS_MAX: usize = 4096;
-/// Answers waiting for a peer that does not read, in octets: at this many its next query waits. With the largest
-/// answer on top a connection keeps at most 128 KiB.
+/// Answers waiting for a peer that does not read, in octets: at this many its next query waits.
+/// With the largest answer on top a connection keeps at most 128 KiB.
 const UNSENT_OCTETS_MAX: usize = 64 << 10;
 /// Connections accepted in one turn, so that those that are open get theirs.
 const ACCEPTS_MAX: usize = 64;
+/// Receive calls for one connection in one turn: a peer that never stops sending must not keep the
+/// others waiting.
+const RECEIVES_MAX: usize = 16;
 /// Octets of a message's length prefix (RFC 1035 §4.2.2).
 const PREFIX_OCTETS: usize = 2;
 /// How often an idle loop looks whether it shall stop, and for idle connections.
@@ -38,7 +42,7 @@ struct Connection {
     unsent: Vec<u8>,
     /// When it is closed unless a whole query comes.
     deadline: Instant,
-    /// The peer sends no more.
+    /// The peer sends no more, or nothing more is taken from it.
     ended: bool,
     interest: EpollFlags,
 }
@@ -46,9 +50,9 @@ struct Connection {
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Closed {
-    /// The peer has ended it and got every answer.
+    /// The peer has ended it, or is given up, and got every answer.
     Done,
-    /// An error of the connection, or octets that are no query.
+    /// An error of the connection.
     Failed,
 }
 
@@ -120,7 +124,8 @@ impl Loop {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // A connection that was reset before we took it, or no descriptor left: make room for the next.
+                // A connection that was reset before we took it, or no descriptor left: make room
+                // for the next.
                 Err(_) => {
                     self.worker.counters.tcp_failed.count();
                     self.evict();
@@ -232,8 +237,10 @@ impl Connection {
         answer: &mut [u8],
         idle_timeout: Duration,
     ) -> Result<(), Closed> {
-        loop {
-            let came = self.receive()?;
+        for turn in 0.. {
+            // Without more octets this ends: what is there gets answered, what is answered gets
+            // sent.
+            let came = turn < RECEIVES_MAX && self.receive()?;
             let answered = self.answer_received(worker, answer)?;
             if answered {
                 self.deadline = Instant::now() + idle_timeout;
@@ -265,7 +272,8 @@ impl Connection {
         }
     }
 
-    /// Answers the whole queries that are there (RFC 7766 §6.2.1.1), and says whether there was one.
+    /// Answers the whole queries that are there (RFC 7766 §6.2.1.1), and says whether there was
+    /// one.
     fn answer_received(
         &mut self,
         worker: &mut Worker,
@@ -276,7 +284,8 @@ impl Connection {
             let rest = &self.received[used..];
             let Some(octets) = crate::wire::read_u16(rest, 0).map(usize::from) else { break };
             if octets > QUERY_OCTETS_MAX {
-                return Err(Closed::Failed);
+                self.give_up(worker);
+                return Ok(used > 0);
             }
             let Some(packet) = rest.get(PREFIX_OCTETS..PREFIX_OCTETS + octets) else { break };
             let asked = Asked {
@@ -289,7 +298,8 @@ impl Connection {
             worker.counters.count_answer(Transport::Tcp, &answered);
             // Whoever sends what is not a query does not speak DNS: nothing more is expected of it.
             if answered.octets == 0 {
-                return Err(Closed::Failed);
+                self.give_up(worker);
+                return Ok(used > 0);
             }
             self.unsent.extend_from_slice(&(answered.octets as u16).to_be_bytes());
             self.unsent.extend_from_slice(&answer_buffer[..answered.octets]);
@@ -297,6 +307,13 @@ impl Connection {
         }
         self.received.drain(..used);
         Ok(used > 0)
+    }
+
+    /// Takes no more from this peer; what it has asked before is still sent.
+    fn give_up(&mut self, worker: &Worker) {
+        worker.counters.tcp_failed.count();
+        self.received.clear();
+        self.ended = true;
     }
 
     fn send(&mut self) -> Result<bool, Closed> {

@@ -10,11 +10,11 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Datagrams per system call: enough to share its cost under load (at 32 it is below a tenth of the whole), few
-/// enough that the first answer of a batch does not wait long.
+/// Datagrams per system call: enough to share its cost under load (at 32 it is below a tenth of the
+/// whole), few enough that the first answer of a batch does not wait long.
 const BATCH: usize = 32;
-/// Octets of a query: a question takes at most 271; the rest is for EDNS options such as padding to 512. Longer ones
-/// are cut off by the kernel and then answered with FORMERR.
+/// Octets of a query: a question takes at most 271; the rest is for EDNS options such as padding to
+/// 512. Longer ones are cut off by the kernel and then answered with FORMERR.
 const QUERY_OCTETS_MAX: usize = 1232;
 /// How often an idle loop looks whether it shall stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);

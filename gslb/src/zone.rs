@@ -46,7 +46,8 @@ pub(crate) struct Rrset {
     pub(crate) records: Vec<Rdata>,
 }
 
-/// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC 1035).
+/// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC
+/// 1035).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rdata {
     /// Everything else.
@@ -76,7 +77,8 @@ pub(crate) enum Rdata {
 pub(crate) enum Found<'a> {
     /// The name is there, or a wildcard stands for it.
     Node(&'a Node),
-    /// The name is at or below a cut: the servers to ask, and how many labels of the name are above the cut's name.
+    /// The name is at or below a cut: the servers to ask, and how many labels of the name are above
+    /// the cut's name.
     Delegation {
         /// The NS RRset of the cut.
         servers: &'a Rrset,
@@ -90,8 +92,8 @@ pub(crate) enum Found<'a> {
 impl Zones {
     /// The deepest zone that holds `name`, and how many labels of it are before the apex.
     ///
-    /// A DS RRset belongs to the parent's side of the cut (RFC 4035 §3.1.4.1), so for that type a zone's own apex is
-    /// looked for one zone higher.
+    /// A DS RRset belongs to the parent's side of the cut (RFC 4035 §3.1.4.1), so for that type a
+    /// zone's own apex is looked for one zone higher.
     pub(crate) fn find(&self, name: &LowerName, qtype: u16) -> Option<(&Zone, usize)> {
         let labels = name.labels();
         let first = labels.saturating_sub(self.apex_labels_max);
@@ -136,8 +138,8 @@ impl Zone {
         zone
     }
 
-    /// The node of `owner` (in lower case, within the zone), made if it is not there, as are those between it and
-    /// the apex.
+    /// The node of `owner` (in lower case, within the zone), made if it is not there, as are those
+    /// between it and the apex.
     pub(crate) fn node(&mut self, owner: &[u8]) -> &mut Node {
         let index = self.node_index(owner);
         &mut self.nodes[index]
@@ -176,7 +178,8 @@ impl Zone {
         let mut encloser = self.apex_node();
         for skipped in (0..apex_skipped).rev() {
             let Some(&index) = self.owners.get(name.suffix(skipped)) else {
-                // RFC 4592 §3.3.1: only a wildcard directly below the closest encloser can stand for the name.
+                // RFC 4592 §3.3.1: only a wildcard directly below the closest encloser can stand
+                // for the name.
                 return encloser.wildcard.map_or(Found::Nothing, |w| Found::Node(&self.nodes[w]));
             };
             encloser = &self.nodes[index];
@@ -190,7 +193,8 @@ impl Zone {
         Found::Node(encloser)
     }
 
-    /// The addresses that the zone holds for a server's name (in lower case), as glue or as its own.
+    /// The addresses that the zone holds for a server's name (in lower case), as glue or as its
+    /// own.
     pub(crate) fn addresses(&self, server: &[u8]) -> impl Iterator<Item = &Rrset> {
         let node = self.owners.get(server).map(|&index| &self.nodes[index]);
         let rrsets = node.map_or(&[][..], |node| &node.rrsets[..]);
@@ -204,7 +208,8 @@ impl Node {
         self.rrsets.iter().find(|rrset| rrset.rtype == rtype)
     }
 
-    /// Adds a record; the TTL of an RRset is its records' least (RFC 2181 §5.2), a repeated record is dropped (§5).
+    /// Adds a record; the TTL of an RRset is its records' least (RFC 2181 §5.2), a repeated record
+    /// is dropped (§5).
     pub(crate) fn insert(&mut self, rtype: u16, ttl: u32, rdata: Rdata) {
         if let Some(rrset) = self.rrsets.iter_mut().find(|rrset| rrset.rtype == rtype) {
             rrset.ttl = rrset.ttl.min(ttl);
@@ -226,8 +231,8 @@ impl Rrset {
         }
     }
 
-    /// How long "there is no such" may be remembered, if this is a SOA: the lesser of its TTL and MINIMUM
-    /// (RFC 2308 §5).
+    /// How long "there is no such" may be remembered, if this is a SOA: the lesser of its TTL and
+    /// MINIMUM (RFC 2308 §5).
     pub(crate) fn negative_ttl(&self) -> u32 {
         match self.records.first() {
             Some(Rdata::Soa { numbers, .. }) => self.ttl.min(numbers[4]),

@@ -43,8 +43,8 @@ pub(super) fn read_zone(apex: &[u8], records: &str) -> Result<Zone, BadRecords> 
     Ok(zone)
 }
 
-/// `domain` says `LINE:COLUMN: MESSAGE`, where the place is behind the field that it could not use. Column 1 means
-/// that this field ended the line before.
+/// `domain` says `LINE:COLUMN: MESSAGE`, where the place is behind the field that it could not use.
+/// Column 1 means that this field ended the line before.
 fn syntax_error(text: &str) -> BadRecords {
     let mut parts = text.splitn(3, ':');
     let mut number = || parts.next().and_then(|part| part.trim().parse::<usize>().ok());

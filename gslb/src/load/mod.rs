@@ -14,8 +14,12 @@ use crate::{Config, ConfigError, Summary, ZoneSource};
 use std::path::Path;
 use steering::Source;
 
-/// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes has 100 MB.
+/// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes
+/// has 100 MB.
 const FILE_OCTETS_MAX: u64 = 512 << 20;
+/// RFC 6891 §6.2.5: 4096 octets is the most that anybody should try; larger ones only help those
+/// who amplify.
+const UDP_PAYLOAD_MAX: u16 = 4096;
 
 /// Reads everything that `config` names.
 ///
@@ -72,11 +76,10 @@ fn check_options(config: &Config) -> Result<(), ConfigError> {
     if config.map.is_some() && config.zone.is_none() {
         return wrong("gslb: map needs a zone file that names its regions".to_owned());
     }
-    if config.udp_payload_max < UDP_PAYLOAD_MIN {
+    if !(UDP_PAYLOAD_MIN..=UDP_PAYLOAD_MAX).contains(&config.udp_payload_max) {
+        let allowed = format!("allowed: {UDP_PAYLOAD_MIN} to {UDP_PAYLOAD_MAX}");
         let value = config.udp_payload_max;
-        return wrong(format!(
-            "gslb: udp_payload_max: {value} is too small; allowed: 512 to 65535"
-        ));
+        return wrong(format!("gslb: udp_payload_max: {value} is not allowed; {allowed}"));
     }
     if config.tcp_connections_max == 0 {
         return wrong("gslb: tcp_connections_max: 0 is too small; allowed: 1 or more".to_owned());

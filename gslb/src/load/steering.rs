@@ -1,4 +1,5 @@
-//! The zone file's tables become zones, policy and names; `gslb/README.md` describes the file for its writers.
+//! The zone file's tables become zones, policy and names; `gslb/README.md` describes the file for
+//! its writers.
 
 use super::master;
 use crate::ConfigError;

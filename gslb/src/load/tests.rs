@@ -42,6 +42,10 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
     let region_with = |prefix: &str| format!("{REGION}prefixes = [\n\"{prefix}\"]\n");
     let steered =
         |rest: &str| format!("{}{REGION}{EDGE}[[steer]]\n{rest}", zone("a A 192.0.2.1\n"));
+    let onboarded = |customer: &str, cname: &str| {
+        let steered = "name = \"b.cdn.test\"";
+        format!("{steered}\n[[onboard]]\ncustomer = \"{customer}\"\ncname = \"{cname}\"")
+    };
     let cases: &[(String, &str, &str)] = &[
         (
             "[[zone]]\nnmae = 1".into(),
@@ -101,16 +105,12 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
         (steered("name = \"b.cdn.test\"\nanswers = 17"), "steer.answers: 17", "answers"),
         (steered("name = \"b.cdn.test\"\nttl = 86401"), "allowed: 0 to 86400", "ttl"),
         (
-            steered(
-                "name = \"b.cdn.test\"\n[[onboard]]\ncustomer = \"w.c.test\"\ncname = \"z.cdn.test\"",
-            ),
+            steered(&onboarded("w.c.test", "z.cdn.test")),
             "onboard.cname: \"z.cdn.test\" is not covered by any [[steer]]",
             "a CNAME to nowhere",
         ),
         (
-            steered(
-                "name = \"b.cdn.test\"\n[[onboard]]\ncustomer = \"a.cdn.test\"\ncname = \"b.cdn.test\"",
-            ),
+            steered(&onboarded("a.cdn.test", "b.cdn.test")),
             "has other records",
             "a CNAME beside an A",
         ),
@@ -150,7 +150,10 @@ fn errors_of_other_files_name_them() {
             "loc:1: a row is",
         ),
         (Config::default(), "nothing to serve"),
-        (Config { udp_payload_max: 100, ..base.clone() }, "udp_payload_max: 100"),
+        (
+            Config { udp_payload_max: 100, ..base.clone() },
+            "udp_payload_max: 100 is not allowed; allowed: 512",
+        ),
         (Config { zone: file("z.toml", bad_zone).map(ZoneSource::File), ..base }, "bad.zone:3: "),
     ];
     for (config, expected) in cases {

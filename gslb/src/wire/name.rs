@@ -9,7 +9,8 @@ const LABELS_MAX: usize = 127;
 
 /// A name in lower case with the places of its labels; lives on the stack.
 ///
-/// Each suffix of a name in wire form is itself a name in wire form: tables are keyed by such slices.
+/// Each suffix of a name in wire form is itself a name in wire form: tables are keyed by such
+/// slices.
 #[derive(Clone)]
 pub(crate) struct LowerName {
     octets: [u8; NAME_OCTETS_MAX],
@@ -22,8 +23,8 @@ pub(crate) struct LowerName {
 pub(crate) struct BadName;
 
 impl LowerName {
-    /// Reads the name that begins `octets` and also returns how many octets it takes. Pointers are refused: in a
-    /// question there is nothing before it to point to, and our tables hold none.
+    /// Reads the name that begins `octets` and also returns how many octets it takes. Pointers are
+    /// refused: in a question there is nothing before it to point to, and our tables hold none.
     pub(crate) fn read(octets: &[u8]) -> Result<(Self, usize), BadName> {
         let mut name =
             Self { octets: [0; NAME_OCTETS_MAX], starts: [0; LABELS_MAX + 1], labels: 0 };
@@ -54,7 +55,8 @@ impl LowerName {
         usize::from(self.labels)
     }
 
-    /// The name without its first `skipped` labels, in wire form; `skipped` is at most [`Self::labels`].
+    /// The name without its first `skipped` labels, in wire form; `skipped` is at most
+    /// [`Self::labels`].
     pub(crate) fn suffix(&self, skipped: usize) -> &[u8] {
         let start = usize::from(self.starts[skipped]);
         let end = usize::from(self.starts[self.labels()]) + 1;
@@ -85,7 +87,8 @@ pub(crate) fn skip(message: &[u8], mut at: usize) -> Result<usize, BadName> {
     }
 }
 
-/// A name from text, as written, in wire form; a missing trailing dot is added. For files, not for queries.
+/// A name from text, as written, in wire form; a missing trailing dot is added. For files, not for
+/// queries.
 ///
 /// # Errors
 /// What is wrong with the text, for its writer.

@@ -44,7 +44,8 @@ pub(crate) struct Edns {
 /// Why a packet is no query to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// No answer at all: it is too short for a header or is itself a response. Answering could loop.
+    /// No answer at all: it is too short for a header or is itself a response. Answering could
+    /// loop.
     Silence,
     /// An answer with this code; `question_end` if the question can be repeated.
     Reply {
@@ -86,8 +87,9 @@ impl Query {
     }
 }
 
-/// Walks over the records behind the question up to the end of the packet and returns the OPT record; `None` if
-/// they are malformed. Each record takes at least 11 octets, so the counts cannot make this long.
+/// Walks over the records behind the question up to the end of the packet and returns the OPT
+/// record; `None` if they are malformed. Each record takes at least 11 octets, so the counts cannot
+/// make this long.
 fn read_records(packet: &[u8], mut at: usize, counts: [u16; 3]) -> Option<Option<Edns>> {
     let mut edns = None;
     for (section, count) in counts.into_iter().enumerate() {

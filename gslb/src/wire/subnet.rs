@@ -118,7 +118,8 @@ impl Client {
     /// The client of a query that came from `peer`.
     pub(crate) fn new(subnet: Option<&Subnet>, peer: IpAddr) -> Self {
         match subnet {
-            // RFC 7871 §7.1.2: /0 asks not to use the client's address; the resolver's is as if there was no option.
+            // RFC 7871 §7.1.2: /0 asks not to use the client's address; the resolver's is as if
+            // there was no option.
             Some(subnet) if subnet.source > 0 => Self {
                 address: subnet.address,
                 prefix_length: subnet.source,

@@ -1,9 +1,10 @@
-//! An answer grows in a buffer: compression (RFC 1035 §4.1.4), a limit, and rewinding to keep RRsets whole.
+//! An answer grows in a buffer: compression (RFC 1035 §4.1.4), a limit, and rewinding to keep
+//! RRsets whole.
 
 use super::HEADER_OCTETS;
 
-/// Names that later ones may point to. Answers of ours name few; more would only cost time per name written,
-/// fewer would lengthen referrals with many servers.
+/// Names that later ones may point to. Answers of ours name few; more would only cost time per name
+/// written, fewer would lengthen referrals with many servers.
 const KNOWN_NAMES_MAX: usize = 32;
 /// A pointer has 14 bits of offset (RFC 1035 §4.1.4).
 const POINTER_OFFSET_MAX: usize = 0x3fff;
@@ -109,8 +110,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Appends an owner's name given in wire form, shortened by a pointer where a suffix of it has been written before
-    /// in whatever case: the asker sees its own spelling.
+    /// Appends an owner's name given in wire form, shortened by a pointer where a suffix of it has
+    /// been written before in whatever case: the asker sees its own spelling.
     pub(crate) fn put_owner(&mut self, wire: &[u8]) -> Result<(), Full> {
         self.put_shortened(wire, <[u8]>::eq_ignore_ascii_case)
     }
@@ -153,8 +154,8 @@ impl<'a> Writer<'a> {
             .map(|known| known.offset)
     }
 
-    /// Whether the name written at `at` is the `same` as `wire`. A name that is still being written (one of its
-    /// own suffixes) ends at the writing position.
+    /// Whether the name written at `at` is the `same` as `wire`. A name that is still being written
+    /// (one of its own suffixes) ends at the writing position.
     fn is_name_at(&self, mut at: usize, mut wire: &[u8], same: fn(&[u8], &[u8]) -> bool) -> bool {
         loop {
             if at >= self.at {
