@@ -2,4 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chunked;
+pub mod fields;
+pub mod framing;
+pub mod head;
 pub mod time;

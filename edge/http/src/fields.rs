@@ -1,0 +1,167 @@
+//! Field names and values: their grammar, lists, and which fields end at the next hop.
+
+use crate::framing::FramingError;
+use crate::head::Fields;
+
+/// Fields that concern one connection, whether or not Connection names them.
+///
+/// RFC 9110 §7.6.1 names the first five beside Connection itself. Trailer announces trailer fields, which are dropped
+/// here (§6.5.1). The last three belong to a proxy beside the client and may not be stored (RFC 9111 §3.1).
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "trailer",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+];
+
+/// Index is the octet: whether it may stand in a token (RFC 9110 §5.6.2).
+const TOKEN_OCTETS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        table[octet] = matches!(
+            octet as u8,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+                | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'
+        );
+        octet += 1;
+    }
+    table
+};
+
+/// Whether `octet` may stand in a token (RFC 9110 §5.6.2).
+#[must_use]
+pub const fn is_token_octet(octet: u8) -> bool {
+    TOKEN_OCTETS[octet as usize]
+}
+
+/// Whether `octets` are a token: a method, a field name, the name of a directive (RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_token(octets: &[u8]) -> bool {
+    !octets.is_empty() && octets.iter().all(|octet| is_token_octet(*octet))
+}
+
+/// Whether `octet` may stand in a field value, leading and trailing whitespace included (RFC 9110 §5.5).
+#[must_use]
+pub const fn is_value_octet(octet: u8) -> bool {
+    matches!(octet, b'\t' | b' '..=b'~' | 0x80..)
+}
+
+/// Whether both are the same but for the case of ASCII letters, as names are compared (RFC 9110 §5.1).
+#[must_use]
+pub fn eq_ignore_case(one: &[u8], other: &[u8]) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// `octets` without the spaces and tabs at both ends (OWS, RFC 9110 §5.6.3).
+#[must_use]
+pub fn trim_ows(octets: &[u8]) -> &[u8] {
+    let is_other = |octet: &u8| !matches!(octet, b' ' | b'\t');
+    let Some(start) = octets.iter().position(is_other) else { return &[] };
+    let end = octets.iter().rposition(is_other).map_or(start, |last| last + 1);
+    &octets[start..end]
+}
+
+/// What stands between the quotes when all of `value` is one quoted-string (RFC 9110 §5.6.4).
+///
+/// Quoted pairs are left as they are, so that nothing is copied. `None` for anything else.
+#[must_use]
+pub fn unquoted(value: &[u8]) -> Option<&[u8]> {
+    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut octets = inner.iter();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'"' => return None,
+            b'\\' if !is_value_octet(*octets.next()?) => return None,
+            octet if !is_value_octet(*octet) => return None,
+            _ => {}
+        }
+    }
+    Some(inner)
+}
+
+/// The members of one line of a comma-separated list (RFC 9110 §5.6.1), whitespace trimmed.
+///
+/// Empty members are skipped (§5.6.1.2) and a comma inside a quoted-string separates nothing. A quoted-string that does
+/// not end takes the rest of the line.
+pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = value;
+    core::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = member_length(rest);
+            let member = trim_ows(&rest[..end]);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if !member.is_empty() {
+                return Some(member);
+            }
+        }
+        None
+    })
+}
+
+/// Octets before the first comma that separates.
+fn member_length(list: &[u8]) -> usize {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let separates = |octet: &u8| {
+        if is_escaped {
+            is_escaped = false;
+            return false;
+        }
+        match octet {
+            b'"' => is_quoted = !is_quoted,
+            b'\\' if is_quoted => is_escaped = true,
+            b',' => return !is_quoted,
+            _ => {}
+        }
+        false
+    };
+    list.iter().position(separates).unwrap_or(list.len())
+}
+
+/// Whether the field `name` of a message with these `fields` is meant for the next hop alone, and so is neither
+/// forwarded nor stored (RFC 9110 §7.6.1, RFC 9111 §3.1).
+#[must_use]
+pub fn is_hop_by_hop(name: &[u8], fields: Fields<'_>) -> bool {
+    HOP_BY_HOP.iter().any(|known| eq_ignore_case(known.as_bytes(), name))
+        || fields.list("connection").any(|option| eq_ignore_case(option, name))
+}
+
+/// The length that Content-Length announces; `None` without the field.
+///
+/// A list of equal numbers counts as one of them, as RFC 9112 §6.3 allows.
+///
+/// # Errors
+/// Anything else that is not one decimal number, and numbers that differ.
+pub fn parse_content_length(fields: Fields<'_>) -> Result<Option<u64>, FramingError> {
+    let mut length = None;
+    for value in fields.all("content-length") {
+        // Not `list_members`: this field is no list, so an empty member or a quote is malformed.
+        for member in value.split(|octet| *octet == b',') {
+            let number = parse_decimal(trim_ows(member))?;
+            if length.is_some_and(|before| before != number) {
+                return Err(FramingError::ContentLengthsDiffer);
+            }
+            length = Some(number);
+        }
+    }
+    Ok(length)
+}
+
+/// `1*DIGIT` (RFC 9110 §8.6, which warns of overflow).
+fn parse_decimal(digits: &[u8]) -> Result<u64, FramingError> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(FramingError::BadContentLength);
+    }
+    digits
+        .iter()
+        .try_fold(0_u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        })
+        .ok_or(FramingError::ContentLengthTooLarge)
+}
