@@ -6,4 +6,6 @@ pub mod chunked;
 pub mod fields;
 pub mod framing;
 pub mod head;
+pub mod persistence;
+pub mod target;
 pub mod time;
