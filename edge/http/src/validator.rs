@@ -1,0 +1,177 @@
+//! Validators: entity tags and how two of them are compared (RFC 9110 §8.8.3).
+
+/// An entity tag taken apart. `opaque` still has its quotes, if it had any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EntityTag<'a> {
+    weak: bool,
+    opaque: &'a [u8],
+}
+
+impl<'a> EntityTag<'a> {
+    /// `W/` is case-sensitive (RFC 9110 §8.8.3), so `w/"x"` is an opaque word and not a weak tag.
+    fn new(value: &'a [u8]) -> Self {
+        match value.strip_prefix(b"W/") {
+            Some(opaque) => Self { weak: true, opaque },
+            None => Self { weak: false, opaque: value },
+        }
+    }
+
+    /// Whether it has the quotes that the grammar asks for.
+    fn is_quoted(self) -> bool {
+        self.opaque.len() >= 2 && self.opaque.starts_with(b"\"") && self.opaque.ends_with(b"\"")
+    }
+}
+
+/// Whether two entity tags are the same and neither is weak (RFC 9110 §8.8.3.2). Values without quotes are no entity
+/// tags and never match: octets are put together on the strength of this.
+#[must_use]
+pub fn strong_match(left: &[u8], right: &[u8]) -> bool {
+    let (left, right) = (EntityTag::new(left), EntityTag::new(right));
+    !left.weak && !right.weak && left.is_quoted() && left.opaque == right.opaque
+}
+
+/// Whether two entity tags are the same, weak or not (RFC 9110 §8.8.3.2). Origins that forget the quotes get their
+/// own value back, so values without quotes are compared as they are; an empty value matches nothing.
+#[must_use]
+pub fn weak_match(left: &[u8], right: &[u8]) -> bool {
+    let (left, right) = (EntityTag::new(left), EntityTag::new(right));
+    !left.opaque.is_empty() && left.opaque == right.opaque
+}
+
+/// Whether a field value is a weak or strong entity tag as the grammar has it (RFC 9110 §8.8.3).
+#[must_use]
+pub fn is_entity_tag(value: &[u8]) -> bool {
+    let tag = EntityTag::new(value);
+    tag.is_quoted() && !tag.opaque[1..tag.opaque.len() - 1].contains(&b'"')
+}
+
+/// The members of one line of If-None-Match or If-Match (RFC 9110 §13.1.2), `*` included. Unlike in other lists a
+/// backslash within the quotes is an octet like any other, and a comma within them does not end the member.
+pub fn entity_tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    EntityTags { rest: line }
+}
+
+struct EntityTags<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for EntityTags<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let is_separator = |octet: &u8| matches!(octet, b' ' | b'\t' | b',');
+        let start = self.rest.iter().position(|octet| !is_separator(octet))?;
+        let rest = &self.rest[start..];
+        let end = end_of_member(rest);
+        self.rest = &rest[end..];
+        Some(rest[..end].trim_ascii_end())
+    }
+}
+
+/// The length of the member that `rest` begins with: up to the comma that is not within quotes.
+fn end_of_member(rest: &[u8]) -> usize {
+    let mut quoted = false;
+    let end = rest.iter().position(|octet| {
+        quoted ^= *octet == b'"';
+        *octet == b',' && !quoted
+    });
+    end.unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn comparison_is_as_in_the_table_of_the_rfc() {
+        // RFC 9110 §8.8.3.2, table 3, and what is met in the wild.
+        let rows: [(&str, &str, bool, bool, &str); 9] = [
+            (r#"W/"1""#, r#"W/"1""#, false, true, "both weak"),
+            (r#"W/"1""#, r#"W/"2""#, false, false, "both weak, different"),
+            (r#"W/"1""#, r#""1""#, false, true, "one weak"),
+            (r#""1""#, r#""1""#, true, true, "both strong"),
+            (r#""1""#, "1", false, false, "quotes are part of the tag"),
+            ("1", "1", false, true, "an origin that forgets the quotes gets its value back"),
+            (r#"w/"1""#, r#"W/"1""#, false, false, "W/ is case-sensitive"),
+            ("", "", false, false, "nothing is no tag"),
+            ("W/", "W/", false, false, "a weak nothing neither"),
+        ];
+        for (left, right, strong, weak, why) in rows {
+            assert_eq!(strong_match(left.as_bytes(), right.as_bytes()), strong, "strong: {why}");
+            assert_eq!(weak_match(left.as_bytes(), right.as_bytes()), weak, "weak: {why}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_split_where_its_grammar_says() {
+        // RFC 9110 §8.8.3: etagc includes comma and backslash; §5.6.1.2: empty members are skipped.
+        let rows: [(&str, &[&str], &str); 9] = [
+            (r#""a""#, &[r#""a""#], "one"),
+            (r#""a", W/"b""#, &[r#""a""#, r#"W/"b""#], "two"),
+            (r#""a","b" , "c""#, &[r#""a""#, r#""b""#, r#""c""#], "with and without spaces"),
+            (r#""a,b", "c""#, &[r#""a,b""#, r#""c""#], "a comma within a tag"),
+            (r#""a\", "b""#, &[r#""a\""#, r#""b""#], "a backslash does not escape"),
+            (", ,\"a\",,", &[r#""a""#], "empty members"),
+            ("*", &["*"], "any"),
+            ("a, b", &["a", "b"], "no quotes"),
+            (" \t,", &[], "nothing"),
+        ];
+        for (line, expected, why) in rows {
+            let members: Vec<&[u8]> = entity_tags(line.as_bytes()).collect();
+            let expected: Vec<&[u8]> = expected.iter().map(|tag| tag.as_bytes()).collect();
+            assert_eq!(members, expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_entity_tag_has_quotes_around_and_none_within() {
+        // RFC 9110 §8.8.3
+        for (value, expected) in [
+            (r#""a""#, true),
+            (r#""""#, true),
+            (r#"W/"a""#, true),
+            (r#"w/"a""#, false),
+            ("a", false),
+            (r#"""#, false),
+            (r#""a"b""#, false),
+            ("", false),
+        ] {
+            assert_eq!(is_entity_tag(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    fn tag() -> impl Strategy<Value = Vec<u8>> {
+        "(W/)?\"[ab,\\\\]{0,2}\"|[ab]{0,2}".prop_map(String::into_bytes)
+    }
+
+    proptest! {
+        #[test]
+        fn comparison_is_symmetric_and_strong_implies_weak(left in tag(), right in tag()) {
+            prop_assert_eq!(strong_match(&left, &right), strong_match(&right, &left));
+            prop_assert_eq!(weak_match(&left, &right), weak_match(&right, &left));
+            prop_assert!(!strong_match(&left, &right) || weak_match(&left, &right));
+        }
+
+        #[test]
+        fn comparison_is_transitive(a in tag(), b in tag(), c in tag()) {
+            prop_assert!(!(weak_match(&a, &b) && weak_match(&b, &c)) || weak_match(&a, &c));
+            prop_assert!(!(strong_match(&a, &b) && strong_match(&b, &c)) || strong_match(&a, &c));
+        }
+
+        #[test]
+        fn what_is_joined_is_split_again(
+            tags in proptest::collection::vec("(W/)?\"[a-c,\\\\]{0,3}\"", 0..5),
+        ) {
+            let line = tags.join(", ");
+            let members: Vec<Vec<u8>> = entity_tags(line.as_bytes()).map(<[u8]>::to_vec).collect();
+            let tags: Vec<Vec<u8>> = tags.into_iter().map(String::into_bytes).collect();
+            prop_assert_eq!(members, tags);
+        }
+
+        #[test]
+        fn any_octets_can_be_split(line: Vec<u8>) {
+            prop_assert!(entity_tags(&line).all(|member| !member.is_empty()));
+        }
+    }
+}
