@@ -1,0 +1,217 @@
+//! Tables of Cache-Control as it is met in the wild.
+
+use super::*;
+use crate::head::parse_fields;
+use proptest::prelude::*;
+
+fn response(lines: &str) -> ResponseDirectives {
+    let mut spans = Vec::new();
+    response_directives(parse_fields(lines.as_bytes(), &mut spans).unwrap())
+}
+
+fn request(lines: &str) -> RequestDirectives {
+    let mut spans = Vec::new();
+    request_directives(parse_fields(lines.as_bytes(), &mut spans).unwrap())
+}
+
+#[test]
+fn seconds_of_max_age() {
+    // RFC 9111 §1.2.2, §4.2.1, §5.2
+    let rows: [(&str, Option<u32>, &str); 26] = [
+        ("max-age=60", Some(60), "plain"),
+        ("MAX-AGE=60", Some(60), "names are case-insensitive"),
+        ("max-age=\"60\"", Some(60), "§5.2: the quoted form is accepted too"),
+        ("max-age=060", Some(60), "leading zeros"),
+        ("max-age=0", Some(0), "zero"),
+        ("max-age=2147483648", Some(1 << 31), "§1.2.2: the largest"),
+        ("max-age=2147483647", Some((1 << 31) - 1), "one less"),
+        ("max-age=99999999999999999999999", Some(1 << 31), "§1.2.2: overflow is the largest"),
+        ("max-age=-60", Some(0), "negative: invalid, so stale"),
+        ("max-age=60.0", Some(0), "fractional: invalid"),
+        ("max-age='60'", Some(0), "single quotes are no quotes"),
+        ("max-age=60a", Some(0), "trailing letters"),
+        ("max-age=a60", Some(0), "leading letters"),
+        ("max-age", Some(0), "no argument"),
+        ("max-age=", Some(0), "an empty argument"),
+        ("max-age=\"60", Some(0), "quotes that do not end"),
+        ("max-age =60", Some(0), "space before the sign"),
+        ("max-age= 60", Some(0), "space after the sign"),
+        ("max-age=60, max-age=10", Some(10), "the most restrictive of two"),
+        ("max-age=10, max-age=60", Some(10), "in either order"),
+        ("max-age=60, max-age=junk", Some(0), "invalid is the most restrictive"),
+        (", ,public,, max-age=60 ,", Some(60), "empty members and spaces"),
+        ("x=\"max-age=10\", max-age=60", Some(60), "not within a quoted string"),
+        ("x=\"a, max-age=10, b\", max-age=60", Some(60), "nor after a comma in one"),
+        ("xmax-age=60", None, "another directive"),
+        ("max-age-x=60", None, "yet another"),
+    ];
+    for (value, expected, why) in rows {
+        let read = response(&format!("Cache-Control: {value}\r\n"));
+        assert_eq!(read.max_age, expected.map(DeltaSeconds), "{why}");
+    }
+}
+
+#[test]
+fn flags_of_a_response() {
+    // RFC 9111 §5.2.2
+    let none = ResponseDirectives::default();
+    let seconds = |seconds| Some(DeltaSeconds(seconds));
+    let rows: [(&str, ResponseDirectives, &str); 17] = [
+        ("no-store", ResponseDirectives { no_store: true, ..none }, "§5.2.2.5"),
+        ("No-Store", ResponseDirectives { no_store: true, ..none }, "case"),
+        ("no-store=x", ResponseDirectives { no_store: true, ..none }, "an argument it has not"),
+        ("no-store =x", ResponseDirectives { no_store: true, ..none }, "nothing strict is lost"),
+        ("no-cache", ResponseDirectives { no_cache: true, ..none }, "§5.2.2.4"),
+        (
+            "no-cache=\"a, b\"",
+            ResponseDirectives { no_cache: true, no_cache_qualified: true, ..none },
+            "§5.2.2.4: with field names",
+        ),
+        (
+            "no-cache=\"a\", no-cache",
+            ResponseDirectives { no_cache: true, ..none },
+            "with and without: without",
+        ),
+        ("no-cache=\"\"", ResponseDirectives { no_cache: true, ..none }, "naming nothing"),
+        ("private", ResponseDirectives { private: true, ..none }, "§5.2.2.7"),
+        (
+            "private=Set-Cookie",
+            ResponseDirectives { private: true, private_qualified: true, ..none },
+            "§5.2.2.7: the token form, which should not be sent, means the same",
+        ),
+        ("public", ResponseDirectives { public: true, ..none }, "§5.2.2.9"),
+        (
+            "must-revalidate, proxy-revalidate",
+            ResponseDirectives { must_revalidate: true, proxy_revalidate: true, ..none },
+            "§5.2.2.2, §5.2.2.8",
+        ),
+        (
+            "must-understand,no-transform,immutable",
+            ResponseDirectives {
+                must_understand: true,
+                no_transform: true,
+                immutable: true,
+                ..none
+            },
+            "§5.2.2.3, §5.2.2.6, RFC 8246 §2",
+        ),
+        (
+            "s-maxage=5, max-age=7",
+            ResponseDirectives { s_maxage: seconds(5), max_age: seconds(7), ..none },
+            "§5.2.2.10",
+        ),
+        (
+            "stale-while-revalidate=5, stale-if-error=7",
+            ResponseDirectives {
+                stale_while_revalidate: seconds(5),
+                stale_if_error: seconds(7),
+                ..none
+            },
+            "RFC 5861 §3, §4",
+        ),
+        (
+            "stale-if-error=soon",
+            ResponseDirectives { stale_if_error: seconds(0), ..none },
+            "an invalid argument allows nothing",
+        ),
+        ("foo, bar=baz, q=\"a\\\"b\"", none, "§5.2.3: unknown directives are ignored"),
+    ];
+    for (value, expected, why) in rows {
+        assert_eq!(response(&format!("Cache-Control: {value}\r\n")), expected, "{value}: {why}");
+    }
+    assert_eq!(response("Pragma: no-cache\r\n"), none, "§5.4: Pragma is for requests");
+    let lines = response("Cache-Control: max-age=9\r\nCache-Control: no-cache\r\n");
+    assert!(lines.no_cache && lines.max_age == seconds(9), "several lines are one list");
+}
+
+#[test]
+fn directives_of_a_request() {
+    // RFC 9111 §5.2.1, §5.4
+    let none = RequestDirectives::default();
+    let seconds = |seconds| Some(DeltaSeconds(seconds));
+    let no_cache = RequestDirectives { no_cache: true, ..none };
+    let rows: [(&str, RequestDirectives, &str); 17] = [
+        ("", none, "nothing"),
+        ("Cache-Control: no-cache\r\n", no_cache, "§5.2.1.4"),
+        ("Cache-Control: no-store\r\n", RequestDirectives { no_store: true, ..none }, "§5.2.1.5"),
+        (
+            "Cache-Control: only-if-cached, no-transform\r\n",
+            RequestDirectives { only_if_cached: true, no_transform: true, ..none },
+            "§5.2.1.7, §5.2.1.6",
+        ),
+        (
+            "Cache-Control: max-age=5\r\n",
+            RequestDirectives { max_age: seconds(5), ..none },
+            "§5.2.1.1",
+        ),
+        (
+            "Cache-Control: max-age=5, max-age=3\r\n",
+            RequestDirectives { max_age: seconds(3), ..none },
+            "the most restrictive",
+        ),
+        (
+            "Cache-Control: max-age=x\r\n",
+            RequestDirectives { max_age: seconds(0), ..none },
+            "invalid: the most restrictive",
+        ),
+        (
+            "Cache-Control: min-fresh=5, min-fresh=9\r\n",
+            RequestDirectives { min_fresh: seconds(9), ..none },
+            "§5.2.1.3: the longer is the more restrictive",
+        ),
+        ("Cache-Control: min-fresh=x\r\n", none, "invalid: ignored"),
+        (
+            "Cache-Control: max-stale\r\n",
+            RequestDirectives { max_stale: seconds(1 << 31), ..none },
+            "§5.2.1.2: without an argument any staleness will do",
+        ),
+        (
+            "Cache-Control: max-stale=9\r\n",
+            RequestDirectives { max_stale: seconds(9), ..none },
+            "§5.2.1.2",
+        ),
+        (
+            "Cache-Control: max-stale, max-stale=9\r\n",
+            RequestDirectives { max_stale: seconds(9), ..none },
+            "the most restrictive",
+        ),
+        (
+            "Cache-Control: max-stale=x\r\n",
+            RequestDirectives { max_stale: seconds(0), ..none },
+            "an invalid argument allows nothing",
+        ),
+        ("Pragma: no-cache\r\n", no_cache, "§5.4"),
+        ("Pragma: foo, No-Cache\r\n", no_cache, "§5.4: a list, case-insensitive"),
+        ("Pragma: no-cache\r\nCache-Control: foo\r\n", none, "§5.4: Cache-Control comes first"),
+        ("Pragma: foo\r\n", none, "another pragma"),
+    ];
+    for (lines, expected, why) in rows {
+        assert_eq!(request(lines), expected, "{lines:?}: {why}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_value_can_be_read(value in "[ -~\t]{0,60}") {
+        let lines = format!("Cache-Control: {value}\r\n");
+        let _ = (response(&lines), request(&lines));
+    }
+
+    #[test]
+    fn the_order_of_directives_does_not_matter(
+        directives in proptest::collection::vec(
+            prop_oneof![
+                Just("no-store"), Just("no-cache=\"a\""), Just("no-cache"), Just("private=a"),
+                Just("max-age=4"), Just("max-age=x"), Just("s-maxage=9"), Just("max-stale"),
+                Just("max-stale=3"), Just("min-fresh=2"), Just("min-fresh=5"), Just("public"),
+            ],
+            0..6,
+        ),
+    ) {
+        let forwards = format!("Cache-Control: {}\r\n", directives.join(","));
+        let backwards: Vec<&str> = directives.iter().rev().copied().collect();
+        let backwards = format!("Cache-Control: {}\r\n", backwards.join(" , "));
+        prop_assert_eq!(response(&forwards), response(&backwards));
+        prop_assert_eq!(request(&forwards), request(&backwards));
+    }
+}
