@@ -233,3 +233,169 @@ fn date_of(days: u64) -> (u32, u32, u32) {
 fn write_two_digits(number: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 2026-07-01T00:00:00Z
+    const NOW: UnixTime = UnixTime::from_seconds(1_782_864_000);
+
+    fn written(at: UnixTime) -> String {
+        let mut out = Vec::new();
+        write_http_date(at, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn dates_are_read() {
+        // RFC 9110 §5.6.7, RFC 9111 §4.2
+        let example = Some(784_111_777);
+        let rows: &[(&str, Option<u64>, &str)] = &[
+            ("Sun, 06 Nov 1994 08:49:37 GMT", example, "IMF-fixdate"),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", example, "RFC 850"),
+            ("Sun Nov  6 08:49:37 1994", example, "asctime"),
+            ("Sun Nov 06 08:49:37 1994", example, "asctime with two digits for the day"),
+            ("sun, 06 nOV 1994 08:49:37 gmt", example, "a cache reads any case"),
+            ("Mon, 06 Nov 1994 08:49:37 GMT", example, "the weekday is not compared"),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0), "the epoch"),
+            ("Wed, 31 Dec 1969 23:59:59 GMT", Some(0), "before the epoch is the epoch"),
+            ("Mon, 01 Jan 0001 00:00:00 GMT", Some(0), "long before the epoch"),
+            ("Sat, 01 Jan 0000 00:00:00 GMT", Some(0), "year 0"),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(253_402_300_799), "the last one"),
+            ("Thu, 29 Feb 2024 12:00:00 GMT", Some(1_709_208_000), "a leap day"),
+            ("Tue, 29 Feb 2000 00:00:00 GMT", Some(951_782_400), "a leap day after a century"),
+            ("Mon, 01 Mar 2100 00:00:00 GMT", Some(4_107_542_400), "no leap day in 2100"),
+            ("Fri, 30 Jun 2015 23:59:60 GMT", Some(1_435_708_800), "a leap second"),
+            ("Mon, 01-Jun-76 00:00:00 GMT", None, "RFC 850 has long weekdays"),
+            ("Monday, 01 Jun 1976 00:00:00 GMT", None, "IMF-fixdate has short weekdays"),
+            ("Monday, 01-Jun-76 00:00:00 GMT", Some(3_358_195_200), "within 50 years"),
+            ("Wednesday, 01-Jul-76 00:00:00 GMT", Some(3_360_787_200), "50 years to the second"),
+            ("Wednesday, 01-Jul-76 00:00:01 GMT", Some(205_027_201), "more than 50 years"),
+            ("Thursday, 01-Jan-70 00:00:00 GMT", Some(3_155_760_000), "2070 is nearer"),
+            ("Friday, 01-Jan-99 00:00:00 GMT", Some(915_148_800), "2099 is not near"),
+            ("Mon, 29 Feb 2100 00:00:00 GMT", None, "no such day"),
+            ("Sun, 31 Apr 2024 00:00:00 GMT", None, "no such day"),
+            ("Sun, 00 Apr 2024 00:00:00 GMT", None, "day 0"),
+            ("Sun, 06 Nov 1994 24:00:00 GMT", None, "hour 24"),
+            ("Sun, 06 Nov 1994 08:60:00 GMT", None, "minute 60"),
+            ("Sun, 06 Nov 1994 08:49:61 GMT", None, "second 61"),
+            ("Sun, 06 Nov 1994 08:49:37 UTC", None, "only GMT"),
+            ("Sun, 06 Nov 1994 08:49:37 +0000", None, "only GMT"),
+            ("Sun, 06 Nov 1994 08:49:37", None, "no zone"),
+            ("Sun, 6 Nov 1994 08:49:37 GMT", None, "one digit for the day"),
+            ("Sun, 06 Nov 94 08:49:37 GMT", None, "two digits for the year"),
+            ("Sun, 06 Nov 1994 8:49:37 GMT", None, "one digit for the hour"),
+            ("Sun, 06 Nov 1994 08.49.37 GMT", None, "dots"),
+            ("Sun, 06-Nov-1994 08:49:37 GMT", None, "hyphens with a long year"),
+            ("Sun,  06 Nov 1994 08:49:37 GMT", None, "two spaces"),
+            ("Sun 06 Nov 1994 08:49:37 GMT", None, "no comma"),
+            ("Xyz, 06 Nov 1994 08:49:37 GMT", None, "no weekday"),
+            ("Sun, 06 Xyz 1994 08:49:37 GMT", None, "no month"),
+            ("Sun, 06 Nov 1994 08:49:37 GMT ", None, "something behind it"),
+            ("Sun Nov 6 08:49:37 1994", None, "asctime pads the day"),
+            ("Sun, +6 Nov 1994 08:49:37 GMT", None, "a sign"),
+            ("Sun", None, "only a weekday"),
+            ("0", None, "what Expires often has"),
+            ("-1", None, "what Expires often has"),
+            ("", None, "nothing"),
+        ];
+        for (value, seconds, why) in rows {
+            let at = seconds.map(UnixTime::from_seconds);
+            assert_eq!(parse_http_date(value.as_bytes(), NOW), at, "{value}: {why}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_imf_fixdate() {
+        // RFC 9110 §5.6.7: a sender generates no other form.
+        let rows = [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT", "the epoch"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT", "the RFC's example"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT", "a leap day"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT", "the last one"),
+            (253_402_300_800, "Fri, 31 Dec 9999 23:59:59 GMT", "five digits don't fit"),
+            (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT", "the end of time"),
+        ];
+        for (seconds, expected, why) in rows {
+            assert_eq!(written(UnixTime::from_seconds(seconds)), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn delta_seconds_are_digits_and_saturate() {
+        // RFC 9111 §1.2.2
+        let rows: &[(&str, Option<u32>, &str)] = &[
+            ("0", Some(0), "zero"),
+            ("60", Some(60), "a number"),
+            ("0060", Some(60), "leading zeros"),
+            ("2147483647", Some(2_147_483_647), "the last one below the bound"),
+            ("2147483648", Some(1 << 31), "the bound"),
+            ("2147483649", Some(1 << 31), "above the bound"),
+            ("4294967296", Some(1 << 31), "more than 32 bits"),
+            ("99999999999999999999999999", Some(1 << 31), "more than 64 bits"),
+            ("", None, "nothing"),
+            ("-1", None, "a sign"),
+            ("+1", None, "a sign"),
+            ("1.5", None, "a fraction"),
+            (" 1", None, "whitespace"),
+            ("1s", None, "a unit"),
+        ];
+        for (value, seconds, why) in rows {
+            assert_eq!(DeltaSeconds::parse(value.as_bytes()).map(|s| s.0), *seconds, "{why}");
+        }
+    }
+
+    #[test]
+    fn times_saturate() {
+        let last = UnixTime::from_milliseconds(u64::MAX);
+        assert_eq!(UnixTime::from_seconds(u64::MAX), last);
+        assert_eq!(last.plus(Duration::MAX), last);
+        assert_eq!(NOW.plus(Duration::from_millis(1500)).saturating_since(NOW).as_millis(), 1500);
+        assert_eq!(NOW.saturating_since(last), Duration::ZERO);
+        assert_eq!(UnixTime::from_milliseconds(1999).seconds(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_date_reads_back(seconds in 0..=WRITTEN_SECONDS_MAX, now in any::<u64>()) {
+            let at = UnixTime::from_seconds(seconds);
+            let text = written(at);
+            prop_assert_eq!(text.len(), 29);
+            let read = parse_http_date(text.as_bytes(), UnixTime::from_milliseconds(now));
+            prop_assert_eq!(read, Some(at));
+        }
+
+        #[test]
+        fn every_day_of_the_calendar_is_its_own(days in 0..4_000_000_u64) {
+            let (year, month, day) = date_of(days);
+            prop_assert_eq!(days_of(year, month, day), Some(days as i64));
+        }
+
+        #[test]
+        fn a_two_digit_year_is_at_most_50_years_ahead(
+            year in 0..100_u32, day in 1..=28_u32, now in 0..=WRITTEN_SECONDS_MAX / 2,
+        ) {
+            let text = format!("Monday, {day:02}-Feb-{year:02} 12:00:00 GMT");
+            let now = UnixTime::from_seconds(now);
+            let read = parse_http_date(text.as_bytes(), now).unwrap();
+            // 50 years have at most 13 leap days.
+            let ahead = read.saturating_since(now).as_secs() / SECONDS_PER_DAY;
+            prop_assert!(ahead <= 50 * 365 + 13, "{text} is {ahead} days after {now:?}");
+        }
+
+        #[test]
+        fn arbitrary_octets_never_panic(value: Vec<u8>, now: u64) {
+            let now = UnixTime::from_milliseconds(now);
+            let _ = (parse_http_date(&value, now), DeltaSeconds::parse(&value));
+        }
+
+        #[test]
+        fn almost_dates_never_panic(
+            value in "(Sun|Sunday)[, ]{1,2}[0-9A-Za-z :-]{18,24}( GMT)?", now: u64,
+        ) {
+            let _ = parse_http_date(value.as_bytes(), UnixTime::from_milliseconds(now));
+        }
+    }
+}
