@@ -32,8 +32,8 @@ pub fn corrected_initial_age(
 /// Whole seconds of an age, as the Age field has them: at most 2^31 (RFC 9111 §1.2.2).
 #[must_use]
 pub fn whole_seconds(age: Duration) -> DeltaSeconds {
-    const MAX: u32 = 1 << 31;
-    DeltaSeconds(u32::try_from(age.as_secs()).unwrap_or(MAX).min(MAX))
+    let seconds = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
+    DeltaSeconds(seconds).min(DeltaSeconds::MAX)
 }
 
 #[cfg(test)]

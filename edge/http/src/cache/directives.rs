@@ -1,5 +1,6 @@
 //! What Cache-Control says, as it is met in the wild (RFC 9111 §5.2), and Pragma (§5.4).
 
+use crate::fields::unquoted;
 use crate::head::Fields;
 use crate::time::DeltaSeconds;
 
@@ -61,8 +62,6 @@ pub struct RequestDirectives {
     pub max_stale: Option<DeltaSeconds>,
 }
 
-/// The largest number of seconds, which stands for any larger one (RFC 9111 §1.2.2).
-const FOREVER: DeltaSeconds = DeltaSeconds(1 << 31);
 const NEVER: DeltaSeconds = DeltaSeconds(0);
 
 /// Reads Cache-Control of a response.
@@ -132,7 +131,7 @@ pub fn request_directives(fields: Fields<'_>) -> RequestDirectives {
             read.min_fresh = read.min_fresh.max(argument.seconds());
         } else if name.eq_ignore_ascii_case(b"max-stale") {
             let stale = match argument {
-                Argument::None => FOREVER,
+                Argument::None => DeltaSeconds::MAX,
                 argument => argument.seconds().unwrap_or(NEVER),
             };
             least(&mut read.max_stale, stale);
@@ -180,9 +179,9 @@ fn split(member: &[u8]) -> (&[u8], Argument<'_>) {
     if trimmed.len() < name.len() || value.trim_ascii_start().len() < value.len() {
         return (trimmed, Argument::Malformed);
     }
-    let argument = match value.strip_prefix(b"\"") {
-        None => Argument::Value(value),
-        Some(quoted) => quoted.strip_suffix(b"\"").map_or(Argument::Malformed, Argument::Value),
+    let argument = match value.first() {
+        Some(b'"') => unquoted(value).map_or(Argument::Malformed, Argument::Value),
+        _ => Argument::Value(value),
     };
     (name, argument)
 }
