@@ -165,3 +165,156 @@ fn parse_decimal(digits: &[u8]) -> Result<u64, FramingError> {
         })
         .ok_or(FramingError::ContentLengthTooLarge)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_fields;
+    use proptest::prelude::*;
+
+    /// Value, what is found in it, why.
+    type Row<T> = (&'static [u8], T, &'static str);
+
+    #[test]
+    fn tokens_are_as_the_rfc_lists_them() {
+        // RFC 9110 §5.6.2
+        let marks = b"!#$%&'*+-.^_`|~";
+        for octet in 0..=u8::MAX {
+            let expected = octet.is_ascii_alphanumeric() || marks.contains(&octet);
+            assert_eq!(is_token_octet(octet), expected, "{octet:#x}");
+        }
+        assert!(is_token(b"max-age") && !is_token(b"") && !is_token(b"a b"));
+    }
+
+    #[test]
+    fn whitespace_is_trimmed() {
+        // RFC 9110 §5.6.3
+        let rows: &[Row<&[u8]>] = &[
+            (b"a", b"a", "nothing to trim"),
+            (b" \ta b\t ", b"a b", "inner whitespace stays"),
+            (b" \t", b"", "only whitespace"),
+            (b"", b"", "nothing"),
+            (b"\r\na\x0b", b"\r\na\x0b", "other whitespace is none here"),
+        ];
+        for (octets, expected, why) in rows {
+            assert_eq!(trim_ows(octets), *expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn quotes_are_taken_off() {
+        // RFC 9110 §5.6.4
+        let rows: &[Row<Option<&[u8]>>] = &[
+            (b"\"a b\"", Some(b"a b"), "a quoted-string"),
+            (b"\"\"", Some(b""), "an empty one"),
+            (br#""a\"b""#, Some(br#"a\"b"#), "a quoted pair stays"),
+            (br#""a\\""#, Some(br"a\\"), "a quoted backslash at the end"),
+            (br#""a\""#, None, "the last quote is quoted"),
+            (b"\"", None, "one quote"),
+            (b"\"a", None, "no end"),
+            (b"a\"", None, "no start"),
+            (b"\"a\"b\"", None, "a quote within"),
+            (b"\"a\x00\"", None, "NUL"),
+            (b"a", None, "a token"),
+            (b"", None, "nothing"),
+        ];
+        for (value, expected, why) in rows {
+            assert_eq!(unquoted(value), *expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn lists_are_split() {
+        // RFC 9110 §5.6.1
+        let rows: &[Row<&[&[u8]]>] = &[
+            (b"a,b", &[b"a", b"b"], "no whitespace"),
+            (b" a\t, b c ", &[b"a", b"b c"], "whitespace around members"),
+            (b",, a ,\t,", &[b"a"], "empty members (§5.6.1.2)"),
+            (b"", &[], "nothing"),
+            (b" , ", &[], "only empty members"),
+            (b"a=\"b,c\", d", &[b"a=\"b,c\"", b"d"], "a comma in quotes"),
+            (br#""a\",b",c"#, &[br#""a\",b""#, b"c"], "a quoted quote"),
+            (br"a\,b", &[br"a\", b"b"], "a backslash outside of quotes is itself"),
+            (b"a,\"b,c", &[b"a", b"\"b,c"], "a quote without end takes the rest"),
+        ];
+        for (value, expected, why) in rows {
+            assert!(list_members(value).eq(expected.iter().copied()), "{why}");
+        }
+    }
+
+    #[test]
+    fn fields_of_one_hop_are_known() {
+        // RFC 9110 §7.6.1, RFC 9111 §3.1
+        let rows = [
+            ("", "connection", true, "itself"),
+            ("", "Keep-Alive", true, "whether or not Connection names it"),
+            ("", "PROXY-CONNECTION", true, "in any case"),
+            ("", "te", true, "of the hop"),
+            ("", "transfer-encoding", true, "of the hop"),
+            ("", "upgrade", true, "of the hop"),
+            ("", "trailer", true, "trailers are dropped"),
+            ("", "proxy-authenticate", true, "may not be stored"),
+            ("", "proxy-authentication-info", true, "may not be stored"),
+            ("", "proxy-authorization", true, "may not be stored"),
+            ("", "content-length", false, "end to end"),
+            ("", "www-authenticate", false, "end to end"),
+            ("", "x-a", false, "unknown fields are forwarded"),
+            ("Connection: close, X-A\r\n", "x-a", true, "named"),
+            ("Connection: close\r\nCONNECTION: ,x-A\r\n", "X-a", true, "named in a second line"),
+            ("Connection: x-ab\r\n", "x-a", false, "another one is named"),
+            ("X-A: x-a\r\n", "x-a", false, "named elsewhere"),
+        ];
+        for (lines, name, expected, why) in rows {
+            let mut spans = Vec::new();
+            let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+            assert_eq!(is_hop_by_hop(name.as_bytes(), fields), expected, "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn content_length_is_one_number() {
+        // RFC 9110 §8.6, RFC 9112 §6.3
+        use FramingError::{BadContentLength, ContentLengthTooLarge, ContentLengthsDiffer};
+        let rows = [
+            ("", Ok(None), "no field"),
+            ("Content-Length: 0\r\n", Ok(Some(0)), "zero"),
+            ("content-length: 0042\r\n", Ok(Some(42)), "leading zeros"),
+            ("Content-Length: 18446744073709551615\r\n", Ok(Some(u64::MAX)), "the largest"),
+            ("Content-Length: 18446744073709551616\r\n", Err(ContentLengthTooLarge), "one more"),
+            ("Content-Length: 42, 42\r\n", Ok(Some(42)), "equal members"),
+            ("Content-Length: 42\r\nContent-Length: 42\r\n", Ok(Some(42)), "equal lines"),
+            ("Content-Length: 42, 43\r\n", Err(ContentLengthsDiffer), "members that differ"),
+            ("Content-Length: 4\r\nContent-Length: 5\r\n", Err(ContentLengthsDiffer), "lines"),
+            ("Content-Length:\r\n", Err(BadContentLength), "empty"),
+            ("Content-Length: 42,\r\n", Err(BadContentLength), "an empty member"),
+            ("Content-Length: +42\r\n", Err(BadContentLength), "a sign"),
+            ("Content-Length: -1\r\n", Err(BadContentLength), "a sign"),
+            ("Content-Length: 0x2a\r\n", Err(BadContentLength), "hexadecimal"),
+            ("Content-Length: 4 2\r\n", Err(BadContentLength), "a space within"),
+            ("Content-Length: \"42\"\r\n", Err(BadContentLength), "quotes"),
+            ("Content-Length: 42\r\nContent-Length: x\r\n", Err(BadContentLength), "one is bad"),
+        ];
+        for (lines, expected, why) in rows {
+            let mut spans = Vec::new();
+            let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+            assert_eq!(parse_content_length(fields), expected, "{lines:?}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_octets_never_panic(value: Vec<u8>) {
+            let members = list_members(&value);
+            prop_assert!(members.into_iter().all(|member| !member.is_empty()));
+            let _ = (unquoted(&value), trim_ows(&value), is_token(&value));
+        }
+
+        #[test]
+        fn joined_members_are_split_again(
+            members in proptest::collection::vec(r#"[a-z0-9=]{1,8}|"([a-z, ]|\\["\\,a]){0,8}""#, 0..8),
+        ) {
+            let value = members.join(" ,\t, ");
+            prop_assert!(list_members(value.as_bytes()).eq(members.iter().map(String::as_bytes)));
+        }
+    }
+}

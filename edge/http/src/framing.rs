@@ -165,3 +165,143 @@ fn check_transfer_codings(fields: Fields<'_>) -> Result<(), FramingError> {
         (false, _) => Err(FramingError::BadTransferCoding),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_fields;
+
+    fn of_request(version: Version, lines: &str) -> Result<Framing, FramingError> {
+        let mut spans = Vec::new();
+        let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+        request_framing(&RequestHead { method: b"POST", target: b"/", version, fields })
+    }
+
+    fn of_response(
+        method: &str,
+        version: Version,
+        status: u16,
+        lines: &str,
+    ) -> Result<Framing, FramingError> {
+        let mut spans = Vec::new();
+        let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+        let head = ResponseHead { version, status, reason: b"", fields };
+        response_framing(method.as_bytes(), &head)
+    }
+
+    #[test]
+    fn requests_are_framed_without_guessing() {
+        // RFC 9112 §6.1, §6.3, §11.2
+        use FramingError as E;
+        use Version::{Http10, Http11};
+        let rows = [
+            (Http11, "", Ok(Framing::None), "no field, no content"),
+            (Http11, "Content-Length: 0\r\n", Ok(Framing::Length(0)), "said to be empty"),
+            (Http10, "Content-Length: 5\r\n", Ok(Framing::Length(5)), "a length"),
+            (Http11, "Content-Length: 5, 6\r\n", Err(E::ContentLengthsDiffer), "two lengths"),
+            (Http11, "Transfer-Encoding: chunked\r\n", Ok(Framing::Chunked), "chunked"),
+            (Http11, "TRANSFER-ENCODING: ,Chunked,\r\n", Ok(Framing::Chunked), "in any case"),
+            (
+                Http11,
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                Err(E::TransferCodingAndLength),
+                "both",
+            ),
+            (
+                Http11,
+                "Content-Length: x\r\nTransfer-Encoding: identity\r\n",
+                Err(E::TransferCodingAndLength),
+                "both, and both unsound",
+            ),
+            (
+                Http10,
+                "Transfer-Encoding: chunked\r\n",
+                Err(E::TransferCodingInHttp10),
+                "1.0 does not have it (§6.1)",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: gzip, chunked\r\n",
+                Err(E::UnknownTransferCoding),
+                "a coding that is not understood (§6.1)",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: gzip;q=\"a,b\"\r\nTransfer-Encoding: chunked\r\n",
+                Err(E::UnknownTransferCoding),
+                "the same over two lines, with a parameter",
+            ),
+            (Http11, "Transfer-Encoding: gzip\r\n", Err(E::BadTransferCoding), "no chunked last"),
+            (Http11, "Transfer-Encoding: identity\r\n", Err(E::BadTransferCoding), "obsolete"),
+            (Http11, "Transfer-Encoding: chunked, gzip\r\n", Err(E::BadTransferCoding), "order"),
+            (
+                Http11,
+                "Transfer-Encoding: chunked, chunked\r\n",
+                Err(E::BadTransferCoding),
+                "applied twice (§6.1)",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+                Err(E::BadTransferCoding),
+                "something behind it in another line",
+            ),
+            (Http11, "Transfer-Encoding:\r\n", Err(E::BadTransferCoding), "empty"),
+            (Http11, "Transfer-Encoding: \"chunked\"\r\n", Err(E::BadTransferCoding), "quotes"),
+            (Http11, "Transfer-Encoding: chunked;a=b\r\n", Err(E::BadTransferCoding), "§7.1"),
+            (Http11, "Transfer-Encoding: chunked foo\r\n", Err(E::BadTransferCoding), "two words"),
+            (Http11, "Transfer-Encoding: xchunked\r\n", Err(E::BadTransferCoding), "another name"),
+        ];
+        for (version, lines, expected, why) in rows {
+            assert_eq!(of_request(version, lines), expected, "{lines:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn responses_are_framed_by_method_status_and_fields() {
+        // RFC 9112 §6.3
+        use FramingError as E;
+        use Version::{Http10, Http11};
+        let length = "Content-Length: 5\r\n";
+        let chunked = "Transfer-Encoding: chunked\r\n";
+        let both = "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n";
+        let rows = [
+            ("HEAD", Http11, 200, length, Ok(Framing::None), "HEAD"),
+            ("HEAD", Http11, 200, both, Ok(Framing::None), "HEAD, whatever the fields say"),
+            ("GET", Http11, 100, length, Ok(Framing::None), "interim"),
+            ("GET", Http11, 103, "", Ok(Framing::None), "interim"),
+            ("GET", Http11, 204, chunked, Ok(Framing::None), "No Content"),
+            ("GET", Http11, 304, length, Ok(Framing::None), "Not Modified"),
+            ("GET", Http11, 205, length, Ok(Framing::Length(5)), "205 is like any other"),
+            ("CONNECT", Http11, 200, both, Ok(Framing::UntilClose), "a tunnel"),
+            ("CONNECT", Http11, 407, length, Ok(Framing::Length(5)), "no tunnel"),
+            ("GET", Http11, 200, length, Ok(Framing::Length(5)), "a length"),
+            ("GET", Http10, 200, length, Ok(Framing::Length(5)), "a length from 1.0"),
+            ("GET", Http11, 200, chunked, Ok(Framing::Chunked), "chunked"),
+            ("GET", Http11, 200, "", Ok(Framing::UntilClose), "nothing said"),
+            ("GET", Http11, 200, both, Err(E::TransferCodingAndLength), "both"),
+            ("GET", Http10, 200, chunked, Err(E::TransferCodingInHttp10), "§6.1"),
+            ("GET", Http11, 200, "Content-Length: x\r\n", Err(E::BadContentLength), "item 5"),
+            (
+                "GET",
+                Http11,
+                200,
+                "Transfer-Encoding: gzip, chunked\r\n",
+                Err(E::UnknownTransferCoding),
+                "can't be taken off",
+            ),
+        ];
+        for (method, version, status, lines, expected, why) in rows {
+            assert_eq!(of_response(method, version, status, lines), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn errors_have_their_status() {
+        // RFC 9112 §6.1 and §6.3; RFC 9110 §15.5.14; RFC 6585 §5
+        assert_eq!(FramingError::TransferCodingAndLength.status(), 400);
+        assert_eq!(FramingError::UnknownTransferCoding.status(), 501);
+        assert_eq!(FramingError::ContentLengthTooLarge.status(), 413);
+        assert_eq!(FramingError::TrailersTooLarge.status(), 431);
+    }
+}

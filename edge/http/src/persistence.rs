@@ -52,3 +52,67 @@ fn persists(version: Version, fields: Fields<'_>) -> bool {
         Version::Http10 => !says(b"close") && says(b"keep-alive"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_fields;
+    use Version::{Http10, Http11};
+
+    #[test]
+    fn requests_ask_for_persistence() {
+        // RFC 9112 §9.3
+        let rows = [
+            (Http11, "", true, "1.1 persists"),
+            (Http11, "Connection: close\r\n", false, "close"),
+            (Http11, "Connection: Close\r\n", false, "in any case"),
+            (Http11, "Connection: x, close\r\n", false, "in a list"),
+            (Http11, "Connection: x\r\nConnection: close\r\n", false, "in a second line"),
+            (Http11, "Connection: keep-alive, close\r\n", false, "close beats keep-alive"),
+            (Http11, "Connection: keep-alive\r\n", true, "not needed, no harm"),
+            (Http11, "Connection: closed\r\n", true, "another option"),
+            (Http11, "Proxy-Connection: close\r\n", true, "no such field (RFC 9112 C.2.2)"),
+            (Http10, "", false, "1.0 ends"),
+            (Http10, "Connection: Keep-Alive\r\n", true, "1.0 asks to go on"),
+            (Http10, "Connection: keep-alive, close\r\n", false, "close beats keep-alive"),
+            (Http10, "Keep-Alive: timeout=5\r\n", false, "the option counts, not the field"),
+            (Http10, "Proxy-Connection: keep-alive\r\n", false, "no such field"),
+        ];
+        for (version, lines, expected, why) in rows {
+            let mut spans = Vec::new();
+            let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+            assert_eq!(request_wants_persistence(version, fields), expected, "{lines:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn responses_allow_reuse() {
+        // RFC 9112 §9.3, §6.3 item 8
+        let rows = [
+            (Http11, 200, Framing::Length(5), "", true, "1.1 with a length"),
+            (Http11, 200, Framing::Chunked, "", true, "1.1 chunked"),
+            (Http11, 304, Framing::None, "", true, "no content"),
+            (Http11, 200, Framing::UntilClose, "", false, "the end of the content is the end"),
+            (Http11, 200, Framing::Length(5), "Connection: close\r\n", false, "close"),
+            (Http11, 101, Framing::None, "Connection: upgrade\r\n", false, "another protocol"),
+            (Http10, 200, Framing::Length(5), "", false, "1.0 ends"),
+            (Http10, 200, Framing::Length(5), "Connection: keep-alive\r\n", true, "1.0 agreed"),
+            (Http10, 200, Framing::UntilClose, "Connection: keep-alive\r\n", false, "no length"),
+        ];
+        for (version, status, framing, lines, expected, why) in rows {
+            let mut spans = Vec::new();
+            let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+            let head = ResponseHead { version, status, reason: b"", fields };
+            assert_eq!(response_allows_reuse(&head, framing), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_told() {
+        // RFC 9112 §9.3 and §9.6
+        assert_eq!(connection_field(Http11, true), ConnectionField::None);
+        assert_eq!(connection_field(Http11, false), ConnectionField::Close);
+        assert_eq!(connection_field(Http10, true), ConnectionField::KeepAlive);
+        assert_eq!(connection_field(Http10, false), ConnectionField::Close);
+    }
+}

@@ -29,7 +29,9 @@ fn request_error(octets: &[u8]) -> Option<HeadError> {
 }
 
 /// Status, reason phrase, number of fields.
-fn response(octets: &[u8]) -> Result<Option<(u16, Vec<u8>, usize)>, HeadError> {
+type Response = (u16, Vec<u8>, usize);
+
+fn response(octets: &[u8]) -> Result<Option<Response>, HeadError> {
     let mut spans = Vec::new();
     Ok(match parse_response(octets, &mut spans, &HeadLimits::default())? {
         Parsed::Partial => None,
@@ -134,7 +136,8 @@ fn field_lines_are_strict() {
 fn status_lines_are_read() {
     // RFC 9112 §4
     let ok = |status, reason: &[u8], fields| Ok(Some((status, reason.to_vec(), fields)));
-    let rows: &[(&[u8], Result<Option<(u16, Vec<u8>, usize)>, HeadError>, &str)] = &[
+    type Row = (&'static [u8], Result<Option<Response>, HeadError>, &'static str);
+    let rows: &[Row] = &[
         (b"HTTP/1.1 200 OK\r\n\r\n", ok(200, b"OK", 0), "the usual one"),
         (b"HTTP/1.0 404 Not Found\r\na: b\r\n\r\n", ok(404, b"Not Found", 1), "a longer reason"),
         (b"HTTP/1.1 200 \r\n\r\n", ok(200, b"", 0), "an empty reason"),
