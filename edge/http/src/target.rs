@@ -197,3 +197,151 @@ fn is_host(host: &[u8]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_fields;
+    use TargetError as E;
+    use Version::{Http10, Http11};
+    use proptest::prelude::*;
+
+    fn target(
+        method: &str,
+        target: &str,
+        version: Version,
+        lines: &str,
+    ) -> Result<(String, String), TargetError> {
+        let mut spans = Vec::new();
+        let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+        let (method, target) = (method.as_bytes(), target.as_bytes());
+        let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
+        effective_target(&RequestHead { method, target, version, fields })
+            .map(|target| (text(target.authority), text(target.path_and_query)))
+    }
+
+    #[test]
+    fn the_four_forms_are_understood() {
+        // RFC 9112 §3.2
+        let host = "Host: a.example\r\n";
+        let rows = [
+            ("GET", "/", host, Ok(("a.example", "/")), "origin form (§3.2.1)"),
+            ("GET", "/b?c=/d?e", host, Ok(("a.example", "/b?c=/d?e")), "with a query"),
+            ("GET", "//b", host, Ok(("a.example", "//b")), "an empty segment is no authority"),
+            ("GET", "/http://b/", host, Ok(("a.example", "/http://b/")), "a path like a URI"),
+            ("OPTIONS", "*", host, Ok(("a.example", "*")), "asterisk form (§3.2.4)"),
+            ("OPTIONS", "/b", host, Ok(("a.example", "/b")), "OPTIONS of a resource"),
+            ("GET", "*", host, Err(E::BadForm), "asterisk is for OPTIONS"),
+            ("GET", "http://b.example/c?d", host, Ok(("b.example", "/c?d")), "beats Host (§3.2.2)"),
+            ("GET", "HTTP://b.example:81/", host, Ok(("b.example:81", "/")), "scheme in any case"),
+            ("GET", "http://b.example", host, Ok(("b.example", "/")), "no path (RFC 9110 §4.2.3)"),
+            ("OPTIONS", "http://b.example", host, Ok(("b.example", "*")), "no path (§3.2.4)"),
+            ("OPTIONS", "http://b.example/", host, Ok(("b.example", "/")), "a path"),
+            ("GET", "http://b.example?c", host, Err(E::PathMissing), "a query without a path"),
+            ("GET", "http:///c", host, Err(E::BadAuthority), "no host (RFC 9110 §4.2.1)"),
+            ("GET", "http://u@b.example/", host, Err(E::BadAuthority), "a user (§4.2.4)"),
+            ("GET", "http://b.example:x/", host, Err(E::BadAuthority), "no number"),
+            ("GET", "https://b.example/", host, Err(E::OtherScheme), "not secured (§7.4)"),
+            ("GET", "ftp://b.example/", host, Err(E::OtherScheme), "another scheme"),
+            ("GET", "http:/c", host, Err(E::BadForm), "one slash"),
+            ("GET", "1http://b.example/", host, Err(E::BadForm), "no scheme"),
+            ("GET", "b.example/c", host, Err(E::BadForm), "no form at all"),
+            ("GET", "?c", host, Err(E::BadForm), "no form at all"),
+            ("GET", "/b#c", host, Err(E::BadForm), "a fragment"),
+            ("CONNECT", "b.example:443", host, Ok(("b.example:443", "")), "authority (§3.2.3)"),
+            ("CONNECT", "b.example", host, Err(E::BadAuthority), "the port is missing"),
+            ("CONNECT", "b.example:", host, Err(E::BadAuthority), "the port is empty"),
+            ("CONNECT", "/", host, Err(E::BadAuthority), "origin form"),
+            ("GET", "b.example:443", host, Err(E::BadForm), "authority form is for CONNECT"),
+        ];
+        for (method, octets, lines, expected, why) in rows {
+            let expected = expected.map(|(a, p)| (a.to_owned(), p.to_owned()));
+            assert_eq!(target(method, octets, Http11, lines), expected, "{octets}: {why}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_host() {
+        // RFC 9112 §3.2, RFC 9110 §7.2, RFC 3986 §3.2.2
+        let long = format!("Host: {}\r\n", "a".repeat(HOST_OCTETS_MAX));
+        let too_long = format!("Host: {}\r\n", "a".repeat(HOST_OCTETS_MAX + 1));
+        let rows = [
+            (Http11, "Host: a\r\n", None, "a name"),
+            (Http11, "Host: A.example.:80\r\n", None, "any case, final dot, port"),
+            (Http11, "Host: a_b-c.example\r\n", None, "underscores happen"),
+            (Http11, "Host: a%2fb\r\n", None, "percent-encoded"),
+            (Http11, "Host: a:\r\n", None, "an empty port is allowed"),
+            (Http11, "Host: 192.0.2.1:65535\r\n", None, "IPv4"),
+            (Http11, "Host: [2001:db8::1]:80\r\n", None, "IPv6"),
+            (Http11, &long, None, "the longest name"),
+            (Http11, &too_long, Some(E::BadHost), "one octet more"),
+            (Http11, "", Some(E::HostMissing), "none in 1.1"),
+            (Http11, "Host:\r\n", Some(E::HostMissing), "an empty one in 1.1"),
+            (Http10, "", None, "none in 1.0"),
+            (Http10, "Host:\r\n", None, "an empty one in 1.0"),
+            (Http11, "Host: a\r\nHost: a\r\n", Some(E::HostRepeated), "two equal ones"),
+            (Http10, "Host: a\r\nhost: b\r\n", Some(E::HostRepeated), "two in 1.0"),
+            (Http11, "Host: a, b\r\n", Some(E::BadHost), "a list"),
+            (Http11, "Host: a b\r\n", Some(E::BadHost), "a space"),
+            (Http11, "Host: a/b\r\n", Some(E::BadHost), "a slash"),
+            (Http11, "Host: u@a\r\n", Some(E::BadHost), "a user"),
+            (Http11, "Host: a\\b\r\n", Some(E::BadHost), "a backslash"),
+            (Http11, "Host: a%2\r\n", Some(E::BadHost), "half an encoding"),
+            (Http11, "Host: a%zz\r\n", Some(E::BadHost), "no encoding"),
+            (Http11, "Host: :80\r\n", Some(E::BadHost), "only a port"),
+            (Http11, "Host: a:65536\r\n", Some(E::BadHost), "a port too large"),
+            (Http11, "Host: a:80:80\r\n", Some(E::BadHost), "two ports"),
+            (Http11, "Host: a:+80\r\n", Some(E::BadHost), "a sign"),
+            (Http11, "Host: 2001:db8::1\r\n", Some(E::BadHost), "IPv6 without brackets"),
+            (Http11, "Host: [2001:db8::1\r\n", Some(E::BadHost), "half the brackets"),
+            (Http11, "Host: []\r\n", Some(E::BadHost), "no address"),
+            (Http11, "Host: [::1]a\r\n", Some(E::BadHost), "something behind the brackets"),
+            (Http11, "Host: [fe80::1%25eth0]\r\n", Some(E::BadHost), "a zone means nothing here"),
+        ];
+        for (version, lines, expected, why) in rows {
+            assert_eq!(target("GET", "/", version, lines).err(), expected, "{why}");
+        }
+        let bad_beside_absolute = target("GET", "http://b/", Http11, "Host: u@a\r\n");
+        assert_eq!(bad_beside_absolute, Err(E::BadHost), "must be sound all the same");
+        let missing_beside_absolute = target("GET", "http://b/", Http11, "");
+        assert_eq!(missing_beside_absolute, Err(E::HostMissing), "must be there (§3.2)");
+    }
+
+    #[test]
+    fn errors_have_their_status() {
+        // RFC 9112 §3.2, RFC 9110 §7.4
+        assert_eq!(E::HostMissing.status(), 400);
+        assert_eq!(E::OtherScheme.status(), 421);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_sound(
+            method in "(GET|OPTIONS|CONNECT)",
+            octets in r"(http|/|\*|[!-~])(://)?[!-~]{0,20}",
+            host in "[!-~]{0,20}",
+        ) {
+            let found = target(&method, &octets, Http11, &format!("Host: {host}\r\n"));
+            if let Ok((authority, path_and_query)) = found {
+                prop_assert!(split_authority(authority.as_bytes()).is_some());
+                prop_assert!(octets.contains(&authority) || host == authority);
+                let has_form = match method.as_str() {
+                    "CONNECT" => path_and_query.is_empty(),
+                    "OPTIONS" => path_and_query == "*" || path_and_query.starts_with('/'),
+                    _ => path_and_query.starts_with('/'),
+                };
+                prop_assert!(has_form, "{path_and_query}");
+            }
+        }
+
+        #[test]
+        fn arbitrary_octets_never_panic(octets: Vec<u8>) {
+            let fields = crate::head::Fields::new(&[], &[]);
+            for method in [&b"GET"[..], b"OPTIONS", b"CONNECT"] {
+                let head = RequestHead { method, target: &octets, version: Http10, fields };
+                let _ = effective_target(&head);
+            }
+            let _ = split_authority(&octets);
+        }
+    }
+}
