@@ -1,7 +1,7 @@
 //! Which of several stored responses a request selects: Vary and the fields it names (RFC 9111 §4.1).
 
 use super::storable::NotStorable;
-use crate::fields::list_members;
+use crate::fields::{is_token, list_members};
 use crate::head::Fields;
 
 /// Writes to `out`, behind what is there, the request fields that the response's Vary names, in a canonical form: a
@@ -23,6 +23,8 @@ pub fn selection(
     if names.iter().any(|name| name == b"*") {
         return Err(NotStorable::VaryStar);
     }
+    // No request has a field whose name is no token, so that one tells no requests apart.
+    names.retain(|name| is_token(name));
     names.sort_unstable();
     names.dedup();
     for name in &names {
@@ -54,7 +56,7 @@ fn has(request: Fields<'_>, name: &[u8]) -> bool {
     request.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
-/// The value of a request field in canonical form. Names may be any octets, as Vary is not checked by anybody.
+/// The value of a request field in canonical form.
 fn value_octets<'a>(request: Fields<'a>, name: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
     let is_case_insensitive = is_case_insensitive(name);
     let lines = request.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
@@ -96,7 +98,7 @@ mod tests {
     fn selections() {
         // RFC 9111 §4.1
         let request = "Foo: 1\r\nBar:  a , b\r\nFoo: 2\r\nEmpty:\r\nAccept-Encoding: GZIP, br\r\n";
-        let rows: [(&str, Result<&str, NotStorable>, &str); 12] = [
+        let rows: [(&str, Result<&str, NotStorable>, &str); 13] = [
             ("", Ok(""), "no Vary"),
             ("Vary:\r\n", Ok(""), "an empty Vary"),
             ("Vary: bar\r\n", Ok("bar:a,b\n"), "white space in a list does not matter"),
@@ -107,6 +109,7 @@ mod tests {
             ("Vary: nope\r\n", Ok("nope\n"), "absent"),
             ("Vary: empty\r\n", Ok("empty:\n"), "empty is not absent"),
             ("Vary: accept-encoding\r\n", Ok("accept-encoding:gzip,br\n"), "case-insensitive"),
+            ("Vary: a:b, \"c, d\"\r\n", Ok(""), "no names of fields"),
             ("Vary: *\r\n", Err(NotStorable::VaryStar), "matches nothing"),
             ("Vary: foo, *\r\n", Err(NotStorable::VaryStar), "in a list too"),
         ];
