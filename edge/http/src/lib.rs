@@ -2,10 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod chunked;
 pub mod fields;
 pub mod framing;
 pub mod head;
 pub mod persistence;
+pub mod precondition;
+pub mod range;
 pub mod target;
 pub mod time;
+pub mod validator;
