@@ -206,6 +206,7 @@ pub fn write_chunk_header(length: usize, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     /// The content and how much of `octets` was consumed at its end, when they arrive in pieces of `lengths`, the last
@@ -357,8 +358,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back_however_it_is_split(
-            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..8),
-            lengths in proptest::collection::vec(1..30_usize, 1..20),
+            chunks in vec(vec(any::<u8>(), 1..40), 0..8),
+            lengths in vec(1..30_usize, 1..20),
             trailer in "([a-z]{1,5}: [a-z]{0,5}\r\n){0,2}",
         ) {
             let mut octets = Vec::new();
@@ -378,7 +379,7 @@ mod tests {
         #[test]
         fn a_split_never_changes_the_outcome(
             octets in "([0-9a-f;=: \r\n\u{0}]|0\r\n|1\r\na\r\n|\r\n){0,30}",
-            lengths in proptest::collection::vec(1..8_usize, 1..20),
+            lengths in vec(1..8_usize, 1..20),
         ) {
             let octets = octets.as_bytes();
             prop_assert_eq!(decoded(octets, &lengths), decoded(octets, &[octets.len().max(1)]));

@@ -1,6 +1,7 @@
 //! Tables and properties of the parser.
 
 use super::*;
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Method, target, version, fields, length.
@@ -263,7 +264,7 @@ fn almost_head() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(&b"GET /aaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\n"[..]),
         1 => Just(&b"GET / HTTP/3.1\r\n"[..]),
     ];
-    (start, proptest::collection::vec(line, 0..12)).prop_map(|(start, lines)| {
+    (start, vec(line, 0..12)).prop_map(|(start, lines)| {
         let mut octets = start.to_vec();
         octets.extend(lines.concat());
         octets
@@ -298,10 +299,8 @@ proptest! {
 
     #[test]
     fn a_written_head_reads_back(
-        fields in proptest::collection::vec(("[!-9a-zA-Z]{1,20}", "([!-~é][ -~é]{0,40}[!-~])?"), 0..20),
+        fields in vec(("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,20}", "([!-~é][ -~é]{0,40}[!-~])?"), 0..20),
     ) {
-        let fields: Vec<_> =
-            fields.into_iter().map(|(n, v)| (n.replace(['"', '(', ')', ',', '/'], "x"), v)).collect();
         let lines: String = fields.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
         let head = format!("GET / HTTP/1.1\r\n{lines}\r\n");
         let read = request(head.as_bytes(), &HeadLimits::default()).unwrap().unwrap();
