@@ -158,7 +158,9 @@ impl core::str::FromStr for Upstream {
         let label = |label: &str| {
             !label.is_empty()
                 && label.len() <= 63
-                && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+                && label
+                    .bytes()
+                    .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
         };
         if host.len() > 253 || !host.trim_end_matches('.').split('.').all(label) {
             return Err(wrong("the host is neither an address nor a DNS name"));

@@ -7,7 +7,8 @@ use crate::fill::{Announced, Reader};
 use crate::io::Io;
 use crate::key::Key;
 use crate::lookup::{Lookup, look_up};
-use crate::pass::{pass, relay};
+use crate::pass::pass;
+use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{respond_failure, respond_stored};
 use crate::store::{Begun, begin_fill, freshen};
@@ -138,7 +139,8 @@ async fn cached<I: Io>(
                             if selects(response.selection(), request.head.fields) =>
                         {
                             if let Some(reader) = fill.reader() {
-                                let arriving = Arriving { response, length, reason, collapsed: true };
+                                let arriving =
+                                    Arriving { response, length, reason, collapsed: true };
                                 return follow(worker, client, request, arriving, reader).await;
                             }
                             alone = true;
@@ -303,8 +305,7 @@ async fn send_stored<I: Io>(
         return fail(worker, client, request, Failure::Abandoned, ForwardReason::Miss).await;
     };
     let (name, now) = (worker.name(), worker.io.now());
-    let large =
-        respond_stored(name, request, response, content, status, now, &mut client.output);
+    let large = respond_stored(name, request, response, content, status, now, &mut client.output);
     client.send(worker, large, request.persists).await
 }
 

@@ -3,7 +3,7 @@
 
 pub mod clock;
 mod gather;
-mod mailbox;
+pub(crate) mod mailbox;
 pub mod uring;
 mod watchdog;
 

@@ -1,1 +1,45 @@
 //! The edge cache: the path of a request, top to bottom.
+//!
+//! | step | file | what happens |
+//! | --- | --- | --- |
+//! | 1 | `listener` | a connection is accepted, on one of the pinned workers |
+//! | 2 | `connection` | requests are taken off it, pipelined ones together |
+//! | 3 | `request` | a head is understood or refused |
+//! | 4 | `exchange` | the function that owns every branch |
+//! | 5 | `key`, `lookup` | what the store has, and whether it may be used |
+//! | 6 | [`ram`] | the RAM tier |
+//! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
+//! | 8 | `upstream` | addresses, kept connections, the request upstream |
+//! | 9 | `store`, `stored` | what comes back is taken in and kept |
+//! | 10 | `respond`, `stream`, `relay`, `pass` | octets for the client |
+//!
+//! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
+
+mod client;
+mod collapse;
+pub mod config;
+pub mod connection;
+pub mod counters;
+pub mod error;
+mod exchange;
+mod fill;
+mod inbound;
+pub mod io;
+mod key;
+mod listener;
+mod lookup;
+mod pass;
+pub mod ram;
+mod relay;
+mod request;
+mod respond;
+mod start;
+mod store;
+mod stored;
+mod stream;
+mod upstream;
+pub mod worker;
+
+pub use config::{Config, Upstream};
+pub use io::uring::IoChoice;
+pub use start::{Edge, StartError, StartErrorKind, start};

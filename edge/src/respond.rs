@@ -215,7 +215,12 @@ pub(crate) fn respond_condition(
     variable.write(name, request.head.version, out);
 }
 
-fn write_head_with_status(response: &StoredResponse, status: u16, reason: &[u8], out: &mut Vec<u8>) {
+fn write_head_with_status(
+    response: &StoredResponse,
+    status: u16,
+    reason: &[u8],
+    out: &mut Vec<u8>,
+) {
     let head = response.head();
     let fields = head.iter().position(|&octet| octet == b'\n').map_or(0, |end| end + 1);
     write_status_line(status, reason, out);
@@ -266,7 +271,9 @@ fn write_own_content(
     out: &mut Vec<u8>,
 ) {
     write_field(b"Via", format!("1.1 {name}").as_bytes(), out);
-    out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n");
+    out.extend_from_slice(
+        b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n",
+    );
     write_field(b"Content-Length", itoa::Buffer::new().format(text.len()).as_bytes(), out);
     write_connection_field(version, persists, out);
     out.extend_from_slice(b"\r\n");

@@ -50,7 +50,8 @@ pub(crate) async fn begin_fill<I: Io>(
     lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
     let reader = lead.fill().reader();
     let reader = reader.expect("a fill that nothing was pushed to has its first octet");
-    let arrived = length.is_some_and(|length| response.connection.inbound.unread().len() as u64 >= length);
+    let arrived =
+        length.is_some_and(|length| response.connection.inbound.unread().len() as u64 >= length);
     let intake = Intake {
         io: worker.io.clone(),
         worker: worker.handle(),
@@ -67,7 +68,7 @@ pub(crate) async fn begin_fill<I: Io>(
     Begun::Filling { response: stored, length, reader }
 }
 
-type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation<StoredResponse>);
+type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation);
 
 fn admit<I: Io>(
     worker: &Worker<I>,
@@ -104,7 +105,7 @@ struct Intake<I: Io> {
     lead: Lead,
     stored: Arc<StoredResponse>,
     /// Room in the RAM tier; `None` when the response has overflowed it.
-    room: Option<Reservation<StoredResponse>>,
+    room: Option<Reservation>,
     octets: u64,
 }
 

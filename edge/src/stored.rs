@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// A stored response (RFC 9111 §3), or one that is still arriving and has no content yet.
 #[derive(Debug)]
-pub struct StoredResponse {
+pub(crate) struct StoredResponse {
     /// Status line and field lines, each with its line end; without the fields that are written anew for each use:
     /// Age, Cache-Status of this cache, Content-Length, Transfer-Encoding, Connection.
     head: Box<[u8]>,
@@ -26,7 +26,7 @@ pub struct StoredResponse {
 
 /// The content of a stored response: complete and immutable.
 #[derive(Clone, Debug)]
-pub enum StoredContent {
+pub(crate) enum StoredContent {
     /// In one piece.
     Whole(Bytes),
     /// As it arrived, in order.
@@ -77,7 +77,7 @@ impl StoredContent {
 
     /// Length in octets.
     #[must_use]
-    pub fn octets(&self) -> u64 {
+    pub(crate) fn octets(&self) -> u64 {
         match self {
             Self::Whole(whole) => whole.len() as u64,
             Self::Pieces { octets, .. } => *octets,
@@ -178,8 +178,7 @@ impl StoredResponse {
         );
         let mut merged_spans = Vec::new();
         let empty = Fields::new(&[], &[]);
-        let fields =
-            lastmile_http::head::parse_fields(&merged, &mut merged_spans).unwrap_or(empty);
+        let fields = lastmile_http::head::parse_fields(&merged, &mut merged_spans).unwrap_or(empty);
         let mut head = self.head[..self.fields_start].to_vec();
         write_end_to_end_fields(name, fields, now, &mut head);
         let as_stored = ResponseHead {
@@ -189,8 +188,7 @@ impl StoredResponse {
             fields,
         };
         let policy = policy(&as_stored);
-        let fresh =
-            Self::from_head(head, self.fields_start, self.status, policy, &self.selection);
+        let fresh = Self::from_head(head, self.fields_start, self.status, policy, &self.selection);
         if let Some(content) = self.content.get() {
             fresh.complete(content.clone());
         }
@@ -205,7 +203,7 @@ impl StoredResponse {
 
     /// The content; `None` while it is still arriving.
     #[must_use]
-    pub fn content(&self) -> Option<&StoredContent> {
+    pub(crate) fn content(&self) -> Option<&StoredContent> {
         self.content.get()
     }
 
@@ -244,7 +242,7 @@ impl StoredResponse {
 impl crate::ram::Stored for StoredResponse {
     fn octets(&self) -> u64 {
         let content = self.content.get().map_or(0, StoredContent::octets);
-        (size_of::<Self>() + self.head.len() + self.selection.len()) as u64 + content
+        (self.head.len() + self.selection.len()) as u64 + content
     }
 }
 

@@ -46,7 +46,8 @@ impl Clock {
     }
 
     fn advance(&self) {
-        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds =
+            |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.unix_ms.store(milliseconds(unix), Ordering::Relaxed);
         self.elapsed_ms.store(milliseconds(self.started.elapsed()), Ordering::Relaxed);

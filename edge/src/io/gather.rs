@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn what_was_sent_is_not_sent_again() {
         for step in 1..8 {
-            let pieces = ["", "ab", "", "cdefg", "h", ""].map(|text| Bytes::from_static(text.as_bytes()));
+            let pieces =
+                ["", "ab", "", "cdefg", "h", ""].map(|text| Bytes::from_static(text.as_bytes()));
             let mut gather = Gather::new(pieces.to_vec());
             let mut sent = 0;
             while !gather.is_empty() {

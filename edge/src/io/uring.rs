@@ -5,12 +5,12 @@ use super::gather::Gather;
 use super::mailbox::Mailbox;
 use super::watchdog::{Deadlines, Watchdog, Watched};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
+use crate::worker::Shared;
 use bytes::Bytes;
 use core::cell::RefCell;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
@@ -112,7 +112,7 @@ impl UringIo {
     pub(crate) async fn serve_mailbox(
         &self,
         ear: std::os::unix::net::UnixStream,
-        draining: Arc<AtomicBool>,
+        shared: &Shared,
     ) -> io::Result<()> {
         let mut ear = UnixStream::from_std(ear)?;
         let mut octets = vec![0; 64];
@@ -127,13 +127,16 @@ impl UringIo {
             let now_ms = self.0.clock.elapsed_ms();
             if now_ms != ticked_ms {
                 ticked_ms = now_ms;
-                self.0.watchdog.tick(now_ms, draining.load(Ordering::Relaxed));
+                self.0.watchdog.tick(now_ms, shared.is_draining());
             }
         }
     }
 
     /// The next connection of `listener`.
-    pub(crate) async fn accept(&self, listener: &TcpListener) -> io::Result<(UringStream, SocketAddr)> {
+    pub(crate) async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> io::Result<(UringStream, SocketAddr)> {
         let (stream, peer) = listener.accept().await?;
         Ok((self.wrap(stream), peer))
     }
@@ -181,7 +184,13 @@ impl Io for UringIo {
 
     async fn sleep(&self, duration: Duration) {
         let deadline_ms = self.deadline_ms(duration);
-        Sleep { watchdog: Rc::clone(&self.0.watchdog), deadline_ms, number: None, clock: &self.0.clock }.await;
+        Sleep {
+            watchdog: Rc::clone(&self.0.watchdog),
+            deadline_ms,
+            number: None,
+            clock: &self.0.clock,
+        }
+        .await;
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {

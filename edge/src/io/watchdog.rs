@@ -94,7 +94,8 @@ impl Watchdog {
     pub(super) fn tick(&self, now_ms: u64, draining: bool) {
         for (_, (deadlines, descriptor)) in self.connections.borrow().iter() {
             let receive = deadlines.receive.get();
-            let receive_over = receive <= now_ms || (draining && receive != NEVER && deadlines.idle.get());
+            let receive_over =
+                receive <= now_ms || (draining && receive != NEVER && deadlines.idle.get());
             if receive_over && !deadlines.receive_expired.replace(true) {
                 shut(*descriptor, Shutdown::Read);
             }

@@ -52,11 +52,12 @@ impl Addresses {
     /// Puts `sockets` in the place of the list; what is known of those that stay is kept.
     pub(super) fn replace(&self, sockets: impl Iterator<Item = SocketAddr>) {
         let known = self.list();
-        let address = |socket| {
-            known.iter().find(|address| address.socket == socket).cloned().unwrap_or_else(|| {
-                Arc::new(Address { socket, down_until_ms: AtomicU64::new(0) })
-            })
-        };
+        let address =
+            |socket| {
+                known.iter().find(|address| address.socket == socket).cloned().unwrap_or_else(
+                    || Arc::new(Address { socket, down_until_ms: AtomicU64::new(0) }),
+                )
+            };
         let list: Arc<[Arc<Address>]> = sockets.map(address).collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = list;
     }

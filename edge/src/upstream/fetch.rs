@@ -154,11 +154,9 @@ async fn converse<I: Io>(
         return (Err(Failure::NoResponse(error)), request);
     }
     let limits = &worker.shared.config.head_limits;
-    let head =
-        final_head(&mut connection.inbound, receiver, limits, timeouts.upstream_head).await;
-    let outcome = head.and_then(|head| {
-        Response::new(method, head, connection, request_time, worker.io.now())
-    });
+    let head = final_head(&mut connection.inbound, receiver, limits, timeouts.upstream_head).await;
+    let outcome = head
+        .and_then(|head| Response::new(method, head, connection, request_time, worker.io.now()));
     (outcome, request)
 }
 

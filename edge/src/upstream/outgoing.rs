@@ -46,7 +46,8 @@ pub(crate) fn write_request_head(
     write_field(b"Host", target.authority, out);
     for (field_name, value) in head.fields.iter() {
         let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
-        let conditional = !matches!(purpose, Purpose::Pass) && CONDITIONAL.iter().any(|other| is(other));
+        let conditional =
+            !matches!(purpose, Purpose::Pass) && CONDITIONAL.iter().any(|other| is(other));
         let written_anew = is(b"host") || is(b"content-length") || is(b"x-forwarded-for");
         if conditional || written_anew || is_hop_by_hop(field_name, head.fields) {
             continue;

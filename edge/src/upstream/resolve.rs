@@ -63,7 +63,8 @@ async fn look_up_all(upstreams: &[Upstream], addresses: &Addresses) -> Duration 
             Host::Name(name) => match resolver.lookup_ip(name.as_str()).await {
                 Ok(found) => {
                     sockets.extend(found.iter().map(|ip| SocketAddr::new(ip, upstream.port)));
-                    again = again.min(found.valid_until().saturating_duration_since(Instant::now()));
+                    again =
+                        again.min(found.valid_until().saturating_duration_since(Instant::now()));
                 }
                 Err(error) => {
                     eprintln!("edge: upstream name {name}: {error}");

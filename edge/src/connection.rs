@@ -1,0 +1,219 @@
+//! A client's connection: one request after the other, pipelined ones answered together, until somebody ends it.
+
+use crate::client::{After, Client};
+use crate::exchange::{AtOnce, answer_at_once, exchange};
+use crate::inbound::Inbound;
+use crate::io::{Io, IoError, Receive, Stream, Wait};
+use crate::request::{Refusal, Request};
+use crate::respond::respond_refusal;
+use crate::worker::Worker;
+use bytes::Bytes;
+use core::net::SocketAddr;
+use core::time::Duration;
+use lastmile_http::head::{FieldSpan, Parsed, RequestHead, parse_request};
+use std::rc::Rc;
+
+/// Answers gathered for one send when requests are pipelined; a client that never reads stops there.
+const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
+/// After a response that ends the connection early, what the client still sends is read and dropped, within these
+/// bounds, or a reset could overtake the response (RFC 9112 §9.6).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_OCTETS_MAX: usize = 256 * 1024;
+
+/// What to do next on a connection.
+enum Step {
+    /// No whole request is there.
+    Receive,
+    /// The output is full: send it.
+    Flush,
+    /// Send the output and this content.
+    Send(Vec<Bytes>, bool),
+    /// The request whose head has this many octets needs the upstream.
+    Forward(usize),
+    /// The request is refused.
+    Refuse(Refusal),
+    /// The last request was answered.
+    Close,
+}
+
+/// Scratch space of a connection, reused from request to request.
+#[derive(Default)]
+struct Scratch {
+    spans: Vec<FieldSpan>,
+    key: Vec<u8>,
+}
+
+/// Serves the connection `stream` of the client `peer` to its end.
+pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: SocketAddr) {
+    worker.counters().connections.increment();
+    let mut client = Client { stream, inbound: Inbound::default(), output: Vec::new(), peer };
+    if serve_requests(&worker, &mut client).await == After::Abort {
+        client.stream.abort_on_drop();
+    }
+    drop(client);
+    worker.counters().connections.decrement();
+    worker.shared.connection_ended();
+}
+
+async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> After {
+    let mut scratch = Scratch::default();
+    loop {
+        let after = match next_step(worker, client, &mut scratch) {
+            Step::Receive => {
+                if !client.output.is_empty() {
+                    client.send(worker, Vec::new(), true).await
+                } else {
+                    match receive(worker, client).await {
+                        Ok(after) => after,
+                        Err(refusal) => return refuse(worker, client, refusal).await,
+                    }
+                }
+            }
+            Step::Flush => client.send(worker, Vec::new(), true).await,
+            Step::Send(content, persists) => client.send(worker, content, persists).await,
+            Step::Forward(length) => forward(worker, client, length, &mut scratch).await,
+            Step::Refuse(refusal) => return refuse(worker, client, refusal).await,
+            Step::Close => return client.send(worker, Vec::new(), false).await,
+        };
+        if after != After::Keep {
+            if after == After::Close && !client.inbound.is_empty() {
+                linger(client).await;
+            }
+            return after;
+        }
+    }
+}
+
+/// Answers requests from the store as long as they are there whole; says what to do then.
+fn next_step<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    scratch: &mut Scratch,
+) -> Step {
+    let draining = worker.shared.is_draining();
+    loop {
+        if client.inbound.is_empty() {
+            return Step::Receive;
+        }
+        if client.output.len() > OUTPUT_OCTETS_MAX {
+            return Step::Flush;
+        }
+        let limits = &worker.shared.config.head_limits;
+        let parsed = parse_request(client.inbound.unread(), &mut scratch.spans, limits);
+        let (head, length) = match parsed {
+            Ok(Parsed::Complete { head, length }) => (head, length),
+            Ok(Parsed::Partial) => return Step::Receive,
+            Err(error) => return Step::Refuse(Refusal::Head(error)),
+        };
+        let request = match Request::new(head, draining) {
+            Ok(request) => request,
+            Err(refusal) => return Step::Refuse(refusal),
+        };
+        let persists = request.persists;
+        let answer = answer_at_once(worker, &request, &mut scratch.key, &mut client.output);
+        if let AtOnce::Forward = answer {
+            return Step::Forward(length);
+        }
+        worker.counters().requests.increment();
+        client.inbound.consume(length);
+        match answer {
+            AtOnce::Send(content) => return Step::Send(content, persists),
+            _ if !persists => return Step::Close,
+            _ => {}
+        }
+    }
+}
+
+/// Waits for more of a request. A connection that ends between two requests ends in silence.
+async fn receive<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+) -> Result<After, Refusal> {
+    let timeouts = &worker.shared.config.timeouts;
+    let (receiver, _) = client.stream.split();
+    if client.inbound.is_empty() {
+        if worker.shared.is_draining() {
+            return Ok(After::Close);
+        }
+        let received = client.inbound.receive(receiver, Wait::Idle(timeouts.client_idle)).await;
+        return Ok(if received.is_ok_and(|count| count > 0) { After::Keep } else { After::Close });
+    }
+    // A part of a head is there. Whoever sends it octet by octet has until the deadline for all of it.
+    let deadline = worker.io.now().plus(timeouts.client_head);
+    let limits = &worker.shared.config.head_limits;
+    let mut spans = Vec::new();
+    loop {
+        let left = deadline.saturating_since(worker.io.now());
+        if left.is_zero() {
+            return Err(Refusal::Timeout);
+        }
+        match client.inbound.receive(receiver, Wait::Busy(left)).await {
+            Ok(0) => return Ok(After::Close),
+            Ok(_) => {}
+            Err(IoError::TimedOut) => return Err(Refusal::Timeout),
+            Err(_) => return Ok(After::Close),
+        }
+        match parse_request(client.inbound.unread(), &mut spans, limits) {
+            Ok(Parsed::Partial) => {}
+            _ => return Ok(After::Keep),
+        }
+    }
+}
+
+async fn forward<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    length: usize,
+    scratch: &mut Scratch,
+) -> After {
+    // Earlier answers must not wait for an upstream.
+    if !client.output.is_empty() && client.send(worker, Vec::new(), true).await != After::Keep {
+        return After::Close;
+    }
+    worker.counters().requests.increment();
+    // The head is kept on its own: the connection's buffer goes on with the content.
+    let octets = client.inbound.unread()[..length].to_vec();
+    client.inbound.consume(length);
+    let limits = &worker.shared.config.head_limits;
+    let parsed = parse_request(&octets, &mut scratch.spans, limits);
+    let Ok(Parsed::Complete { head, .. }) = parsed else {
+        unreachable!("the same octets were a whole head before");
+    };
+    match understood(head, worker.shared.is_draining()) {
+        Ok(request) => exchange(worker, client, &request).await,
+        Err(refusal) => refuse(worker, client, refusal).await,
+    }
+}
+
+fn understood(head: RequestHead<'_>, draining: bool) -> Result<Request<'_>, Refusal> {
+    Request::new(head, draining)
+}
+
+async fn refuse<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    refusal: Refusal,
+) -> After {
+    match refusal {
+        Refusal::Timeout => worker.counters().request_timeouts.increment(),
+        _ => worker.counters().requests_bad.increment(),
+    }
+    respond_refusal(worker.name(), refusal, &mut client.output);
+    if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
+        linger(client).await;
+    }
+    After::Close
+}
+
+/// Ends the sending direction and drops what still comes, for a while.
+async fn linger<S: Stream>(client: &mut Client<S>) {
+    client.stream.finish_sending();
+    let (receiver, _) = client.stream.split();
+    let mut dropped = 0;
+    while dropped < LINGER_OCTETS_MAX {
+        match receiver.receive(Wait::Idle(LINGER)).await {
+            Ok(lease) if !lease.is_empty() => dropped += lease.len(),
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Accepting connections, on each core from a listener of its own.
+
+use crate::connection::serve;
+use crate::io::Io;
+use crate::io::clock::TICK;
+use crate::io::uring::UringIo;
+use crate::worker::Worker;
+use monoio::net::TcpListener;
+use std::rc::Rc;
+
+/// Accepts until the edge drains. At the limit of connections more are left in the listen queue.
+pub(crate) async fn accept_all(worker: Rc<Worker<UringIo>>, listener: TcpListener) {
+    while !worker.shared.is_draining() {
+        if !worker.shared.connection_begins() {
+            worker.io.sleep(TICK).await;
+            continue;
+        }
+        match worker.io.accept(&listener).await {
+            Ok((stream, peer)) => {
+                worker.counters().connections_accepted.increment();
+                worker.io.spawn(serve(Rc::clone(&worker), stream, peer));
+            }
+            Err(_) => {
+                worker.shared.connection_ended();
+                if !worker.shared.is_draining() {
+                    // For want of descriptors or memory, or a client that was gone at once: what is going on ends first.
+                    worker.counters().accept_errors.increment();
+                    worker.io.sleep(TICK).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Requests that the store has no part in: streamed through, both directions at the same time, with one part of each
+//! content in memory.
+
+use crate::client::{After, Client};
+use crate::error::Failure;
+use crate::exchange::fail;
+use crate::inbound::{Content, Inbound};
+use crate::io::clock::TICK;
+use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+use crate::key::Key;
+use crate::relay::{Parts, relay, relay_while_pumping};
+use crate::request::Request;
+use crate::respond::Coding;
+use crate::stored::{write_end_to_end_fields, write_status_line};
+use crate::upstream::fetch::{INTERIM_MAX, ReceivedHead, connect, fetch, is_repeatable, next_head};
+use crate::upstream::outgoing::{Purpose, write_request_head};
+use crate::upstream::pool::Connection;
+use crate::worker::Worker;
+use core::cell::Cell;
+use core::pin::{Pin, pin};
+use core::time::Duration;
+use futures_lite::future::or;
+use lastmile_http::cache::invalidation::invalidates;
+use lastmile_http::cache::status::ForwardReason;
+use lastmile_http::framing::Framing;
+use lastmile_http::head::Version;
+
+/// A wait that somebody else ends: a response while the request's content is still being sent.
+const UNBOUNDED: Duration = Duration::MAX;
+
+/// Sends `request` to the upstream as it is, and the response back.
+pub(crate) async fn pass<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    request: &Request<'_>,
+    reason: ForwardReason,
+    detail: Option<&'static str>,
+) -> After {
+    worker.counters().passes.increment();
+    if request.framing != Framing::None {
+        return pass_with_content(worker, client, request, reason).await;
+    }
+    let mut head = Vec::with_capacity(512);
+    write_head(worker, client, request, &mut head);
+    let hash = Key::write(worker, request, &mut Vec::new()).hash;
+    match fetch(worker, request.head.method, head, hash).await {
+        Ok(response) => {
+            invalidate(worker, request, response.head.status());
+            relay(worker, client, request, response, reason, detail).await
+        }
+        Err(failure) => {
+            worker.counters().upstream_errors.increment();
+            fail(worker, client, request, failure, reason).await
+        }
+    }
+}
+
+fn write_head<I: Io>(
+    worker: &Worker<I>,
+    client: &Client<I::Stream>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) {
+    let (name, peer, purpose) = (worker.name(), client.peer, Purpose::Pass);
+    write_request_head(name, &request.head, &request.target, request.framing, peer, purpose, out);
+}
+
+/// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI.
+fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, status: u16) {
+    if invalidates(request.head.method, status) {
+        let mut scratch = Vec::new();
+        let key = Key::write(worker, request, &mut scratch);
+        worker.shared.ram.remove(key.hash, key.octets, |_| true);
+    }
+}
+
+/// How sending the request's content ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pumped {
+    /// All of it, or the upstream wants no more: its response will say why.
+    Done,
+    /// The client's content failed.
+    ClientFailed,
+}
+
+/// A request with content: never repeated, since the content is not kept.
+async fn pass_with_content<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    request: &Request<'_>,
+    reason: ForwardReason,
+) -> After {
+    let mut connection = match open(worker, request).await {
+        Ok(connection) => connection,
+        Err(failure) => {
+            worker.counters().upstream_errors.increment();
+            return fail(worker, client, request, failure, reason).await;
+        }
+    };
+    worker.counters().upstream_requests.increment();
+    let request_time = worker.io.now();
+    let mut head = Vec::with_capacity(512);
+    write_head(worker, client, request, &mut head);
+    let mut content = Content::new(request.framing);
+    let outcome = {
+        let (client_receiver, client_sender) = client.stream.split();
+        let (receiver, sender) = connection.stream.split();
+        let inbound = &mut client.inbound;
+        let source = Source { content: &mut content, inbound, receiver: client_receiver };
+        let pumped = Cell::new(None);
+        let mut pump = pin!(async {
+            pumped.set(Some(pump(worker, head, request.framing, source, sender).await));
+            core::future::pending::<()>().await;
+        });
+        let inbound = &mut connection.inbound;
+        let waiting = final_head(worker, request, inbound, receiver, client_sender);
+        match first_of(worker, waiting, pump.as_mut(), &pumped).await {
+            Ok(head) => {
+                invalidate(worker, request, head.status());
+                let times = (request_time, worker.io.now());
+                let inbound = &mut connection.inbound;
+                let parts = Parts { inbound, receiver, sender: client_sender };
+                let relaying = relay_while_pumping(worker, request, head, reason, parts, times);
+                // The pump never ends; it only goes on while the response is relayed.
+                Ok(or(relaying, async {
+                    pump.await;
+                    (After::Abort, false)
+                })
+                .await)
+            }
+            Err(failure) => Err(failure),
+        }
+    };
+    match outcome {
+        Ok((after, reusable)) if content.is_done() => {
+            if reusable {
+                worker.pool.put(connection, worker.io.now(), worker.counters());
+            }
+            after
+        }
+        // The rest of the request's content would be taken for another request.
+        Ok((After::Keep, _)) => After::Close,
+        Ok((after, _)) => after,
+        Err(Some(failure)) => {
+            worker.counters().upstream_errors.increment();
+            fail(worker, client, request, failure, reason).await
+        }
+        Err(None) => After::Close,
+    }
+}
+
+async fn open<I: Io>(
+    worker: &Worker<I>,
+    request: &Request<'_>,
+) -> Result<Connection<I::Stream>, Failure> {
+    let hash = Key::write(worker, request, &mut Vec::new()).hash;
+    let now = worker.io.now();
+    let repeatable = is_repeatable(request.head.method, request.framing);
+    let mut failure = Failure::NoAddress;
+    for peer in worker.shared.addresses.candidates(hash, now) {
+        if let Some(kept) = worker.pool.take(peer, repeatable, now, worker.counters()) {
+            worker.counters().upstream_reuses.increment();
+            return Ok(kept);
+        }
+        match connect(worker, peer).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => failure = Failure::Connect(error),
+        }
+    }
+    Err(failure)
+}
+
+/// The client's content on its way up.
+struct Source<'a, R> {
+    content: &'a mut Content,
+    inbound: &'a mut Inbound,
+    receiver: &'a mut R,
+}
+
+/// Sends the head and all content; the content keeps its framing.
+async fn pump<I: Io, R: Receive, T: Transmit>(
+    worker: &Worker<I>,
+    head: Vec<u8>,
+    framing: Framing,
+    source: Source<'_, R>,
+    sender: &mut T,
+) -> Pumped {
+    let timeouts = &worker.shared.config.timeouts;
+    if sender.send(head, timeouts.upstream_send).await.0.is_err() {
+        return Pumped::Done;
+    }
+    let coding = Coding::new(Version::Http11, framing);
+    let wait = Wait::Busy(timeouts.client_receive);
+    loop {
+        let mut batch = Vec::new();
+        match source.content.next(source.inbound, source.receiver, wait).await {
+            Ok(Some(part)) => coding.encode(vec![part], &mut batch),
+            Ok(None) => {}
+            Err(_) => return Pumped::ClientFailed,
+        }
+        let ended = source.content.is_done();
+        if ended {
+            batch.extend(coding.end());
+        }
+        if sender.send_pieces(batch, timeouts.upstream_send).await.is_err() || ended {
+            return Pumped::Done;
+        }
+    }
+}
+
+/// The response's head, while the content is being sent. Once that is done the head must come within its time.
+/// `Err(None)` is the client's failure.
+async fn first_of<I: Io>(
+    worker: &Worker<I>,
+    waiting: impl Future<Output = Result<ReceivedHead, Option<Failure>>>,
+    pump: Pin<&mut impl Future<Output = ()>>,
+    pumped: &Cell<Option<Pumped>>,
+) -> Result<ReceivedHead, Option<Failure>> {
+    let limit = worker.shared.config.timeouts.upstream_head;
+    let watch = async {
+        while pumped.get().is_none() {
+            worker.io.sleep(TICK).await;
+        }
+        if pumped.get() == Some(Pumped::ClientFailed) {
+            return Err(None);
+        }
+        worker.io.sleep(limit).await;
+        Err(Some(Failure::NoResponse(IoError::TimedOut)))
+    };
+    let pumping = async {
+        pump.await;
+        Err(None)
+    };
+    or(waiting, or(pumping, watch)).await
+}
+
+/// The final head; interim ones (100, 102, 103) are passed on to a client that understands them (RFC 9110 §15.2).
+async fn final_head<I: Io, R: Receive, T: Transmit>(
+    worker: &Worker<I>,
+    request: &Request<'_>,
+    inbound: &mut Inbound,
+    receiver: &mut R,
+    client: &mut T,
+) -> Result<ReceivedHead, Option<Failure>> {
+    let limits = &worker.shared.config.head_limits;
+    for _ in 0..INTERIM_MAX {
+        let head = next_head(inbound, receiver, limits, UNBOUNDED).await.map_err(Some)?;
+        if !head.is_interim() {
+            return Ok(head);
+        }
+        if head.status() == 101 {
+            break;
+        }
+        if request.head.version == Version::Http11 {
+            let limit = worker.shared.config.timeouts.client_send;
+            if client.send(interim(worker, &head), limit).await.0.is_err() {
+                return Err(None);
+            }
+        }
+    }
+    Err(Some(Failure::NoResponse(IoError::Closed)))
+}
+
+fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {
+    let view = head.view();
+    let mut out = Vec::with_capacity(64);
+    write_status_line(view.status, view.reason, &mut out);
+    if !view.fields.is_empty() {
+        write_end_to_end_fields(worker.name(), view.fields, worker.io.now(), &mut out);
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}

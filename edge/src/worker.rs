@@ -1,0 +1,147 @@
+//! What one core owns, and what all cores share.
+
+use crate::collapse::Collapse;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::io::Io;
+use crate::ram::RamTier;
+use crate::stored::StoredResponse;
+use crate::upstream::addresses::Addresses;
+use crate::upstream::fetch::connect;
+use crate::upstream::pool::Pool;
+use core::cell::RefCell;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
+use crossbeam::utils::CachePadded;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// How often a worker looks after its idle upstream connections.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// What all workers of an edge share.
+pub struct Shared {
+    pub(crate) config: Config,
+    pub(crate) ram: Arc<RamTier<StoredResponse>>,
+    pub(crate) collapse: Arc<Collapse>,
+    pub(crate) addresses: Arc<Addresses>,
+    counters: Box<[CachePadded<Counters>]>,
+    draining: Arc<AtomicBool>,
+    connections: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: Config,
+        addresses: Arc<Addresses>,
+        draining: Arc<AtomicBool>,
+    ) -> Arc<Self> {
+        let workers = config.cores.numbers().len();
+        Arc::new(Self {
+            ram: Arc::new(RamTier::new(config.ram_octets)),
+            collapse: Collapse::new(),
+            addresses,
+            counters: (0..workers).map(|_| CachePadded::default()).collect(),
+            draining,
+            connections: AtomicUsize::new(0),
+            config,
+        })
+    }
+
+    /// What an edge with this configuration shares, for one that is not started by [`crate::start`]: the simulation.
+    ///
+    /// # Errors
+    /// When the thread that looks names up can't be started.
+    pub fn unstarted(config: Config) -> std::io::Result<Arc<Self>> {
+        let (addresses, _) = Addresses::start(&config.upstreams, Arc::default())?;
+        Ok(Self::new(config, addresses, Arc::default()))
+    }
+
+    /// No new request is taken up; connections end after the one under way.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection, unless there are as many as configured.
+    pub(crate) fn connection_begins(&self) -> bool {
+        let count = self.connections.fetch_add(1, Ordering::Relaxed);
+        let allowed = count < self.config.connections_max;
+        if !allowed {
+            self.connection_ended();
+        }
+        allowed
+    }
+
+    pub(crate) fn connection_ended(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Name, description and value of each counter and gauge. A name that ends in `_total` only grows.
+    #[must_use]
+    pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let mut samples = Counters::sum(self.counters.iter().map(|counters| &**counters));
+        let ram = &self.ram;
+        samples.extend([
+            (
+                "ram_octets",
+                "Octets in the RAM tier, index and reservations included.",
+                ram.octets(),
+            ),
+            ("ram_capacity_octets", "Size of the RAM tier.", ram.capacity()),
+            ("ram_objects", "Responses in the RAM tier.", ram.objects()),
+            ("ram_evictions_total", "Responses evicted from the RAM tier.", ram.evictions()),
+        ]);
+        samples
+    }
+}
+
+/// What one core owns.
+pub struct Worker<I: Io> {
+    pub(crate) io: I,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Pool<I::Stream>,
+    index: usize,
+    /// Itself, for tasks that outlive the exchange that began them.
+    handle: RefCell<Weak<Self>>,
+}
+
+impl<I: Io> Worker<I> {
+    /// Worker number `index` of those that share `shared`.
+    pub fn new(io: I, shared: Arc<Shared>, index: usize) -> Rc<Self> {
+        let config = &shared.config;
+        let pool = Pool::new(config.upstream_idle_max, config.timeouts.upstream_idle);
+        let worker = Rc::new(Self { io, pool, index, handle: RefCell::default(), shared });
+        *worker.handle.borrow_mut() = Rc::downgrade(&worker);
+        worker
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.config.name
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters[self.index]
+    }
+
+    pub(crate) fn handle(&self) -> Rc<Self> {
+        self.handle.borrow().upgrade().expect("a worker is only reached through its Rc")
+    }
+
+    /// Keeps the upstream connections warm: closes those that are old or closed by their servers, and opens one ahead
+    /// of need where there is none.
+    pub(crate) async fn tend_pool(self: Rc<Self>) {
+        while !self.shared.is_draining() {
+            let peers = self.shared.addresses.all();
+            self.pool.tidy(&peers, self.io.now(), self.counters());
+            for peer in peers {
+                if self.pool.idle_to(peer) < self.shared.config.upstream_warm
+                    && let Ok(connection) = connect(&*self, peer).await
+                {
+                    self.pool.put(connection, self.io.now(), self.counters());
+                }
+            }
+            self.io.sleep(TIDY_EVERY).await;
+        }
+    }
+}
