@@ -332,3 +332,23 @@ fn visible_length(octets: &[u8], lowest: u8) -> usize {
     let is_visible = |octet: &&u8| **octet >= lowest && **octet != 0x7f;
     start + octets[start..].iter().take_while(is_visible).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn eight_at_a_time_is_as_one_by_one(
+            octets in proptest::collection::vec(
+                prop_oneof![8 => 0x21..0x7f_u8, 4 => 0x80..=0xff_u8, 1 => any::<u8>()], 0..40),
+        ) {
+            for lowest in [b' ', b'!'] {
+                let stops = |octet: &u8| *octet < lowest || *octet == 0x7f;
+                let expected = octets.iter().position(stops).unwrap_or(octets.len());
+                prop_assert_eq!(visible_length(&octets, lowest), expected);
+            }
+        }
+    }
+}
