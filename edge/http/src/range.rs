@@ -97,9 +97,8 @@ fn parse_number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let add = |number: u64, digit: &u8| {
-        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-    };
+    let add =
+        |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
     Some(digits.iter().fold(0, add))
 }
 
@@ -177,7 +176,11 @@ mod tests {
             ("bytes=1-99999999999999999999999", 10, Part { first: 1, last: 9 }, "an end likewise"),
         ];
         for (value, length, expected, why) in rows {
-            assert_eq!(outcome(&format!("Range: {value}\r\n"), length, None, NOW), expected, "{why}");
+            assert_eq!(
+                outcome(&format!("Range: {value}\r\n"), length, None, NOW),
+                expected,
+                "{why}"
+            );
         }
         assert_eq!(outcome("", 10, None, NOW), Whole, "no Range");
         let twice = "Range: bytes=0-0\r\nRange: bytes=0-0\r\n";

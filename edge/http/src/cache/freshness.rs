@@ -43,8 +43,8 @@ impl StoredPolicy {
         let date = date.unwrap_or(response_time);
         let age_value = age_value(fields);
         let lifetime = explicit_lifetime(fields, directives, date, response_time);
-        let lifetime =
-            lifetime.unwrap_or_else(|| heuristic_lifetime(response, directives, date, response_time));
+        let lifetime = lifetime
+            .unwrap_or_else(|| heuristic_lifetime(response, directives, date, response_time));
         Self {
             corrected_initial_age: corrected_initial_age(
                 age_value,
@@ -158,7 +158,8 @@ fn heuristic_lifetime(
     }
     let last_modified = response.fields.first("last-modified");
     let last_modified = last_modified.and_then(|modified| parse_http_date(modified, now));
-    let lifetime = last_modified.map(|modified| date.saturating_since(modified) / HEURISTIC_DIVISOR);
+    let lifetime =
+        last_modified.map(|modified| date.saturating_since(modified) / HEURISTIC_DIVISOR);
     whole_seconds(lifetime.unwrap_or_default()).min(HEURISTIC_LIFETIME_MAX)
 }
 

@@ -37,7 +37,11 @@ mod tests {
             ("OPTIONS", 200, false, "safe"),
             ("TRACE", 200, false, "safe"),
         ] {
-            assert_eq!(invalidates(method.as_bytes(), status), expected, "{method} {status}: {why}");
+            assert_eq!(
+                invalidates(method.as_bytes(), status),
+                expected,
+                "{method} {status}: {why}"
+            );
         }
     }
 }

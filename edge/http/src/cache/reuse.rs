@@ -166,8 +166,13 @@ mod tests {
             ("max-age=60", 0, "no-store", fresh(0, 60), "§5.2.1.5: does not forbid use"),
             ("max-age=60", 0, "only-if-cached", fresh(0, 60), "§5.2.1.7: what it wants"),
             ("max-age=60", 0, "no-transform, foo", fresh(0, 60), "§5.2.3: nothing about reuse"),
-            ("max-age=60, immutable", 0, "no-cache", Validate(StaleReason::RequestNoCache),
-             "RFC 8246 §2: the client's wish counts in a shared cache"),
+            (
+                "max-age=60, immutable",
+                0,
+                "no-cache",
+                Validate(StaleReason::RequestNoCache),
+                "RFC 8246 §2: the client's wish counts in a shared cache",
+            ),
         ];
         for (response, milliseconds, request, expected, why) in rows {
             assert_eq!(outcome(response, milliseconds, request), expected, "{why}");

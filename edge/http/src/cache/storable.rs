@@ -142,7 +142,9 @@ mod tests {
     use crate::cache::directives::response_directives;
     use crate::head::{Version, parse_fields};
 
-    fn outcome(request: (&str, &str), status: u16, lines: &str) -> Result<(), NotStorable> {
+    type Outcome = Result<(), NotStorable>;
+
+    fn outcome(request: (&str, &str), status: u16, lines: &str) -> Outcome {
         let (mut request_spans, mut spans) = (Vec::new(), Vec::new());
         let (method, request_lines) = request;
         let fields = parse_fields(request_lines.as_bytes(), &mut request_spans).unwrap();
@@ -166,7 +168,7 @@ mod tests {
     fn methods_and_statuses() {
         // RFC 9111 §3, §5.2.2.3; RFC 9110 §15.1
         let understand = "Cache-Control: must-understand, no-store, max-age=60\r\n";
-        let rows: [(&str, u16, &str, Result<(), NotStorable>, &str); 25] = [
+        let rows: [(&str, u16, &str, Outcome, &str); 25] = [
             ("GET", 200, FRESH, Ok(()), "the usual case"),
             ("HEAD", 200, FRESH, Err(Method), "no content to store"),
             ("POST", 200, FRESH, Err(Method), "not implemented, as in most caches"),
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn directives() {
         // RFC 9111 §3, §5.2.2
-        let rows: [(&str, Result<(), NotStorable>, &str); 9] = [
+        let rows: [(&str, Outcome, &str); 9] = [
             ("Cache-Control: max-age=60, no-store\r\n", Err(NoStore), "§5.2.2.5"),
             ("Cache-Control: max-age=60, private\r\n", Err(Private), "§5.2.2.7"),
             ("Cache-Control: private=\"a\", max-age=60\r\n", Err(Private), "kept stricter"),
@@ -221,7 +223,7 @@ mod tests {
     fn authorization_and_the_request() {
         // RFC 9111 §3.5, §5.2.1.5
         let authorized = "Authorization: Basic eA==\r\n";
-        let rows: [(&str, &str, Result<(), NotStorable>, &str); 8] = [
+        let rows: [(&str, &str, Outcome, &str); 8] = [
             (authorized, "max-age=60", Err(Authorization), "§3.5"),
             (authorized, "max-age=60, public", Ok(()), "§3.5: public"),
             (authorized, "max-age=60, must-revalidate", Ok(()), "§3.5: must-revalidate"),
@@ -240,8 +242,16 @@ mod tests {
     #[test]
     fn reasons_are_tokens_and_differ() {
         let all = [
-            Method, Status, Partial, NoStore, Private, RequestNoStore, Authorization, VaryStar,
-            NotExplicit, NoFreshnessNoValidator,
+            Method,
+            Status,
+            Partial,
+            NoStore,
+            Private,
+            RequestNoStore,
+            Authorization,
+            VaryStar,
+            NotExplicit,
+            NoFreshnessNoValidator,
         ];
         let reasons: std::collections::HashSet<&str> = all.map(NotStorable::reason).into();
         assert_eq!(reasons.len(), all.len());
