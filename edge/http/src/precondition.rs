@@ -1,5 +1,6 @@
 //! Conditional requests, as a cache answers them from what it has stored (RFC 9110 §13, RFC 9111 §4.3.2).
 
+use crate::fields::trim_ows;
 use crate::head::Fields;
 use crate::time::{UnixTime, parse_http_date};
 use crate::validator::{entity_tags, weak_match};
@@ -55,7 +56,7 @@ pub fn evaluate(
 /// RFC 9110 §13.1.2: whether If-None-Match is `*` or lists the tag, by weak comparison.
 fn lists_tag(fields: Fields<'_>, etag: Option<&[u8]>) -> bool {
     let matches = |member: &[u8]| {
-        member == b"*" || etag.is_some_and(|etag| weak_match(member, etag.trim_ascii()))
+        member == b"*" || etag.is_some_and(|etag| weak_match(member, trim_ows(etag)))
     };
     fields.all("if-none-match").flat_map(entity_tags).any(matches)
 }

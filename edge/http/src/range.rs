@@ -1,5 +1,6 @@
 //! Range requests for octets of a whole representation (RFC 9110 §14).
 
+use crate::fields::trim_ows;
 use crate::head::Fields;
 use crate::time::{UnixTime, parse_http_date};
 use crate::validator::strong_match;
@@ -77,7 +78,7 @@ fn parse_range(value: &[u8]) -> Option<RangeSpec> {
     if !value[..equals].eq_ignore_ascii_case(b"bytes") {
         return None;
     }
-    let members = value[equals + 1..].split(|&octet| octet == b',').map(<[u8]>::trim_ascii);
+    let members = value[equals + 1..].split(|&octet| octet == b',').map(trim_ows);
     let mut members = members.filter(|member| !member.is_empty());
     let (Some(spec), None) = (members.next(), members.next()) else { return None };
     let dash = spec.iter().position(|&octet| octet == b'-')?;
@@ -117,7 +118,7 @@ fn if_range_holds(
         return false;
     }
     if validator.contains(&b'"') {
-        return etag.is_some_and(|etag| strong_match(validator, etag.trim_ascii()));
+        return etag.is_some_and(|etag| strong_match(validator, trim_ows(etag)));
     }
     let date = parse_http_date(validator, now);
     let last_modified = last_modified.and_then(|date| parse_http_date(date, now));

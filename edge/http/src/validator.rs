@@ -1,5 +1,7 @@
 //! Validators: entity tags and how two of them are compared (RFC 9110 §8.8.3).
 
+use crate::fields::trim_ows;
+
 /// An entity tag taken apart. `opaque` still has its quotes, if it had any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EntityTag<'a> {
@@ -64,7 +66,7 @@ impl<'a> Iterator for EntityTags<'a> {
         let rest = &self.rest[start..];
         let end = end_of_member(rest);
         self.rest = &rest[end..];
-        Some(rest[..end].trim_ascii_end())
+        Some(trim_ows(&rest[..end]))
     }
 }
 
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn a_list_is_split_where_its_grammar_says() {
         // RFC 9110 §8.8.3: etagc includes comma and backslash; §5.6.1.2: empty members are skipped.
-        let rows: [(&str, &[&str], &str); 9] = [
+        let rows: [(&str, &[&str], &str); 10] = [
             (r#""a""#, &[r#""a""#], "one"),
             (r#""a", W/"b""#, &[r#""a""#, r#"W/"b""#], "two"),
             (r#""a","b" , "c""#, &[r#""a""#, r#""b""#, r#""c""#], "with and without spaces"),
@@ -116,6 +118,7 @@ mod tests {
             ("*", &["*"], "any"),
             ("a, b", &["a", "b"], "no quotes"),
             (" \t,", &[], "nothing"),
+            ("\x0c", &["\x0c"], "no other white space than space and tab"),
         ];
         for (line, expected, why) in rows {
             let members: Vec<&[u8]> = entity_tags(line.as_bytes()).collect();

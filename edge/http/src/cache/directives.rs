@@ -1,6 +1,6 @@
 //! What Cache-Control says, as it is met in the wild (RFC 9111 §5.2), and Pragma (§5.4).
 
-use crate::fields::unquoted;
+use crate::fields::{trim_ows, unquoted};
 use crate::head::Fields;
 use crate::time::DeltaSeconds;
 
@@ -164,7 +164,7 @@ impl Argument<'_> {
     }
 
     fn names_fields(self) -> bool {
-        matches!(self, Self::Value(value) if !value.trim_ascii().is_empty())
+        matches!(self, Self::Value(value) if !trim_ows(value).is_empty())
     }
 }
 
@@ -175,8 +175,8 @@ fn split(member: &[u8]) -> (&[u8], Argument<'_>) {
         return (member, Argument::None);
     };
     let (name, value) = (&member[..equals], &member[equals + 1..]);
-    let trimmed = name.trim_ascii_end();
-    if trimmed.len() < name.len() || value.trim_ascii_start().len() < value.len() {
+    let trimmed = trim_ows(name);
+    if trimmed.len() < name.len() || trim_ows(value).len() < value.len() {
         return (trimmed, Argument::Malformed);
     }
     let argument = match value.first() {

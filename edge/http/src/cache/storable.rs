@@ -85,7 +85,8 @@ fn check_status(status: u16, directives: &ResponseDirectives) -> Result<(), NotS
 /// The statuses whose caching requirements are met here (RFC 9110 §15, RFC 9111 §5.2.2.3): all that RFC 9110 defines
 /// but those that [`check_status`] refuses.
 fn is_understood(status: u16) -> bool {
-    matches!(status, 200..=205 | 300..=303 | 305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
+    matches!(status, 200..=205 | 300..=303 | 305 | 307 | 308)
+        || matches!(status, 400..=417 | 421 | 422 | 426 | 500..=505)
 }
 
 fn check_directives(
