@@ -64,6 +64,11 @@ pub enum Command {
   lastmile check gslb/examples/cdn.toml
   lastmile check dns_table.txt --as lab-table")]
     Check(CheckFlags),
+    /// Measure the edge beside other caches on this machine
+    #[command(after_help = "Examples:
+  lastmile bench compare --quick
+  lastmile bench compare --help      its flags and cases")]
+    Bench(crate::bench::BenchFlags),
 }
 
 const ORIGIN_EXAMPLES: &str = "Examples:

@@ -9,8 +9,10 @@
 //!   [`metrics`]: in which words.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
 //! * [`check`]: a configuration looked at without starting anything.
+//! * [`bench`]: measurements beside other caches.
 
 pub mod admin;
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -39,6 +41,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Origin(flags) => node::run(&flags.process, || roles::origin::start(&flags)),
         Command::Gslb(flags) => node::run(&flags.process, || roles::gslb::start(&flags)),
         Command::Check(flags) => check::run(&flags),
+        Command::Bench(flags) => bench::run(&flags),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

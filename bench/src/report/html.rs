@@ -17,7 +17,8 @@ const WIDTH_PIXELS: usize = 880;
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222}
-h2{font-size:1.05rem;margin:1.5rem 0 .3rem}svg{width:100%;height:auto}svg text{font-size:13px;fill:#222}
+h2{font-size:1.05rem;margin:1.5rem 0 .3rem}svg{width:100%;height:auto}
+svg text{font-size:13px;fill:#222}
 .lastmile{fill:#1b7f5c}.peer{fill:#8a94a6}.whisker{stroke:#222}ul{color:#555;font-size:.9rem}
 @media (prefers-color-scheme:dark){body{background:#16181c;color:#ddd}svg text{fill:#ddd}
 .whisker{stroke:#ddd}ul{color:#aaa}}";
@@ -25,7 +26,8 @@ h2{font-size:1.05rem;margin:1.5rem 0 .3rem}svg{width:100%;height:auto}svg text{f
 pub(super) fn render(report: &Report) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>lastmile bench compare</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>lastmile bench compare</title>\n\
          <style>\n{STYLE}\n</style>\n<h1>Server CPU per request</h1>\n\
          <p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest of them. \
          {} rounds of {} s, interleaved.</p>\n",

@@ -1,0 +1,120 @@
+//! `lastmile bench compare` from one end to the other. Nothing is said about speed: a machine that runs
+//! tests is no place to measure.
+
+#![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
+
+mod process;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use process::{lastmile, scratch};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+#[test]
+fn a_comparison_has_figures_of_every_peer() {
+    let folder = scratch();
+    let page = folder.path().join("compare.html");
+    let output = lastmile(&["bench", "compare", "--rounds", "1", "--seconds", "1", "--json"])
+        .args(["--case", "1k-hit", "--case", "1k-miss", "--html"])
+        .arg(&page)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cells = report["cells"].as_array().unwrap();
+    let named: Vec<_> =
+        cells.iter().map(|c| (c["case"].as_str().unwrap(), c["peer"].as_str().unwrap())).collect();
+    assert_eq!(
+        named,
+        [
+            ("1k-hit", "lastmile"),
+            ("1k-hit", "nginx"),
+            ("1k-miss", "lastmile"),
+            ("1k-miss", "nginx")
+        ]
+    );
+    for cell in cells {
+        let figures = &cell["figures"];
+        for figure in ["requests_per_second", "p50_us", "p99_us", "ratio"] {
+            assert!(figures[figure].as_f64().unwrap() > 0.0, "{figure}: {cell}");
+        }
+        assert!(figures["cpu_us"]["median"].as_f64().unwrap() > 0.0, "{cell}");
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<rect").count(), 4, "{page}");
+}
+
+#[test]
+fn a_comparison_that_is_told_to_end_leaves_nothing_running() {
+    let mut child = lastmile(&["bench", "compare", "--case", "1k-hit", "--seconds", "600"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    // All of it runs once the load does.
+    while !descendants(child.id()).iter().any(|(_, name)| name == "wrk") {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::yield_now();
+    }
+    let started = descendants(child.id());
+    kill(pid, Signal::SIGTERM).unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let said: Vec<_> = stderr.lines().map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("stopped before the end")), "{said:?}");
+    for (process, name) in started {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        assert!(!stat.contains(&format!("({name})")), "{name} still runs: {stat}");
+    }
+}
+
+#[test]
+fn misuse_is_told_before_anything_starts() {
+    for (arguments, expected, why) in [
+        (&["bench"][..], "bench: a command is missing; allowed: compare", "nothing to do"),
+        (&["bench", "compare", "--case", "2k"], "\"2k\" is not a case; allowed: 1k-hit", "a case"),
+        (&["bench", "compare", "--peer", "iis"], "\"iis\" is not a peer; allowed:", "a peer"),
+        (&["bench", "compare", "--rounds", "0"], "1..=1000", "no rounds"),
+        (&["bench", "compare", "--quick", "--rounds", "3"], "cannot be used with", "both"),
+        (&["bench", "compare", "--html", "/no/such/dir/x"], "/no/such/dir/x: ", "a page"),
+    ] {
+        let output = lastmile(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{why}: {said}");
+        assert!(said.starts_with("lastmile: ") && said.contains(expected), "{why}: {said}");
+        assert_eq!(said.lines().count(), 1, "{why}: {said}");
+    }
+}
+
+#[test]
+fn a_program_that_is_missing_is_told_with_its_package() {
+    let output = lastmile(&["bench", "compare", "--quick"]).env("PATH", "").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(said, "lastmile: bench: wrk is not installed: apt-get install wrk\n");
+}
+
+/// Number and name of the processes below `ancestor`.
+fn descendants(ancestor: u32) -> Vec<(u32, String)> {
+    let all: Vec<(u32, u32, String)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok())
+        .filter_map(|stat| {
+            let (number, rest) = stat.split_once(" (")?;
+            let (name, rest) = rest.rsplit_once(") ")?;
+            let parent = rest.split(' ').nth(1)?;
+            Some((number.parse().ok()?, parent.parse().ok()?, name.to_owned()))
+        })
+        .collect();
+    let mut found = Vec::new();
+    let mut parents = vec![ancestor];
+    while let Some(parent) = parents.pop() {
+        for (number, _, name) in all.iter().filter(|(_, of, _)| *of == parent) {
+            parents.push(*number);
+            found.push((*number, name.clone()));
+        }
+    }
+    found
+}
