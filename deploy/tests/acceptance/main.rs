@@ -1,0 +1,34 @@
+//! What the CDN must do, shown from outside: the real executable, real sockets, curl, dig and wrk, and an origin that
+//! shares no code with what is tested.
+//!
+//! | file | what is shown |
+//! | --- | --- |
+//! | `world` | an edge process between the tests and an origin whose journal they read |
+//! | `client` | an HTTP client that sees every octet, and how a connection ends |
+//! | `scripted` | an upstream that sends exactly the octets it is told to |
+//! | `files` | files by name through the whole CDN |
+//! | `load` | wrk on a hit |
+//! | `collapse` | many clients, one fetch |
+//! | `persistence` | which connections stay open, and the order of answers |
+//! | `reuse` | what the store answers, and what it asks before |
+//! | `content` | contents of requests and responses, streamed |
+//! | `malformed` | requests that are refused |
+//! | `failures` | upstreams that fail before, at and in the middle of a response |
+//! | `restart` | upstreams that come back, edges that end |
+
+#![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
+
+mod client;
+mod collapse;
+mod content;
+mod failures;
+mod files;
+mod load;
+mod malformed;
+mod persistence;
+#[path = "../process/mod.rs"]
+mod process;
+mod restart;
+mod reuse;
+mod scripted;
+mod world;
