@@ -309,9 +309,14 @@ impl Stream for UringStream {
         let _ = self.with_socket(|socket| socket.shutdown(std::net::Shutdown::Write));
     }
 
+    #[allow(unsafe_code, reason = "connect(2) with an address that has no safe type")]
     fn abort_on_drop(&mut self) {
-        // Without the option the peer sees an early end instead of a reset, which framing tells apart but for HTTP/1.0.
-        let _ = self.with_socket(|socket| socket.set_linger(Some(Duration::ZERO)));
+        // Dropping the sender ends its direction in order, so that a reset on close (SO_LINGER) would come second, and
+        // for HTTP/1.0 the end is the end of the content. connect(2): AF_UNSPEC dissolves the connection, with a reset.
+        let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
+        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+        // SAFETY: the address is whole and read during the call only; this stream owns the descriptor.
+        let _ = unsafe { libc::connect(self.descriptor, &raw const nowhere, length) };
     }
 }
 
