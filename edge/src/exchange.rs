@@ -320,6 +320,10 @@ pub(crate) async fn fail<I: Io>(
     let (status, detail) = (None, Some(failure.proxy_error()));
     let status =
         CacheStatus::Forward { reason, status, ttl: None, stored: false, collapsed: false, detail };
-    respond_failure(worker.name(), request, failure, &status, &mut client.output);
-    client.send(worker, Vec::new(), request.persists && request.framing == Framing::None).await
+    // What is left of the request's content would be taken for another request.
+    let persists =
+        request.persists && matches!(request.framing, Framing::None | Framing::Length(0));
+    let request = Request { persists, ..*request };
+    respond_failure(worker.name(), &request, failure, &status, &mut client.output);
+    client.send(worker, Vec::new(), persists).await
 }
