@@ -4,13 +4,13 @@
 use crate::client::{After, Client};
 use crate::error::Failure;
 use crate::exchange::fail;
-use crate::inbound::{Content, Inbound};
+use crate::inbound::{Content, ContentError, Inbound};
 use crate::io::clock::TICK;
 use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::key::Key;
 use crate::relay::{Parts, relay, relay_while_pumping};
-use crate::request::Request;
-use crate::respond::Coding;
+use crate::request::{Refusal, Request};
+use crate::respond::{Coding, respond_refusal};
 use crate::stored::{write_end_to_end_fields, write_status_line};
 use crate::upstream::fetch::{INTERIM_MAX, ReceivedHead, connect, fetch, is_repeatable, next_head};
 use crate::upstream::outgoing::{Purpose, write_request_head};
@@ -80,7 +80,16 @@ enum Pumped {
     /// All of it, or the upstream wants no more: its response will say why.
     Done,
     /// The client's content failed.
-    ClientFailed,
+    ClientFailed(ContentError),
+}
+
+/// Why there is no final head.
+enum Broken {
+    Upstream(Failure),
+    /// The client takes nothing more.
+    ClientGone,
+    /// The client's content failed.
+    Content(ContentError),
 }
 
 /// A request with content: never repeated, since the content is not kept.
@@ -109,8 +118,11 @@ async fn pass_with_content<I: Io>(
         let source = Source { content: &mut content, inbound, receiver: client_receiver };
         let pumped = Cell::new(None);
         let mut pump = pin!(async {
-            pumped.set(Some(pump(worker, head, request.framing, source, sender).await));
-            core::future::pending::<()>().await;
+            let outcome = pump(worker, head, request.framing, source, sender).await;
+            pumped.set(Some(outcome));
+            if outcome == Pumped::Done {
+                core::future::pending::<()>().await;
+            }
         });
         let inbound = &mut connection.inbound;
         let waiting = final_head(worker, request, inbound, receiver, client_sender);
@@ -121,7 +133,7 @@ async fn pass_with_content<I: Io>(
                 let inbound = &mut connection.inbound;
                 let parts = Parts { inbound, receiver, sender: client_sender };
                 let relaying = relay_while_pumping(worker, request, head, reason, parts, times);
-                // The pump never ends; it only goes on while the response is relayed.
+                // The pump goes on while the response is relayed, and ends only when the client's content fails.
                 Ok(or(relaying, async {
                     pump.await;
                     (After::Abort, false)
@@ -141,11 +153,21 @@ async fn pass_with_content<I: Io>(
         // The rest of the request's content would be taken for another request.
         Ok((After::Keep, _)) => After::Close,
         Ok((after, _)) => after,
-        Err(Some(failure)) => {
+        Err(Broken::Upstream(failure)) => {
             worker.counters().upstream_errors.increment();
             fail(worker, client, request, failure, reason).await
         }
-        Err(None) => After::Close,
+        Err(Broken::Content(ContentError::Framing(error))) => {
+            worker.counters().requests_bad.increment();
+            respond_refusal(worker.name(), Refusal::Framing(error), &mut client.output);
+            client.send(worker, Vec::new(), false).await
+        }
+        Err(Broken::Content(ContentError::Io(IoError::TimedOut))) => {
+            worker.counters().request_timeouts.increment();
+            respond_refusal(worker.name(), Refusal::Timeout, &mut client.output);
+            client.send(worker, Vec::new(), false).await
+        }
+        Err(Broken::Content(_) | Broken::ClientGone) => After::Close,
     }
 }
 
@@ -196,7 +218,7 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
         match source.content.next(source.inbound, source.receiver, wait).await {
             Ok(Some(part)) => coding.encode(vec![part], &mut batch),
             Ok(None) => {}
-            Err(_) => return Pumped::ClientFailed,
+            Err(error) => return Pumped::ClientFailed(error),
         }
         let ended = source.content.is_done();
         if ended {
@@ -209,27 +231,26 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
 }
 
 /// The response's head, while the content is being sent. Once that is done the head must come within its time.
-/// `Err(None)` is the client's failure.
 async fn first_of<I: Io>(
     worker: &Worker<I>,
-    waiting: impl Future<Output = Result<ReceivedHead, Option<Failure>>>,
+    waiting: impl Future<Output = Result<ReceivedHead, Broken>>,
     pump: Pin<&mut impl Future<Output = ()>>,
     pumped: &Cell<Option<Pumped>>,
-) -> Result<ReceivedHead, Option<Failure>> {
+) -> Result<ReceivedHead, Broken> {
     let limit = worker.shared.config.timeouts.upstream_head;
     let watch = async {
         while pumped.get().is_none() {
             worker.io.sleep(TICK).await;
         }
-        if pumped.get() == Some(Pumped::ClientFailed) {
-            return Err(None);
-        }
         worker.io.sleep(limit).await;
-        Err(Some(Failure::NoResponse(IoError::TimedOut)))
+        Err(Broken::Upstream(Failure::NoResponse(IoError::TimedOut)))
     };
     let pumping = async {
         pump.await;
-        Err(None)
+        Err(match pumped.get() {
+            Some(Pumped::ClientFailed(error)) => Broken::Content(error),
+            Some(Pumped::Done) | None => Broken::ClientGone,
+        })
     };
     or(waiting, or(pumping, watch)).await
 }
@@ -241,10 +262,11 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
     inbound: &mut Inbound,
     receiver: &mut R,
     client: &mut T,
-) -> Result<ReceivedHead, Option<Failure>> {
+) -> Result<ReceivedHead, Broken> {
     let limits = &worker.shared.config.head_limits;
     for _ in 0..INTERIM_MAX {
-        let head = next_head(inbound, receiver, limits, UNBOUNDED).await.map_err(Some)?;
+        let head = next_head(inbound, receiver, limits, UNBOUNDED).await;
+        let head = head.map_err(Broken::Upstream)?;
         if !head.is_interim() {
             return Ok(head);
         }
@@ -254,11 +276,11 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
         if request.head.version == Version::Http11 {
             let limit = worker.shared.config.timeouts.client_send;
             if client.send(interim(worker, &head), limit).await.0.is_err() {
-                return Err(None);
+                return Err(Broken::ClientGone);
             }
         }
     }
-    Err(Some(Failure::NoResponse(IoError::Closed)))
+    Err(Broken::Upstream(Failure::NoResponse(IoError::Closed)))
 }
 
 fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {
