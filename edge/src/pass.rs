@@ -22,7 +22,7 @@ use core::time::Duration;
 use futures_lite::future::or;
 use lastmile_http::cache::invalidation::invalidates;
 use lastmile_http::cache::status::ForwardReason;
-use lastmile_http::framing::Framing;
+use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::Version;
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
@@ -126,13 +126,15 @@ async fn pass_with_content<I: Io>(
         });
         let inbound = &mut connection.inbound;
         let waiting = final_head(worker, request, inbound, receiver, client_sender);
-        match first_of(worker, waiting, pump.as_mut(), &pumped).await {
-            Ok(head) => {
+        let head = first_of(worker, waiting, pump.as_mut(), &pumped).await;
+        match head.and_then(|head| framed(request, head)) {
+            Ok((head, framing)) => {
                 invalidate(worker, request, head.status());
                 let times = (request_time, worker.io.now());
                 let inbound = &mut connection.inbound;
                 let parts = Parts { inbound, receiver, sender: client_sender };
-                let relaying = relay_while_pumping(worker, request, head, reason, parts, times);
+                let response = (head, framing);
+                let relaying = relay_while_pumping(worker, request, response, reason, parts, times);
                 // The pump goes on while the response is relayed, and ends only when the client's content fails.
                 Ok(or(relaying, async {
                     pump.await;
@@ -168,6 +170,14 @@ async fn pass_with_content<I: Io>(
             client.send(worker, Vec::new(), false).await
         }
         Err(Broken::Content(_) | Broken::ClientGone) => After::Close,
+    }
+}
+
+/// The head, once it is clear where its content ends.
+fn framed(request: &Request<'_>, head: ReceivedHead) -> Result<(ReceivedHead, Framing), Broken> {
+    match response_framing(request.head.method, &head.view()) {
+        Ok(framing) => Ok((head, framing)),
+        Err(error) => Err(Broken::Upstream(Failure::BadFraming(error))),
     }
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
-use lastmile_http::framing::{Framing, response_framing};
+use lastmile_http::framing::Framing;
 use lastmile_http::persistence::response_allows_reuse;
 use lastmile_http::time::UnixTime;
 
@@ -30,15 +30,12 @@ pub(crate) struct Parts<'a, R, T> {
 pub(crate) async fn relay_while_pumping<I: Io, R: Receive, T: Transmit>(
     worker: &Worker<I>,
     request: &Request<'_>,
-    head: ReceivedHead,
+    (head, framing): (ReceivedHead, Framing),
     reason: ForwardReason,
     parts: Parts<'_, R, T>,
     (request_time, response_time): (UnixTime, UnixTime),
 ) -> (After, bool) {
     let view = head.view();
-    let Ok(framing) = response_framing(request.head.method, &view) else {
-        return (After::Abort, false);
-    };
     let relay = Relay { head: &head, framing, request_time, response_time };
     let mut out = Vec::with_capacity(512);
     let coding = relay.write_head(worker, request, reason, None, &mut out);
