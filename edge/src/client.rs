@@ -16,6 +16,8 @@ pub(crate) enum After {
     Keep,
     /// It ends in order; the response is complete, or there is nobody to complete it for.
     Close,
+    /// It ends in order while the client is still sending: what comes is dropped for a while.
+    Linger,
     /// It is reset: the response is not complete, and the client must notice.
     Abort,
 }

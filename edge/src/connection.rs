@@ -76,7 +76,7 @@ async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream
             Step::Close => return client.send(worker, Vec::new(), false).await,
         };
         if after != After::Keep {
-            if after == After::Close && !client.inbound.is_empty() {
+            if after == After::Linger || after == After::Close && !client.inbound.is_empty() {
                 linger(client).await;
             }
             return after;

@@ -18,11 +18,13 @@ use crate::upstream::fetch::{Response, fetch};
 use crate::upstream::outgoing::{Purpose, has_passed, write_request_head};
 use crate::worker::Worker;
 use bytes::Bytes;
+use core::net::SocketAddr;
 use lastmile_http::cache::directives::{RequestDirectives, request_directives};
 use lastmile_http::cache::reuse::StaleReason;
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
 use lastmile_http::cache::vary::selects;
 use lastmile_http::framing::Framing;
+use lastmile_http::time::DeltaSeconds;
 use std::sync::Arc;
 
 /// A request may find that what it waited for is not for it (another variant, gone again) this often before it asks
@@ -126,7 +128,10 @@ async fn cached<I: Io>(
             return fail(worker, client, request, Failure::OnlyIfCached, reason).await;
         }
         // A client that asks for news must not be given what somebody else asked for earlier.
-        alone |= matches!(reason, ForwardReason::Request) || directives.no_store;
+        alone |= reason == ForwardReason::Request
+            || directives.no_store
+            || directives.no_cache
+            || directives.max_age == Some(DeltaSeconds(0));
         let lead = if alone || waits == WAITS_MAX {
             collapse.alone(key.hash, key.octets)
         } else {
@@ -218,36 +223,44 @@ async fn lead_fetch<I: Io>(
         Some(_) => worker.counters().revalidations.increment(),
         None => worker.counters().misses.increment(),
     }
-    let purpose = stale.as_deref().map_or(Purpose::Store, Purpose::Validate);
-    let mut head = Vec::with_capacity(512);
-    let (name, peer) = (worker.name(), client.peer);
-    write_request_head(
-        name,
-        &request.head,
-        &request.target,
-        Framing::None,
-        peer,
-        purpose,
-        &mut head,
-    );
-    let response = match fetch(worker, request.head.method, head, hash).await {
-        Ok(response) => response,
+    let asked = ask(worker, client.peer, request, hash, stale.as_deref()).await;
+    // RFC 9111 §4.3.4: a 304 that means another response than ours confirms nothing.
+    let asked = match (asked, &stale) {
+        (Ok(response), Some(stale)) if response.head.status() == 304 => {
+            if stale.is_identified_by(&response.head.view()) {
+                worker.counters().revalidated.increment();
+                let fresh = freshen(worker, stale, response, &mut lead);
+                let status = forwarded(&fresh, reason, Some(304), false, worker);
+                return send_stored(worker, client, request, &fresh, &status).await;
+            }
+            ask(worker, client.peer, request, hash, None).await
+        }
+        (asked, _) => asked,
+    };
+    match asked {
+        Ok(response) => receive(worker, client, request, lead, reason, response).await,
         Err(failure) => {
             worker.counters().upstream_errors.increment();
             lead.announce(Announced::Failed(failure), worker.io.now());
             drop(lead);
-            return fail(worker, client, request, failure, reason).await;
+            fail(worker, client, request, failure, reason).await
         }
-    };
-    match stale {
-        Some(stale) if response.head.status() == 304 => {
-            worker.counters().revalidated.increment();
-            let fresh = freshen(worker, &stale, response, &mut lead);
-            let status = forwarded(&fresh, reason, Some(304), false, worker);
-            send_stored(worker, client, request, &fresh, &status).await
-        }
-        _ => receive(worker, client, request, lead, reason, response).await,
     }
+}
+
+/// Asks the upstream for the whole response, or, given a stale one, whether that is still good.
+async fn ask<I: Io>(
+    worker: &Worker<I>,
+    client: SocketAddr,
+    request: &Request<'_>,
+    hash: u64,
+    stale: Option<&StoredResponse>,
+) -> Result<Response<I::Stream>, Failure> {
+    let purpose = stale.map_or(Purpose::Store, Purpose::Validate);
+    let (head, target) = (&request.head, &request.target);
+    let mut out = Vec::with_capacity(512);
+    write_request_head(worker.name(), head, target, Framing::None, client, purpose, &mut out);
+    fetch(worker, head.method, out, hash).await
 }
 
 /// A new response: stored while it is passed on if that may be done, else only passed on.
@@ -321,9 +334,12 @@ pub(crate) async fn fail<I: Io>(
     let status =
         CacheStatus::Forward { reason, status, ttl: None, stored: false, collapsed: false, detail };
     // What is left of the request's content would be taken for another request.
-    let persists =
-        request.persists && matches!(request.framing, Framing::None | Framing::Length(0));
+    let unread = !matches!(request.framing, Framing::None | Framing::Length(0));
+    let persists = request.persists && !unread;
     let request = Request { persists, ..*request };
     respond_failure(worker.name(), &request, failure, &status, &mut client.output);
-    client.send(worker, Vec::new(), persists).await
+    match client.send(worker, Vec::new(), persists).await {
+        After::Close if unread => After::Linger,
+        after => after,
+    }
 }

@@ -153,7 +153,7 @@ async fn pass_with_content<I: Io>(
             after
         }
         // The rest of the request's content would be taken for another request.
-        Ok((After::Keep, _)) => After::Close,
+        Ok((After::Keep | After::Close, _)) => After::Linger,
         Ok((after, _)) => after,
         Err(Broken::Upstream(failure)) => {
             worker.counters().upstream_errors.increment();
@@ -162,7 +162,8 @@ async fn pass_with_content<I: Io>(
         Err(Broken::Content(ContentError::Framing(error))) => {
             worker.counters().requests_bad.increment();
             respond_refusal(worker.name(), Refusal::Framing(error), &mut client.output);
-            client.send(worker, Vec::new(), false).await
+            client.send(worker, Vec::new(), false).await;
+            After::Linger
         }
         Err(Broken::Content(ContentError::Io(IoError::TimedOut))) => {
             worker.counters().request_timeouts.increment();

@@ -62,7 +62,8 @@ impl<'a> Request<'a> {
 
     /// Whether the store may answer: GET and HEAD without content.
     pub(crate) fn is_cacheable(&self) -> bool {
-        self.framing == Framing::None && (self.head.method == b"GET" || self.is_head())
+        matches!(self.framing, Framing::None | Framing::Length(0))
+            && (self.head.method == b"GET" || self.is_head())
     }
 
     pub(crate) fn is_head(&self) -> bool {

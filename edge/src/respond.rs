@@ -201,7 +201,7 @@ pub(crate) fn respond_condition(
     write_status_line(status, reason_phrase(status).as_bytes(), out);
     for (field_name, value) in response.fields(&mut Vec::new()).iter() {
         let is_needed = |needed: &&[u8]| field_name.eq_ignore_ascii_case(needed);
-        if NOT_MODIFIED.iter().any(|needed| is_needed(needed)) {
+        if NOT_MODIFIED.iter().any(is_needed) {
             write_field(field_name, value, out);
         }
     }

@@ -14,7 +14,7 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
-use lastmile_http::cache::storable::storable;
+use lastmile_http::cache::storable::{NotStorable, storable};
 use lastmile_http::cache::vary::selection;
 use lastmile_http::framing::Framing;
 use std::rc::Rc;
@@ -78,9 +78,9 @@ fn admit<I: Io>(
     let now = worker.io.now();
     let head = response.head.view();
     let directives = response_directives(head.fields);
-    storable(&request.head, &head, &directives, now).map_err(|not| not.reason())?;
+    storable(&request.head, &head, &directives, now).map_err(NotStorable::reason)?;
     let mut selecting = Vec::new();
-    selection(head.fields, request.head.fields, &mut selecting).map_err(|not| not.reason())?;
+    selection(head.fields, request.head.fields, &mut selecting).map_err(NotStorable::reason)?;
     let length = match response.framing {
         Framing::None => Some(0),
         Framing::Length(octets) => Some(octets),

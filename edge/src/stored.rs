@@ -195,6 +195,13 @@ impl StoredResponse {
         fresh
     }
 
+    /// Whether the 304 response `not_modified` means this response (RFC 9111 §4.3.4).
+    pub(crate) fn is_identified_by(&self, not_modified: &ResponseHead<'_>) -> bool {
+        let mut spans = Vec::new();
+        let stored = self.fields(&mut spans);
+        lastmile_http::cache::validation::identifies(stored, not_modified.fields)
+    }
+
     /// Gives the response its content, once.
     pub(crate) fn complete(&self, content: StoredContent) {
         let first = self.content.set(content).is_ok();

@@ -5,7 +5,7 @@ use crate::fill::{ReadError, Reader};
 use crate::io::Io;
 use crate::request::Request;
 use crate::respond::{Coding, Variable, failed_precondition, respond_condition};
-use crate::stored::StoredResponse;
+use crate::stored::{StoredContent, StoredResponse};
 use crate::worker::Worker;
 use bytes::Bytes;
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
@@ -40,7 +40,7 @@ pub(crate) async fn stream_fill<I: Io>(
         return client.send(worker, Vec::new(), request.persists).await;
     }
     // A response that is complete by now has a length.
-    let length = length.or_else(|| response.content().map(|content| content.octets()));
+    let length = length.or_else(|| response.content().map(StoredContent::octets));
     let framing = length.map_or(Framing::Chunked, Framing::Length);
     let coding = Coding::new(request.head.version, framing);
     let persists = request.persists && coding != Coding::UntilClose;

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::gather::Gather;
 use super::mailbox::Mailbox;
-use super::watchdog::{Deadlines, Watchdog, Watched};
+use super::watchdog::{Deadlines, Place, Watchdog, Watched};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::worker::Shared;
 use bytes::Bytes;
@@ -187,7 +187,7 @@ impl Io for UringIo {
         Sleep {
             watchdog: Rc::clone(&self.0.watchdog),
             deadline_ms,
-            number: None,
+            place: None,
             clock: &self.0.clock,
         }
         .await;
@@ -206,28 +206,28 @@ struct Sleep<'a> {
     watchdog: Rc<Watchdog>,
     clock: &'a Clock,
     deadline_ms: u64,
-    number: Option<usize>,
+    place: Option<Place>,
 }
 
 impl Future for Sleep<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if let Some(number) = self.number.take() {
-            self.watchdog.cancel_sleep(number);
+        if let Some(place) = self.place.take() {
+            self.watchdog.cancel_sleep(place);
         }
         if self.clock.elapsed_ms() >= self.deadline_ms {
             return Poll::Ready(());
         }
-        self.number = Some(self.watchdog.sleep(self.deadline_ms, context.waker().clone()));
+        self.place = Some(self.watchdog.sleep(self.deadline_ms, context.waker().clone()));
         Poll::Pending
     }
 }
 
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.watchdog.cancel_sleep(number);
+        if let Some(place) = self.place {
+            self.watchdog.cancel_sleep(place);
         }
     }
 }

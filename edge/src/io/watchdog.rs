@@ -44,11 +44,26 @@ impl Deadlines {
     }
 }
 
+/// A task that sleeps. Slots are used again, so a sleeper also has a number of its own.
+struct Sleeper {
+    number: u64,
+    deadline_ms: u64,
+    waker: Waker,
+}
+
+/// A sleeper's place in the watchdog.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    slot: usize,
+    number: u64,
+}
+
 /// All waits of one worker.
 #[derive(Default)]
 pub(super) struct Watchdog {
     connections: RefCell<Slab<(Rc<Deadlines>, RawFd)>>,
-    sleeps: RefCell<Slab<(u64, Waker)>>,
+    sleeps: RefCell<Slab<Sleeper>>,
+    sleepers: Cell<u64>,
 }
 
 /// A connection's place in the watchdog; leaving it gives the place back, before the descriptor is closed.
@@ -78,13 +93,19 @@ impl Watchdog {
         Watched { watchdog: Rc::clone(self), slot, deadlines }
     }
 
-    /// Wakes `waker` at `deadline_ms`; the number cancels it.
-    pub(super) fn sleep(&self, deadline_ms: u64, waker: Waker) -> usize {
-        self.sleeps.borrow_mut().insert((deadline_ms, waker))
+    /// Wakes `waker` at `deadline_ms`, unless the place is cancelled before.
+    pub(super) fn sleep(&self, deadline_ms: u64, waker: Waker) -> Place {
+        let number = self.sleepers.get();
+        self.sleepers.set(number + 1);
+        let slot = self.sleeps.borrow_mut().insert(Sleeper { number, deadline_ms, waker });
+        Place { slot, number }
     }
 
-    pub(super) fn cancel_sleep(&self, number: usize) {
-        self.sleeps.borrow_mut().try_remove(number);
+    pub(super) fn cancel_sleep(&self, place: Place) {
+        let mut sleeps = self.sleeps.borrow_mut();
+        if sleeps.get(place.slot).is_some_and(|sleeper| sleeper.number == place.number) {
+            sleeps.remove(place.slot);
+        }
     }
 
     /// Ends every wait whose deadline has passed, and every idle one when `draining`.
@@ -104,10 +125,10 @@ impl Watchdog {
             }
         }
         let mut due = Vec::new();
-        self.sleeps.borrow_mut().retain(|_, (deadline, waker)| {
-            let over = *deadline <= now_ms;
+        self.sleeps.borrow_mut().retain(|_, sleeper| {
+            let over = sleeper.deadline_ms <= now_ms;
             if over {
-                due.push(waker.clone());
+                due.push(sleeper.waker.clone());
             }
             !over
         });
@@ -121,4 +142,22 @@ fn shut(descriptor: RawFd, how: Shutdown) {
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     // A connection that is already gone needs no end.
     let _ = SockRef::from(&descriptor).shutdown(how);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_was_used_again_is_not_cancelled_by_its_former_sleeper() {
+        let watchdog = Watchdog::default();
+        let early = watchdog.sleep(10, Waker::noop().clone());
+        watchdog.tick(10, false);
+        let late = watchdog.sleep(20, Waker::noop().clone());
+        assert_eq!(early.slot, late.slot, "the test needs a slot that is used again");
+        watchdog.cancel_sleep(early);
+        assert_eq!(watchdog.sleeps.borrow().len(), 1);
+        watchdog.cancel_sleep(late);
+        assert!(watchdog.sleeps.borrow().is_empty());
+    }
 }

@@ -84,7 +84,7 @@ fn write_forwarded_for(head: &RequestHead<'_>, client: SocketAddr, out: &mut Vec
 /// Whether the request has passed the cache called `name` before (RFC 9110 §7.6.3).
 pub(crate) fn has_passed(name: &str, head: &RequestHead<'_>) -> bool {
     head.fields.list("via").any(|member| {
-        let mut words = member.split(|octet| octet.is_ascii_whitespace()).filter(|w| !w.is_empty());
+        let mut words = member.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
         words.nth(1) == Some(name.as_bytes())
     })
 }

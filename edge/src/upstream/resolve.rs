@@ -5,7 +5,7 @@ use crate::config::{Host, Upstream};
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use hickory_resolver::TokioResolver;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -46,7 +46,7 @@ pub(super) fn start(
 
 /// Looks all names up and returns when to do it again. A name that does not resolve keeps the list as it was.
 async fn look_up_all(upstreams: &[Upstream], addresses: &Addresses) -> Duration {
-    let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+    let resolver = TokioResolver::builder_tokio().and_then(ResolverBuilder::build);
     let resolver = match resolver {
         Ok(resolver) => resolver,
         Err(error) => {
