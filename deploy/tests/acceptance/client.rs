@@ -75,6 +75,7 @@ impl Head {
 pub(crate) struct Client {
     stream: TcpStream,
     unread: Vec<u8>,
+    part: Box<[u8]>,
 }
 
 impl Client {
@@ -83,7 +84,7 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: Vec::new(), part: vec![0; 64 * 1024].into() }
     }
 
     /// A second handle, to send while another thread receives.
@@ -222,12 +223,13 @@ impl Client {
     }
 
     fn more(&mut self) -> Result<usize, Ended> {
-        let mut part = [0; 64 * 1024];
-        match self.stream.read(&mut part) {
+        match self.stream.read(&mut self.part) {
             Ok(count) => {
-                self.unread.extend_from_slice(&part[..count]);
+                self.unread.extend_from_slice(&self.part[..count]);
                 Ok(count)
             }
+            // A wait with a timeout is not taken up again by the kernel.
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.more(),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(Ended::Reset),
             Err(error) => panic!("{error}"),
         }
@@ -241,6 +243,13 @@ impl Client {
             Ok(0) | Err(Ended::Reset) => {}
             other => panic!("{why}: {other:?} {:?}", String::from_utf8_lossy(&self.unread)),
         }
+    }
+}
+
+impl Client {
+    /// Waits for the end of the connection, which must be no reset.
+    pub(crate) fn assert_ended_in_order(&mut self) {
+        assert_eq!(self.more(), Ok(0));
     }
 }
 

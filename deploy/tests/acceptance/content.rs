@@ -99,7 +99,7 @@ fn curl_is_told_to_continue() {
     let file = folder.path().join("upload");
     let content = synthetic("/upload", 3_000_000);
     std::fs::write(&file, &content).unwrap();
-    let url = format!("http://{}/echo", world.address);
+    let url = format!("http://{}/bytes/1000", world.address);
     let expect = "Expect: 100-continue";
     // Were it not told, it would send anyway after this time, in seconds; curl itself ends after fewer.
     let patience = ["--expect100-timeout", "60", "--max-time", "30"];
@@ -107,7 +107,8 @@ fn curl_is_told_to_continue() {
     let output = run("curl", "curl", &[&patience[..], &upload].concat());
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && log.contains("< HTTP/1.1 100 "), "{log}");
-    assert!(output.stdout == content, "other octets");
+    assert!(log.contains("< request-content-length: 3000000"), "{log}");
+    assert!(output.stdout == synthetic("/bytes/1000", 1000), "other octets");
 }
 
 /// Early hints are passed on to who understands them (RFC 8297), and kept from HTTP/1.0.
@@ -124,6 +125,30 @@ fn interim_responses_are_passed_on() {
         let response = client.receive("POST");
         assert_eq!((response.interim, response.status), (expected, 200), "{version}");
         assert_eq!(response.content, b"ok", "{version}");
+    }
+}
+
+/// An answer that does not wait for the request's content reaches a client that is still sending (RFC 9112 §9.6).
+#[test]
+fn an_early_answer_reaches_a_client_that_is_still_sending() {
+    let text =
+        "HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nless";
+    let scripted = Scripted::new(&[text; 5]);
+    let (_edge, address) = start_edge(&scripted.url, &[]);
+    let (_edge, dead) = start_edge("http://127.0.0.77:9", &[]);
+    for (address, status) in [(&address, 413), (&dead, 502)] {
+        for _ in 0..5 {
+            let mut client = Client::connect(address);
+            client.send(request("POST", "/", "Content-Length: 200000\r\n").as_bytes());
+            client.send(&[0; 100_000]);
+            let head = client.receive_head();
+            // What is sent after the answer is not answered with a reset that overtakes the content.
+            client.send(&[0; 100_000]);
+            let (content, ended) = client.receive_content("POST", &head);
+            assert_eq!((head.status(), ended), (status, Ended::Whole));
+            assert!(!content.is_empty());
+            client.assert_ended_in_order();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::world::until;
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// It answers one request per connection, with one script after the other, and closes.
@@ -60,4 +60,7 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) {
     };
     // Without a script it closes: the test then sees an error and not an endless wait.
     let _ = stream.write_all(&script.unwrap_or_default());
+    let _ = stream.shutdown(Shutdown::Write);
+    // Closed with octets unread, it would be reset, and what was sent might be lost.
+    let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }

@@ -66,7 +66,7 @@ fn start_origin(listen: SocketAddr) -> Origin {
 
 /// An edge in a process of its own, and where it listens.
 pub(crate) fn start_edge(upstream: &str, flags: &[&str]) -> (Started, String) {
-    let arguments = ["edge", "--listen", "127.0.0.1:0", "--upstream", upstream, "--ram", "64MiB"];
+    let arguments = ["edge", "--listen", "127.0.0.1:0", "--upstream", upstream];
     let (edge, line) = Started::new(&[&arguments, flags].concat());
     let address = line.trim().strip_prefix("edge listens on ").unwrap_or_else(|| panic!("{line}"));
     (edge, address.to_owned())
