@@ -1,9 +1,10 @@
 //! Contents of requests and responses: streamed in both directions, whole, and never gathered in the edge.
 
-use crate::client::{Client, Ended, request};
+use crate::client::{Client, Ended, PATIENCE, request};
 use crate::process::scratch;
 use crate::scripted::Scripted;
 use crate::world::{World, curl, run, start_edge, synthetic};
+use lastmile_origin::Ending;
 use std::io::Write as _;
 
 /// Octets of the contents that must not fit into what the edge may use for them.
@@ -74,6 +75,46 @@ fn large_responses_that_are_not_stored_pass_in_bounded_memory() {
     }
     let growth = high_water_kb(world.edge.pid()) - before;
     assert!(growth < GROWTH_KB_MAX, "{growth} KB for {LARGE} octets");
+}
+
+/// A client that takes nothing holds up its own response, and no memory.
+#[test]
+fn a_client_that_takes_nothing_costs_no_memory() {
+    let world = World::with(&["--ram", "4MiB"]);
+    let mut other = Client::connect(&world.address);
+    other.get("/bytes/10M/other?cache-control=no-store");
+    let before = high_water_kb(world.edge.pid());
+    for query in ["cache-control=no-store", "max-age=60", "max-age=60&chunked=1"] {
+        let target = format!("/bytes/50M/slow?{query}");
+        let mut slow = Client::connect(&world.address);
+        slow.send(request("GET", &target, "").as_bytes());
+        let head = slow.receive_head();
+        // Meanwhile the edge has the time to do for others what it must not do for this one.
+        for number in 0..5 {
+            let other = other.get(&format!("/bytes/10M/other?cache-control=no-store&n={number}"));
+            assert_eq!((other.status, other.ended), (200, Ended::Whole), "{query}");
+        }
+        let growth = high_water_kb(world.edge.pid()) - before;
+        assert!(growth < GROWTH_KB_MAX, "{query}: {growth} KB");
+        let (content, ended) = slow.receive_content("GET", &head);
+        assert!(ended == Ended::Whole && content == synthetic(&target, LARGE), "{query}");
+    }
+}
+
+/// Nobody wants the rest of a large response: it is not fetched.
+#[test]
+fn a_client_that_leaves_ends_a_fetch_that_is_for_it_alone() {
+    let world = World::with(&["--ram", "4MiB"]);
+    let queries = ["cache-control=no-store", "max-age=60", "max-age=60&chunked=1"];
+    for (number, query) in queries.iter().enumerate() {
+        let mut client = Client::connect(&world.address);
+        let target = format!("/bytes/10G/left?{query}");
+        client.send(request("GET", &target, "").as_bytes());
+        client.receive_head();
+        drop(client);
+        let entries = world.origin().journal().wait_for_ended(number + 1, PATIENCE);
+        assert_eq!(entries[number].ending, Ending::AbortedByClient, "{query}: {entries:#?}");
+    }
 }
 
 /// More than fits goes through the RAM tier: old objects go, and the process stays within its bound.

@@ -7,6 +7,7 @@
 //! | `client` | an HTTP client that sees every octet, and how a connection ends |
 //! | `scripted` | an upstream that sends exactly the octets it is told to |
 //! | `files` | files by name through the whole CDN |
+//! | `steering` | the GSLB of the whole CDN |
 //! | `load` | wrk on a hit |
 //! | `collapse` | many clients, one fetch |
 //! | `persistence` | which connections stay open, and the order of answers |
@@ -31,4 +32,5 @@ mod process;
 mod restart;
 mod reuse;
 mod scripted;
+mod steering;
 mod world;

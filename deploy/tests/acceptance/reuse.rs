@@ -1,7 +1,7 @@
 //! What the store answers, what it must not answer, and what it asks the origin before it does.
 
 use crate::client::{Client, Ended};
-use crate::world::{World, synthetic};
+use crate::world::{World, synthetic, until};
 
 /// The request is answered twice; what the second answer says of the first.
 #[test]
@@ -236,4 +236,47 @@ fn changes_invalidate() {
         let told = client.get(&target).cache_status();
         assert!(told.contains(expected), "{method}: {why}: {told}");
     }
+}
+
+/// What is stored is found again under the same authority, however the request spells it, and under no other.
+#[test]
+fn hosts_are_told_apart() {
+    let world = World::new();
+    let mut client = Client::connect(&world.address);
+    let path = "/bytes/100/host?max-age=60";
+    let rows = [
+        (path.to_owned(), "Host: a.test\r\n", "fwd=uri-miss", "the first"),
+        (path.to_owned(), "Host: b.test\r\n", "fwd=uri-miss", "another host"),
+        (path.to_owned(), "Host: A.Test\r\n", "; hit", "hosts have no case"),
+        (path.to_owned(), "Host: a.test:80\r\n", "; hit", "the default port"),
+        (path.to_owned(), "Host: a.test:81\r\n", "fwd=uri-miss", "another port"),
+        (format!("http://a.test{path}"), "Host: a.test\r\n", "; hit", "absolute"),
+        (format!("http://a.test{path}"), "Host: c.test\r\n", "; hit", "which replaces Host"),
+        (format!("{path}&x=1"), "Host: a.test\r\n", "fwd=uri-miss", "another query"),
+        (path.replace("host", "Host"), "Host: a.test\r\n", "fwd=uri-miss", "paths have case"),
+    ];
+    for (target, host, expected, why) in rows {
+        client.send(format!("GET {target} HTTP/1.1\r\n{host}\r\n").as_bytes());
+        let response = client.receive("GET");
+        assert!(response.cache_status().contains(expected), "{why}: {}", response.cache_status());
+    }
+}
+
+/// A copy ages while it lies here, whatever its age was when it came (RFC 9111 §4.2.3), and is no longer used when it is
+/// stale.
+#[test]
+fn copies_age() {
+    let world = World::new();
+    let mut client = Client::connect(&world.address);
+    let target = "/bytes/100/age?max-age=62&age=60";
+    assert!(client.get(target).field("age").parse::<u32>().unwrap() >= 60);
+    let stale = until("it is stale", || {
+        let response = client.get(target);
+        let age: u32 = response.field("age").parse().unwrap();
+        let told = response.cache_status();
+        assert!((60..=62).contains(&age), "{age}: {told}");
+        (!told.contains("; hit")).then_some(told)
+    });
+    assert!(stale.contains("fwd=stale"), "{stale}");
+    assert_eq!(world.asked(target).len(), 2);
 }

@@ -11,7 +11,7 @@ use crate::client::PATIENCE;
 /// An origin of synthetic objects and an edge that asks it.
 pub(crate) struct World {
     /// `None` while it is down.
-    origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
     pub(crate) origin_address: SocketAddr,
     pub(crate) edge: Started,
     /// Where the edge listens.
