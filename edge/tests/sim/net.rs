@@ -1,4 +1,4 @@
-//! The simulated network: streams that delay, split and lose octets, with bounded buffers, and the edge's [`Io`] on them.
+//! The simulated network: streams that delay, split and lose octets, with bounded buffers; and the edge's [`Io`].
 
 use crate::world::World;
 use bytes::Bytes;
@@ -48,6 +48,8 @@ struct Pipe {
     end: Option<(u64, End)>,
     receiver_gone: bool,
     receiver: Option<Waker>,
+    /// Who is woken when, for octets on their way: once, or every wake-up would set another.
+    alarm: Option<(u64, Waker)>,
     sender: Option<Waker>,
 }
 
@@ -62,6 +64,7 @@ impl Pipe {
             end: None,
             receiver_gone: false,
             receiver: None,
+            alarm: None,
             sender: None,
         }))
     }
@@ -245,7 +248,12 @@ impl SimReceiver {
                 pipe.receiver = Some(context.waker().clone());
                 let arrivals = next.map(|(at, _)| at).into_iter().chain(end.map(|(at, _)| at));
                 if let Some(at) = arrivals.filter(|at| *at > now).min() {
-                    world.wake_at(at, context.waker());
+                    let waker = context.waker();
+                    let is_set = |alarm: &(u64, Waker)| alarm.0 == at && alarm.1.will_wake(waker);
+                    if !pipe.alarm.as_ref().is_some_and(is_set) {
+                        pipe.alarm = Some((at, waker.clone()));
+                        world.wake_at(at, waker);
+                    }
                 }
                 Poll::Pending
             }
@@ -300,8 +308,9 @@ impl SimSender {
             self.back.borrow_mut().finish(now + self.net.delay_ms(), End::Reset);
             return Poll::Ready(Err(IoError::Closed));
         }
+        // A window that opens by a few octets stays closed (RFC 9293 §3.8.6.2).
         let room = pipe.capacity - pipe.held;
-        if room == 0 {
+        if room < octets.len().min(pipe.capacity / 2) {
             pipe.sender = Some(context.waker().clone());
             return Poll::Pending;
         }

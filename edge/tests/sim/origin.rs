@@ -70,7 +70,10 @@ pub const CATALOGUE: &[Resource] = &[
         delimited: Delimited::Chunked,
         ..PLAIN
     },
-    Resource { path: "/picture", octets: 90_000, policy: "max-age=20", lifetime: 20, ..PLAIN },
+    Resource { path: "/picture", octets: 120_000, policy: "max-age=20", lifetime: 20, ..PLAIN },
+    Resource { path: "/picture-2", octets: 120_000, policy: "max-age=40", lifetime: 40, ..PLAIN },
+    Resource { path: "/picture-3", octets: 120_000, policy: "max-age=60", lifetime: 60, ..PLAIN },
+    Resource { path: "/picture-4", octets: 120_000, policy: "max-age=60", lifetime: 60, ..PLAIN },
     Resource {
         path: "/closing",
         octets: 20_000,

@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Notes that an oracle was not satisfied.
-    pub fn violation(&self, what: String) {
+    pub fn violation(&self, what: core::fmt::Arguments<'_>) {
         let at = self.now_ms() - BEGIN_MS;
         self.state.violations.borrow_mut().push(format!("at {at} ms: {what}"));
     }
