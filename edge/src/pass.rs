@@ -155,22 +155,35 @@ async fn pass_with_content<I: Io>(
         // The rest of the request's content would be taken for another request.
         Ok((After::Keep | After::Close, _)) => After::Linger,
         Ok((after, _)) => after,
-        Err(Broken::Upstream(failure)) => {
+        Err(broken) => answer_broken(worker, client, request, reason, broken).await,
+    }
+}
+
+/// Says what went wrong before there was a response, to whom it may concern.
+async fn answer_broken<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    request: &Request<'_>,
+    reason: ForwardReason,
+    broken: Broken,
+) -> After {
+    match broken {
+        Broken::Upstream(failure) => {
             worker.counters().upstream_errors.increment();
             fail(worker, client, request, failure, reason).await
         }
-        Err(Broken::Content(ContentError::Framing(error))) => {
+        Broken::Content(ContentError::Framing(error)) => {
             worker.counters().requests_bad.increment();
             respond_refusal(worker.name(), Refusal::Framing(error), &mut client.output);
             client.send(worker, Vec::new(), false).await;
             After::Linger
         }
-        Err(Broken::Content(ContentError::Io(IoError::TimedOut))) => {
+        Broken::Content(ContentError::Io(IoError::TimedOut)) => {
             worker.counters().request_timeouts.increment();
             respond_refusal(worker.name(), Refusal::Timeout, &mut client.output);
             client.send(worker, Vec::new(), false).await
         }
-        Err(Broken::Content(_) | Broken::ClientGone) => After::Close,
+        Broken::Content(_) | Broken::ClientGone => After::Close,
     }
 }
 
