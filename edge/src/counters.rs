@@ -41,11 +41,10 @@ macro_rules! counters {
             pub(crate) fn sum<'a>(
                 workers: impl Iterator<Item = &'a Self> + Clone,
             ) -> Vec<(&'static str, &'static str, u64)> {
-                vec![$((
-                    $name,
-                    $help,
-                    workers.clone().fold(0u64, |sum, worker| sum.wrapping_add(worker.$field.value())),
-                ),)*]
+                let sum = |value: fn(&Self) -> u64| {
+                    workers.clone().map(value).fold(0, u64::wrapping_add)
+                };
+                vec![$(($name, $help, sum(|worker| worker.$field.value())),)*]
             }
         }
     };

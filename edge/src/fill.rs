@@ -1,10 +1,10 @@
 //! A response that is still arriving, shared by all who asked for it, on any core.
 //!
-//! One task, the *fetcher*, appends to it. Each reader goes at its own pace from the first octet; a reader that joins
-//! late or reads slowly costs nobody else anything, since all that has arrived is kept: within the room that the RAM
-//! tier has given. When there is no more room the fill *overflows*: it will not be stored, nobody new may join, and only
-//! a window behind the fastest reader is kept. Then the fetcher waits for the fastest reader, and a reader that falls out
-//! of the window is cut off rather than holding up the others.
+//! One task, the *fetcher*, appends to it. Each reader goes at its own pace from the first octet; a reader that
+//! joins late or reads slowly costs nobody else anything, since all that has arrived is kept: within the room that
+//! the RAM tier has given. When there is no more room the fill *overflows*: it will not be stored, nobody new may
+//! join, and only a window behind the fastest reader is kept. Then the fetcher waits for the fastest reader, and a
+//! reader that falls out of the window is cut off rather than holding up the others.
 
 use crate::error::Failure;
 use crate::io::Io;

@@ -23,7 +23,7 @@ pub(crate) async fn accept_all(worker: Rc<Worker<UringIo>>, listener: TcpListene
             Err(_) => {
                 worker.shared.connection_ended();
                 if !worker.shared.is_draining() {
-                    // For want of descriptors or memory, or a client that was gone at once: what is going on ends first.
+                    // For want of descriptors or memory, or a client that was gone at once.
                     worker.counters().accept_errors.increment();
                     worker.io.sleep(TICK).await;
                 }
