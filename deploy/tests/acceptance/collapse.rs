@@ -9,9 +9,10 @@ use std::time::Instant;
 /// Clients of the crowd, as the issue says.
 const CROWD: usize = 500;
 
-/// The crowd ends not much later than the origin. Two busy cores of a shared machine must be able to keep this; the
-/// ratio that a release build reaches on a quiet one is printed.
-const RATIO_MAX: f64 = 3.0;
+/// One after the other, the crowd would take 500 times what the origin takes for one. The bound is generous because the
+/// machine may be busy with anything else; the ratio itself, which a release build on a quiet machine is to keep under
+/// 1.2, is printed.
+const RATIO_MAX: f64 = 10.0;
 
 /// 500 clients at once on a cold object of 1 MB at 1 MB/s.
 #[test]
@@ -116,4 +117,22 @@ fn what_may_not_be_shared_is_not_shared() {
         assert!(response.cache_status().contains("detail=private"), "{}", response.cache_status());
     }
     until("20 fetches", || (world.asked("/bytes/100K/own").len() == 20).then_some(()));
+}
+
+/// Clients of two variants arrive together: one fetch for each variant, and nobody gets the other one.
+#[test]
+fn variants_are_collapsed_each_for_itself() {
+    let world = World::new();
+    let target = "/bytes/200K/variants?rate=200K&max-age=60&vary=Accept-Language";
+    let mut clients: Vec<_> = (0..20).map(|_| Client::connect(&world.address)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        let fields = ["Accept-Language: de\r\n", "Accept-Language: en\r\n"][number % 2];
+        client.send(request("GET", target, fields).as_bytes());
+    }
+    for client in &mut clients {
+        let response = client.receive("GET");
+        assert_eq!((response.status, response.ended), (200, Ended::Whole));
+        assert!(response.content == synthetic(target, 200_000));
+    }
+    assert_eq!(world.asked(target).len(), 2);
 }

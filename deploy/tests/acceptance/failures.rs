@@ -6,7 +6,8 @@ use crate::scripted::Scripted;
 use crate::world::{World, curl, start_edge, synthetic};
 use lastmile_edge::{Config, Upstream};
 use lastmile_tuning::cpu::Cores;
-use std::net::TcpListener;
+use lastmile_tuning::socket::ListenOptions;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 /// An address of loopback where nobody listens: port 9 is left alone by the tests, and no service is here.
@@ -60,6 +61,30 @@ fn an_upstream_that_never_answers() {
     });
     let response = Client::connect(&address).ask("POST", "/x", "Content-Length: 0\r\n");
     assert_ours(&response, 504, "http_response_timeout", "POST");
+    edge.stop(Duration::ZERO);
+}
+
+/// Its listen queue is full, and so connections are neither accepted nor refused: 504 when the time is over.
+#[test]
+fn an_upstream_that_does_not_accept() {
+    let options = ListenOptions { backlog: 1, ..ListenOptions::default() };
+    let full =
+        lastmile_tuning::socket::listen("127.0.0.1:0".parse().unwrap(), 1, &options).unwrap();
+    let full_address = full[0].local_addr().unwrap();
+    let limit = Duration::from_millis(200);
+    let connect = || TcpStream::connect_timeout(&full_address, limit);
+    let _waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let upstream: Upstream = format!("http://{full_address}").parse().unwrap();
+    let listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let cores = Cores::allowed().unwrap();
+    let mut config = Config::new("edge".to_owned(), listen, vec![upstream], cores);
+    config.timeouts.upstream_connect = Duration::from_millis(300);
+    let edge = lastmile_edge::start(config).unwrap();
+    let mut client = Client::connect(&edge.addresses()[0].to_string());
+    for method in ["GET", "POST"] {
+        let response = client.ask(method, "/x", "Content-Length: 0\r\n");
+        assert_ours(&response, 504, "connection_timeout", method);
+    }
     edge.stop(Duration::ZERO);
 }
 

@@ -69,7 +69,7 @@ fn stale_copies_are_validated() {
             assert_eq!(response.status, 200, "{why}: what the client asked for, not the 304");
             assert_eq!(response.content, synthetic(&target, 5000), "{why}");
         }
-        let asked = world.asked(&format!("/bytes/5000/{number}?"));
+        let asked = world.ended(&format!("/bytes/5000/{number}?"));
         let statuses: Vec<_> = asked.iter().map(|entry| entry.status).collect();
         assert_eq!(statuses, [200, 304, 304], "{why}");
         assert_eq!(asked[2].content_sent, 0, "{why}");
@@ -279,4 +279,42 @@ fn copies_age() {
     });
     assert!(stale.contains("fwd=stale"), "{stale}");
     assert_eq!(world.asked(target).len(), 2);
+}
+
+/// What was stale and is confirmed answers the client's own range and conditions.
+#[test]
+fn validated_copies_answer_ranges_and_conditions() {
+    let world = World::new();
+    let mut client = Client::connect(&world.address);
+    let target = "/bytes/1000/both?max-age=10&age=20&etag=v1";
+    client.get(target);
+    let rows = [
+        ("Range: bytes=0-9\r\n", 206, 10, "a part"),
+        ("If-None-Match: \"v1\"\r\n", 304, 0, "the client has it"),
+        ("If-None-Match: \"v0\"\r\n", 200, 1000, "the client has another"),
+    ];
+    for (fields, status, octets, why) in rows {
+        let response = client.ask("GET", target, fields);
+        assert_eq!((response.status, response.content.len()), (status, octets), "{why}");
+        let told = response.cache_status();
+        assert!(told.contains("fwd=stale; fwd-status=304"), "{why}: {told}");
+    }
+    let statuses: Vec<_> = world.ended(target).iter().map(|entry| entry.status).collect();
+    assert_eq!(statuses, [200, 304, 304, 304]);
+}
+
+/// A request that has been here before is not sent round again.
+#[test]
+fn loops_are_cut() {
+    let world = World::new();
+    let mut client = Client::connect(&world.address);
+    for (via, status, why) in [
+        ("1.1 edge", 508, "this cache"),
+        ("1.1 other, 1.1 edge", 508, "in a list"),
+        ("1.1 other", 200, "another one"),
+        ("1.1 edge-2", 200, "one whose name begins alike"),
+    ] {
+        let response = client.ask("GET", "/bytes/10/loop", &format!("Via: {via}\r\n"));
+        assert_eq!(response.status, status, "{why}");
+    }
 }

@@ -1,7 +1,7 @@
 //! An edge process between the tests and an origin in this process, whose journal they read.
 
 use crate::process::Started;
-use lastmile_origin::{Config, Entry, Origin, Source, fill_synthetic};
+use lastmile_origin::{Config, Ending, Entry, Origin, Source, fill_synthetic};
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -35,6 +35,14 @@ impl World {
     pub(crate) fn asked(&self, target: &str) -> Vec<Entry> {
         let entries = self.origin().journal().entries();
         entries.into_iter().filter(|entry| entry.target.starts_with(target)).collect()
+    }
+
+    /// The same, once each has ended at the origin too, which may be a moment after the client has all of it.
+    pub(crate) fn ended(&self, target: &str) -> Vec<Entry> {
+        until("every request ends", || {
+            let asked = self.asked(target);
+            asked.iter().all(|entry| entry.ending != Ending::InProgress).then_some(asked)
+        })
     }
 
     pub(crate) fn origin(&self) -> &Origin {
