@@ -29,7 +29,7 @@ pub(super) fn render(report: &Report) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>lastmile bench compare</title>\n\
          <style>\n{STYLE}\n</style>\n<h1>Server CPU per request</h1>\n\
-         <p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest of them. \
+         <p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest. \
          {} rounds of {} s, interleaved.</p>\n",
         report.rounds, report.seconds
     );

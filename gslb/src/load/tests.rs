@@ -1,3 +1,5 @@
+//! How zone and steering files are read, and what is said of bad ones.
+
 use super::*;
 
 const SOA_NS: &str = "@ SOA ns host 1 2 3 4 60\n@ NS ns\n";
