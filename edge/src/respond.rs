@@ -133,7 +133,9 @@ pub(crate) fn respond_stored(
     match range {
         RangeOutcome::Whole => {
             out.extend_from_slice(response.head());
-            variable(complete).write(name, request.head.version, out);
+            // RFC 9110 §8.6: no Content-Length in a 204.
+            let length = Some(complete).filter(|_| response.status() != 204);
+            Variable { length, ..variable(complete) }.write(name, request.head.version, out);
             match content {
                 _ if request.is_head() => Vec::new(),
                 StoredContent::Whole(whole) if whole.len() <= COPY_OCTETS_MAX => {
