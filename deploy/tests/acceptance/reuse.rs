@@ -318,3 +318,26 @@ fn loops_are_cut() {
         assert_eq!(response.status, status, "{why}");
     }
 }
+
+/// Responses without content say so as RFC 9110 §8.6 wants it, on a miss and on a hit, and the connection goes on.
+#[test]
+fn responses_without_content() {
+    let world = World::new();
+    let mut client = Client::connect(&world.address);
+    for (query, length, why) in [
+        ("status=204", "", "a 204 has no length"),
+        ("status=200", "0", "an empty content has one"),
+        ("status=200&chunked=1", "0", "in chunks there was none, and now it is known"),
+    ] {
+        let target = format!("/bytes/0?max-age=60&{query}");
+        for expected in ["fwd=uri-miss", "; hit"] {
+            let response = client.get(&target);
+            let told = response.cache_status();
+            assert!(told.contains(expected), "{why}: {told}");
+            if response.field("transfer-encoding").is_empty() {
+                assert_eq!(response.field("content-length"), length, "{why}: {expected}");
+            }
+            assert_eq!((response.content.len(), response.ended), (0, Ended::Whole), "{why}");
+        }
+    }
+}
