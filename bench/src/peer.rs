@@ -30,12 +30,15 @@ const MEMORY: &str = "/dev/shm";
 pub enum Peer {
     /// `lastmile edge`, by which the others are measured.
     Lastmile,
-    /// nginx with `proxy_cache`.
+    /// nginx with `proxy_cache` and `tcp_nopush on`, its best for small hits.
     Nginx,
+    /// The same with `tcp_nopush off`, its best for large hits on loopback.
+    #[serde(rename = "nginx-nopush-off")]
+    NginxNopushOff,
 }
 
 /// All peers; lastmile is the first, since ratios are to it.
-pub const PEERS: &[Peer] = &[Peer::Lastmile, Peer::Nginx];
+pub const PEERS: &[Peer] = &[Peer::Lastmile, Peer::Nginx, Peer::NginxNopushOff];
 
 /// What a peer needs to start.
 #[derive(Clone, Debug)]
@@ -73,6 +76,7 @@ impl Peer {
         match self {
             Self::Lastmile => "lastmile",
             Self::Nginx => "nginx",
+            Self::NginxNopushOff => "nginx-nopush-off",
         }
     }
 
@@ -92,7 +96,7 @@ impl Peer {
     pub fn needs(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Lastmile => None,
-            Self::Nginx => Some((nginx::PROGRAM, nginx::PACKAGE)),
+            Self::Nginx | Self::NginxNopushOff => Some((nginx::PROGRAM, nginx::PACKAGE)),
         }
     }
 
@@ -104,7 +108,8 @@ impl Peer {
     pub fn start(self, ground: &Ground) -> Result<Server, BenchError> {
         match self {
             Self::Lastmile => lastmile::start_edge(ground),
-            Self::Nginx => nginx::start(ground),
+            Self::Nginx => nginx::start(ground, "on"),
+            Self::NginxNopushOff => nginx::start(ground, "off"),
         }
     }
 
@@ -113,7 +118,9 @@ impl Peer {
     pub fn is_hit(self, response: &Response) -> bool {
         match self {
             Self::Lastmile => lastmile::is_hit(response),
-            Self::Nginx => response.values("x-cache-status").any(|status| status == "HIT"),
+            Self::Nginx | Self::NginxNopushOff => {
+                response.values("x-cache-status").any(|status| status == "HIT")
+            }
         }
     }
 
@@ -122,7 +129,9 @@ impl Peer {
     pub fn version(self, lastmile: &Path) -> String {
         match self {
             Self::Lastmile => first_line(Command::new(lastmile).arg("--version")),
-            Self::Nginx => first_line(process::command(nginx::path()).arg("-v")),
+            Self::Nginx | Self::NginxNopushOff => {
+                first_line(process::command(nginx::path()).arg("-v"))
+            }
         }
     }
 }
@@ -177,7 +186,7 @@ mod tests {
             assert_eq!(Peer::named(peer.name()), Ok(*peer));
         }
         let error = Peer::named("squirrel").unwrap_err();
-        assert_eq!(error, "\"squirrel\" is not a peer; allowed: lastmile, nginx");
+        assert_eq!(error, "\"squirrel\" is not a peer; allowed: lastmile, nginx, nginx-nopush-off");
         assert_eq!(PEERS[0], Peer::Lastmile, "ratios are to the first");
     }
 

@@ -1,5 +1,5 @@
 //! What a comparison found: rounds, cells of a case and a peer, and the figures of each.
-//! [`text`] and [`html`] show it; its JSON form is these structures with their field names.
+//! `text` and `html` show it; its JSON form is these structures with their field names.
 
 mod html;
 mod text;

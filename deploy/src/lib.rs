@@ -9,7 +9,7 @@
 //!   [`metrics`]: in which words.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
 //! * [`check`]: a configuration looked at without starting anything.
-//! * [`bench`]: measurements beside other caches.
+//! * [`mod@bench`]: measurements beside other caches.
 
 pub mod admin;
 pub mod bench;

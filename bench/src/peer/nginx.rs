@@ -15,13 +15,14 @@ const TEMPLATE: &str = include_str!("../../peers/nginx.conf");
 /// Another process may take the port between our look and nginx's bind; three times is no accident.
 const ATTEMPTS_MAX: usize = 3;
 
-/// The configuration with everything below `directory`.
+/// The configuration with everything below `directory`; `nopush` is `on` or `off`.
 #[must_use]
 pub fn configuration(
     directory: &Path,
     listen: SocketAddr,
     origin: SocketAddr,
     core: usize,
+    nopush: &str,
 ) -> String {
     // A root that is told no user gives its worker to nobody, who may not enter our directory.
     let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
@@ -32,6 +33,7 @@ pub fn configuration(
         ("@LISTEN@", &listen.to_string()),
         ("@ORIGIN@", &origin.to_string()),
         ("@CPU_MASK@", &mask),
+        ("@NOPUSH@", nopush),
     ];
     // The comments of the template name its words too; only lines that are not comments are filled in.
     let fill = |line: &str| match line {
@@ -47,10 +49,10 @@ pub(super) fn path() -> PathBuf {
     process::find(PROGRAM).unwrap_or_else(|| PathBuf::from(PROGRAM))
 }
 
-pub(super) fn start(ground: &Ground) -> Result<Server, BenchError> {
+pub(super) fn start(ground: &Ground, nopush: &str) -> Result<Server, BenchError> {
     let mut said = String::new();
     for _ in 0..ATTEMPTS_MAX {
-        match attempt(ground)? {
+        match attempt(ground, nopush)? {
             Ok(server) => return Ok(server),
             Err(what) => said = what,
         }
@@ -59,12 +61,12 @@ pub(super) fn start(ground: &Ground) -> Result<Server, BenchError> {
 }
 
 /// One attempt; the inner error is the last line that nginx said.
-fn attempt(ground: &Ground) -> Result<Result<Server, String>, BenchError> {
+fn attempt(ground: &Ground, nopush: &str) -> Result<Result<Server, String>, BenchError> {
     let io = |error| BenchError::Io("nginx's directory", error);
     let directory = directory()?;
     let address = free_address()?;
     let file = directory.path().join("nginx.conf");
-    let text = configuration(directory.path(), address, ground.origin, ground.core);
+    let text = configuration(directory.path(), address, ground.origin, ground.core, nopush);
     fs::write(&file, text).map_err(io)?;
     let log = directory.path().join("stderr.log");
     let mut command = process::command(path());
@@ -86,14 +88,14 @@ mod tests {
 
     fn filled_in(directory: &Path) -> String {
         let origin = "127.0.0.1:8000".parse().unwrap();
-        configuration(directory, free_address().unwrap(), origin, 0)
+        configuration(directory, free_address().unwrap(), origin, 0, "on")
     }
 
     #[test]
     fn every_word_of_the_template_is_filled_in() {
         let listen = "127.0.0.1:4711".parse().unwrap();
         let origin = "127.0.0.1:4712".parse().unwrap();
-        let text = configuration(Path::new("/tmp/x"), listen, origin, 2);
+        let text = configuration(Path::new("/tmp/x"), listen, origin, 2, "off");
         let code: Vec<_> = text.lines().filter(|line| !line.trim().starts_with('#')).collect();
         assert!(code.iter().all(|line| !line.contains('@')), "{code:#?}");
         for expected in [
@@ -101,6 +103,7 @@ mod tests {
             "listen 127.0.0.1:4711 backlog=4096;",
             "server 127.0.0.1:4712;",
             "pid /tmp/x/nginx.pid;",
+            "tcp_nopush off;",
         ] {
             assert!(code.iter().any(|line| line.trim() == expected), "{expected}: {code:#?}");
         }

@@ -22,7 +22,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the time of its making until [`start_ticking`] moves it.
+    /// A clock that shows the time of its making until the ticking thread moves it.
     #[must_use]
     pub fn new() -> Arc<Self> {
         let clock = Self {
