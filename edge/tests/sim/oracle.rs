@@ -76,7 +76,7 @@ fn judge_time(ask: &Ask, answer: &Answer, resource: &Resource) -> Result<(), Str
     if stated + UNDERSTATED_MS < age_ms_min {
         return Err(format!("Age says {stated} ms, it is at least {age_ms_min} ms"));
     }
-    let collapsed = answer.field("cache-status").is_some_and(|value| value.contains("collapsed"));
+    let collapsed = answer.fields.iter().any(|(_, value)| value.ends_with("; collapsed"));
     let wants_news = ask.field("Cache-Control") == Some("no-cache");
     if (wants_news || resource.policy == "no-store") && age_ms_min > 0 {
         return Err(format!("{age_ms_min} ms old, where only a new one will do"));

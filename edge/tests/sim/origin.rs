@@ -17,6 +17,9 @@ const PART_OCTETS: u64 = 32 * 1024;
 /// Pauses between the parts of a dripping content: long enough for others to join.
 const DRIP_MS_MAX: u64 = 400;
 
+/// How long a head may be on its way: by far more than ages may be understated, within the edge's patience.
+const HEAD_MS_MAX: u64 = 8_000;
+
 /// How the origin delimits content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Delimited {
@@ -417,6 +420,10 @@ impl Origin {
         manners: Manners,
     ) -> Option<()> {
         let Response { head, tag, first, count, delimited } = response;
+        if self.world.chance(100) {
+            // The longer a head is on its way, the older the response is, whatever its Date says.
+            self.world.sleep_ms(self.world.random(HEAD_MS_MAX)).await;
+        }
         let mut batch = head.into_bytes();
         if request.method == "HEAD" {
             wire.send(batch).await?;
