@@ -21,7 +21,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Where `unsafe` may stand, as a path or the end of one, and what for. ARCHITECTURE.md has the same
 /// list.
 const UNSAFE_ALLOWED: &[(&str, &str)] = &[
-    ("edge/src/ram/index.rs", "epoch-protected pointers of the index, read without a lock"),
     ("edge/src/io/gather.rs", "gathered writes of leased buffers"),
     ("edge/src/io/uring.rs", "a borrow of a descriptor that the ring owns"),
     ("edge/src/io/watchdog.rs", "the same, to shut a connection that is overdue"),

@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use lastmile_http::fields::is_token;
-use lastmile_tuning::{cpu, socket};
+use lastmile_tuning::{cpu, files, socket};
 use socket2::SockRef;
 use std::io as stdio;
 use std::net::{Shutdown, TcpListener};
@@ -84,6 +84,8 @@ pub struct Edge {
 pub fn start(config: Config) -> Result<Edge, StartError> {
     validate(&config)?;
     let uring = choose_io(config.io)?;
+    let mut config = config;
+    config.connections_max = affordable_connections(config.connections_max);
     let count = config.cores.numbers().len();
     let mut listeners = Vec::new();
     for address in &config.listen {
@@ -128,6 +130,25 @@ fn choose_io(choice: IoChoice) -> Result<bool, StartError> {
             "edge: io_uring is not available ({error}); kernel 6.0 or later and permission are needed, or --io epoll"
         ))),
     }
+}
+
+/// As many connections as there are descriptors for: some are left for upstreams, which a busy edge has fewer of than
+/// clients.
+fn affordable_connections(wanted: usize) -> usize {
+    let descriptors = match files::raise_limit() {
+        Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        Err(error) => {
+            eprintln!("edge: can't raise the limit of open files: {error}");
+            return wanted;
+        }
+    };
+    let affordable = descriptors / 3 * 2;
+    if affordable < wanted {
+        eprintln!(
+            "edge: {descriptors} open files allowed (ulimit -n): at most {affordable} connections instead of {wanted}"
+        );
+    }
+    wanted.min(affordable)
 }
 
 fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdio::Result<Edge> {

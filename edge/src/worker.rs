@@ -145,3 +145,22 @@ impl<I: Io> Worker<I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Upstream;
+    use lastmile_tuning::cpu::Cores;
+
+    #[test]
+    fn the_readme_names_every_counter() {
+        let upstream: Upstream = "http://127.0.0.1:1".parse().unwrap();
+        let cores = Cores::first(1).unwrap();
+        let shared =
+            Shared::unstarted(Config::new("t".into(), vec![], vec![upstream], cores)).unwrap();
+        let readme = include_str!("../README.md");
+        for (name, ..) in shared.samples() {
+            assert!(readme.contains(&format!("`{name}`")), "edge/README.md does not name {name}");
+        }
+    }
+}
