@@ -52,7 +52,6 @@ pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: Socket
     }
     drop(client);
     worker.counters().connections.decrement();
-    worker.shared.connection_ended();
 }
 
 async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> After {

@@ -18,7 +18,11 @@ pub(crate) async fn accept_all(worker: Rc<Worker<UringIo>>, listener: TcpListene
         match worker.io.accept(&listener).await {
             Ok((stream, peer)) => {
                 worker.counters().connections_accepted.increment();
-                worker.io.spawn(serve(Rc::clone(&worker), stream, peer));
+                let worker = Rc::clone(&worker);
+                worker.io.clone().spawn(async move {
+                    serve(Rc::clone(&worker), stream, peer).await;
+                    worker.shared.connection_ended();
+                });
             }
             Err(_) => {
                 worker.shared.connection_ended();
