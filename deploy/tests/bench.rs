@@ -30,8 +30,10 @@ fn a_comparison_has_figures_of_every_peer() {
         [
             ("1k-hit", "lastmile"),
             ("1k-hit", "nginx"),
+            ("1k-hit", "nginx-nopush-off"),
             ("1k-miss", "lastmile"),
-            ("1k-miss", "nginx")
+            ("1k-miss", "nginx"),
+            ("1k-miss", "nginx-nopush-off"),
         ]
     );
     for cell in cells {
@@ -42,7 +44,7 @@ fn a_comparison_has_figures_of_every_peer() {
         assert!(figures["cpu_us"]["median"].as_f64().unwrap() > 0.0, "{cell}");
     }
     let page = std::fs::read_to_string(page).unwrap();
-    assert_eq!(page.matches("<rect").count(), 4, "{page}");
+    assert_eq!(page.matches("<rect").count(), 6, "{page}");
 }
 
 #[test]
