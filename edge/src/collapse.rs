@@ -41,6 +41,8 @@ pub(crate) struct Lead {
     key: Box<[u8]>,
     fill: Arc<Fill>,
     announced: bool,
+    /// Others may be waiting for it: what it learns is about the key, not about its own request.
+    joinable: bool,
 }
 
 impl Collapse {
@@ -70,13 +72,21 @@ impl Collapse {
         fills.push(Arc::clone(&fill));
         drop(shard);
         let collapse = Arc::clone(self);
-        Part::Lead(Lead { collapse, hash, key: key.into(), fill, announced: false })
+        Part::Lead(Lead { collapse, hash, key: key.into(), fill, announced: false, joinable: true })
     }
 
     /// Begins a fetch that nobody else can join.
     pub(crate) fn alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
         let fill = Arc::default();
-        Lead { collapse: Arc::clone(self), hash, key: key.into(), fill, announced: false }
+        let collapse = Arc::clone(self);
+        Lead { collapse, hash, key: key.into(), fill, announced: false, joinable: false }
+    }
+
+    /// Lets nobody new join the fetches of `key`, and keeps what they bring out of the store.
+    pub(crate) fn disown(&self, hash: u64, key: &[u8]) {
+        for fill in self.shard(hash).remove(key).unwrap_or_default() {
+            fill.disown();
+        }
     }
 
     /// Whether the last response for the key was of the kind that can't be shared.
@@ -115,8 +125,10 @@ impl Lead {
             Announced::Filling(..) | Announced::Stored(_) => {
                 self.collapse.note_shareable(self.hash, true, now);
             }
-            Announced::NotShared => self.collapse.note_shareable(self.hash, false, now),
-            Announced::Failed(_) => {}
+            Announced::NotShared { lasting } if *lasting && self.joinable => {
+                self.collapse.note_shareable(self.hash, false, now);
+            }
+            Announced::NotShared { .. } | Announced::Failed(_) => {}
         }
         self.announced = true;
         self.fill.announce(announced);

@@ -76,7 +76,7 @@ async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream
         };
         if after != After::Keep {
             if after == After::Linger || after == After::Close && !client.inbound.is_empty() {
-                linger(client).await;
+                linger(worker, client).await;
             }
             return after;
         }
@@ -199,18 +199,23 @@ async fn refuse<I: Io>(
     }
     respond_refusal(worker.name(), refusal, &mut client.output);
     if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
-        linger(client).await;
+        linger(worker, client).await;
     }
     After::Close
 }
 
 /// Ends the sending direction and drops what still comes, for a while.
-async fn linger<S: Stream>(client: &mut Client<S>) {
+async fn linger<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) {
     client.stream.finish_sending();
     let (receiver, _) = client.stream.split();
+    let deadline = worker.io.now().plus(LINGER);
     let mut dropped = 0;
     while dropped < LINGER_OCTETS_MAX {
-        match receiver.receive(Wait::Idle(LINGER)).await {
+        let left = deadline.saturating_since(worker.io.now());
+        if left.is_zero() {
+            return;
+        }
+        match receiver.receive(Wait::Idle(left)).await {
             Ok(lease) if !lease.is_empty() => dropped += lease.len(),
             _ => return,
         }

@@ -130,6 +130,9 @@ async fn cached<I: Io>(
         // A client that asks for news must not be given what somebody else asked for earlier.
         alone |= reason == ForwardReason::Request
             || directives.no_store
+            // What these bring may not be stored, whatever it is: nobody shall wait for it.
+            || request.is_head()
+            || request.head.fields.contains("authorization")
             || directives.no_cache
             || directives.max_age == Some(DeltaSeconds(0));
         let lead = if alone || waits == WAITS_MAX {
@@ -154,11 +157,11 @@ async fn cached<I: Io>(
                             if selects(response.selection(), request.head.fields) =>
                         {
                             worker.counters().collapsed.increment();
-                            let status = forwarded(&response, reason, Some(304), true, worker);
+                            let status = forwarded(&response, reason, true, true, worker);
                             return send_stored(worker, client, request, &response, &status).await;
                         }
                         Announced::Filling(..) | Announced::Stored(_) => {}
-                        Announced::NotShared => alone = true,
+                        Announced::NotShared { .. } => alone = true,
                         Announced::Failed(failure) => {
                             return fail(worker, client, request, failure, reason).await;
                         }
@@ -213,7 +216,12 @@ async fn lead_fetch<I: Io>(
         find(worker, request, &Key { hash, octets: key }, &directives)
     {
         worker.counters().hits.increment();
-        lead.announce(Announced::Stored(Arc::clone(&response)), worker.io.now());
+        // This client may accept what is stale; others have not said so.
+        let announced = match ttl {
+            1.. => Announced::Stored(Arc::clone(&response)),
+            _ => Announced::NotShared { lasting: false },
+        };
+        lead.announce(announced, worker.io.now());
         drop(lead);
         let status = CacheStatus::Hit { ttl, detail: None };
         return send_stored(worker, client, request, &response, &status).await;
@@ -229,8 +237,8 @@ async fn lead_fetch<I: Io>(
         (Ok(response), Some(stale)) if response.head.status() == 304 => {
             if stale.is_identified_by(&response.head.view()) {
                 worker.counters().revalidated.increment();
-                let fresh = freshen(worker, stale, response, &mut lead);
-                let status = forwarded(&fresh, reason, Some(304), false, worker);
+                let (fresh, stored) = freshen(worker, request, stale, response, &mut lead);
+                let status = forwarded(&fresh, reason, stored, false, worker);
                 return send_stored(worker, client, request, &fresh, &status).await;
             }
             ask(worker, client.peer, request, hash, None).await
@@ -295,16 +303,16 @@ async fn follow<I: Io>(
     stream_fill(worker, client, request, arriving, reader).await
 }
 
-/// The Cache-Status of a complete response that the upstream was asked about.
+/// The Cache-Status of a stored response that the upstream has confirmed.
 fn forwarded<I: Io>(
     response: &StoredResponse,
     reason: ForwardReason,
-    status: Option<u16>,
+    stored: bool,
     collapsed: bool,
     worker: &Worker<I>,
 ) -> CacheStatus<'static> {
-    let ttl = response.policy().ttl(worker.io.now());
-    CacheStatus::Forward { reason, status, ttl: Some(ttl), stored: true, collapsed, detail: None }
+    let ttl = Some(response.policy().ttl(worker.io.now()));
+    CacheStatus::Forward { reason, status: Some(304), ttl, stored, collapsed, detail: None }
 }
 
 async fn send_stored<I: Io>(

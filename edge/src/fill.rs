@@ -31,7 +31,10 @@ pub(crate) enum Announced {
     /// A stored response was confirmed; it is complete.
     Stored(Arc<StoredResponse>),
     /// The response may not be shared: everybody asks for himself.
-    NotShared,
+    NotShared {
+        /// The next response for the key will be of the same kind.
+        lasting: bool,
+    },
     /// The upstream failed, for all who waited.
     Failed(Failure),
 }
@@ -60,6 +63,8 @@ struct State {
     arrived: u64,
     end: Option<Result<(), Failure>>,
     overflowed: bool,
+    /// Its URI was changed while it was arriving: it must not be stored.
+    disowned: bool,
     /// Offset up to which each reader has sent.
     readers: Slab<u64>,
     waiting: Vec<Waker>,
@@ -116,7 +121,7 @@ impl Fill {
                 !state.overflowed
                     && lastmile_http::cache::vary::selects(response.selection(), request)
             }
-            Some(Announced::NotShared | Announced::Failed(_)) => false,
+            Some(Announced::NotShared { .. } | Announced::Failed(_)) => false,
         }
     }
 
@@ -162,6 +167,15 @@ impl Fill {
         let mut state = self.state();
         state.overflowed = true;
         state.trim();
+    }
+
+    /// Keeps the response out of the store: what it shows has been changed since it was asked for.
+    pub(crate) fn disown(&self) {
+        self.state().disowned = true;
+    }
+
+    pub(crate) fn is_disowned(&self) -> bool {
+        self.state().disowned
     }
 
     /// Waits until an overflowed fill has room for more; `false` when nobody reads it any more.

@@ -70,6 +70,8 @@ fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, status: u16) {
     if invalidates(request.head.method, status) {
         let mut scratch = Vec::new();
         let key = Key::write(worker, request, &mut scratch);
+        // What is arriving was asked for before the change.
+        worker.shared.collapse.disown(key.hash, key.octets);
         worker.shared.ram.remove(key.hash, key.octets, |_| true);
     }
 }
@@ -77,8 +79,10 @@ fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, status: u16) {
 /// How sending the request's content ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pumped {
-    /// All of it, or the upstream wants no more: its response will say why.
+    /// All of it was sent.
     Done,
+    /// The upstream takes no more: its response will say why.
+    Refused,
     /// The client's content failed.
     ClientFailed(ContentError),
 }
@@ -111,16 +115,16 @@ async fn pass_with_content<I: Io>(
     let mut head = Vec::with_capacity(512);
     write_head(worker, client, request, &mut head);
     let mut content = Content::new(request.framing);
+    let pumped = Cell::new(None);
     let outcome = {
         let (client_receiver, client_sender) = client.stream.split();
         let (receiver, sender) = connection.stream.split();
         let inbound = &mut client.inbound;
         let source = Source { content: &mut content, inbound, receiver: client_receiver };
-        let pumped = Cell::new(None);
         let mut pump = pin!(async {
             let outcome = pump(worker, head, request.framing, source, sender).await;
             pumped.set(Some(outcome));
-            if outcome == Pumped::Done {
+            if !matches!(outcome, Pumped::ClientFailed(_)) {
                 core::future::pending::<()>().await;
             }
         });
@@ -147,7 +151,8 @@ async fn pass_with_content<I: Io>(
     };
     match outcome {
         Ok((after, reusable)) if content.is_done() => {
-            if reusable {
+            // Read from the client is not yet sent: a rest would take the next request for content.
+            if reusable && pumped.get() == Some(Pumped::Done) {
                 worker.pool.put(connection, worker.io.now(), worker.counters());
             }
             after
@@ -233,7 +238,7 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
 ) -> Pumped {
     let timeouts = &worker.shared.config.timeouts;
     if sender.send(head, timeouts.upstream_send).await.0.is_err() {
-        return Pumped::Done;
+        return Pumped::Refused;
     }
     let coding = Coding::new(Version::Http11, framing);
     let wait = Wait::Busy(timeouts.client_receive);
@@ -248,7 +253,10 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
         if ended {
             batch.extend(coding.end());
         }
-        if sender.send_pieces(batch, timeouts.upstream_send).await.is_err() || ended {
+        if sender.send_pieces(batch, timeouts.upstream_send).await.is_err() {
+            return Pumped::Refused;
+        }
+        if ended {
             return Pumped::Done;
         }
     }
@@ -273,7 +281,7 @@ async fn first_of<I: Io>(
         pump.await;
         Err(match pumped.get() {
             Some(Pumped::ClientFailed(error)) => Broken::Content(error),
-            Some(Pumped::Done) | None => Broken::ClientGone,
+            Some(Pumped::Done | Pumped::Refused) | None => Broken::ClientGone,
         })
     };
     or(waiting, or(pumping, watch)).await
@@ -289,7 +297,7 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
 ) -> Result<ReceivedHead, Broken> {
     let limits = &worker.shared.config.head_limits;
     for _ in 0..INTERIM_MAX {
-        let head = next_head(inbound, receiver, limits, UNBOUNDED).await;
+        let head = next_head(inbound, receiver, limits, || Some(UNBOUNDED)).await;
         let head = head.map_err(Broken::Upstream)?;
         if !head.is_interim() {
             return Ok(head);

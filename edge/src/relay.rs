@@ -165,7 +165,7 @@ async fn relay_content<I: Io, R: Receive, T: Transmit>(
         let pieces = core::mem::take(&mut batch);
         if parts.sender.send_pieces(pieces, timeouts.client_send).await.is_err() {
             worker.counters().client_errors.increment();
-            return After::Close;
+            return After::Abort;
         }
         worker.counters().sent_octets.add(octets as u64);
         if ended {

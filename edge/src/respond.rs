@@ -154,6 +154,7 @@ pub(crate) fn respond_stored(
         }
         RangeOutcome::Unsatisfiable => {
             write_status_line(416, b"Range Not Satisfiable", out);
+            write_field(b"Via", format!("1.1 {name}").as_bytes(), out);
             write_field(b"Content-Range", format!("bytes */{complete}").as_bytes(), out);
             variable(0).write(name, request.head.version, out);
             Vec::new()

@@ -248,6 +248,8 @@ async fn work(
     while worker.counters().connections.value() > 0 && clock.elapsed_ms() < deadline {
         io.sleep(TICK).await;
     }
+    // Whoever has not got his whole response by now must not take it for whole.
+    io.reset_all();
 }
 
 impl Edge {

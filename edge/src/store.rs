@@ -10,13 +10,17 @@ use crate::ram::{RamTier, Reservation};
 use crate::request::Request;
 use crate::stored::{StoredContent, StoredResponse};
 use crate::upstream::fetch::Response;
+use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::Worker;
 use bytes::Bytes;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::cache::storable::{NotStorable, storable};
 use lastmile_http::cache::vary::selection;
+use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
+use lastmile_http::head::{Fields, RequestHead, ResponseHead, Version};
+use lastmile_http::time::UnixTime;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -42,8 +46,8 @@ pub(crate) async fn begin_fill<I: Io>(
     let now = worker.io.now();
     let (stored, length, room) = match admit(worker, request, &response) {
         Ok(admitted) => admitted,
-        Err(why) => {
-            lead.announce(Announced::NotShared, now);
+        Err((why, lasting)) => {
+            lead.announce(Announced::NotShared { lasting }, now);
             return Begun::NotStored { response: Box::new(response), why };
         }
     };
@@ -70,17 +74,22 @@ pub(crate) async fn begin_fill<I: Io>(
 
 type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation);
 
+/// Room for a response, or why it is not stored and whether the next one for the key will not be either.
 fn admit<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     response: &Response<I::Stream>,
-) -> Result<Admitted, &'static str> {
+) -> Result<Admitted, (&'static str, bool)> {
     let now = worker.io.now();
     let head = response.head.view();
     let directives = response_directives(head.fields);
-    storable(&request.head, &head, &directives, now).map_err(NotStorable::reason)?;
+    let lasting = |not: NotStorable| (not.reason(), true);
+    storable(&request.head, &head, &directives, now).map_err(lasting)?;
     let mut selecting = Vec::new();
-    selection(head.fields, request.head.fields, &mut selecting).map_err(NotStorable::reason)?;
+    selection(head.fields, request.head.fields, &mut selecting).map_err(lasting)?;
+    if varies_by_what_was_not_sent(request, head.fields) {
+        return Err(("vary-not-sent", false));
+    }
     let length = match response.framing {
         Framing::None => Some(0),
         Framing::Length(octets) => Some(octets),
@@ -88,14 +97,25 @@ fn admit<I: Io>(
     };
     let ram = &worker.shared.ram;
     if length.is_some_and(|length| length > ram.object_octets_max()) {
-        return Err("too-large");
+        return Err(("too-large", true));
     }
     let octets = length.unwrap_or(ROOM_FIRST) + response.head.octets().len() as u64;
-    let room = ram.reserve(octets).ok_or("no-room")?;
+    let room = ram.reserve(octets).ok_or(("no-room", false))?;
     let policy =
         StoredPolicy::new(&head, &directives, response.request_time, response.response_time);
     let stored = StoredResponse::new(worker.name(), &head, policy, &selecting, now);
     Ok((Arc::new(stored), length, room))
+}
+
+/// Whether Vary names a field of the request that did not go upstream as it came: what Connection names, conditions
+/// and ranges. Stored under what the client sent, the response would be served to others whom it is not for.
+fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> bool {
+    let fields = request.head.fields;
+    response.list("vary").any(|name| {
+        let sent_by_client = fields.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
+        let rewritten = is_conditional_field(name) || name.eq_ignore_ascii_case(b"x-forwarded-for");
+        rewritten || sent_by_client && is_hop_by_hop(name, fields)
+    })
 }
 
 /// Takes the content of one response in.
@@ -179,7 +199,7 @@ impl<I: Io> Intake<I> {
         drop(room);
         let (hash, key) = self.lead.key();
         let (ram, stored) = (&self.worker.shared.ram, &self.stored);
-        if insert(ram, hash, key, stored) {
+        if !self.lead.fill().is_disowned() && insert(ram, hash, key, stored) {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
@@ -205,27 +225,58 @@ pub(crate) fn content_failure(error: ContentError) -> Failure {
     }
 }
 
-/// Puts `stale` back into the store under the head that the 304 `response` has freshened (RFC 9111 §4.3.4).
+/// Freshens `stale` by the 304 `response` (RFC 9111 §4.3.4) and puts it back into the store, if it may still be kept
+/// under its new head: a 304 can make a response private. Returns it, and whether it was stored.
 pub(crate) fn freshen<I: Io>(
     worker: &Worker<I>,
+    request: &Request<'_>,
     stale: &StoredResponse,
     response: Response<I::Stream>,
     lead: &mut Lead,
-) -> Arc<StoredResponse> {
+) -> (Arc<StoredResponse>, bool) {
     let now = worker.io.now();
     let (request_time, response_time) = (response.request_time, response.response_time);
-    let policy = |head: &lastmile_http::head::ResponseHead<'_>| {
+    let policy = |head: &ResponseHead<'_>| {
         let directives = response_directives(head.fields);
         StoredPolicy::new(head, &directives, request_time, response_time)
     };
     let fresh = stale.freshened(worker.name(), &response.head.view(), policy, now);
     let fresh = Arc::new(fresh);
+    let stored = may_be_kept(request, stale, &fresh, now);
     let (hash, key) = lead.key();
-    insert(&worker.shared.ram, hash, key, &fresh);
-    lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
+    if stored && !lead.fill().is_disowned() {
+        insert(&worker.shared.ram, hash, key, &fresh);
+        lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
+    } else {
+        let directives = response_directives(fresh.fields(&mut Vec::new()));
+        if directives.private || directives.no_store {
+            worker.shared.ram.remove(hash, key, |other| other.selection() == stale.selection());
+        }
+        lead.announce(Announced::NotShared { lasting: false }, now);
+    }
     lead.leave_table();
     if response.reusable {
         worker.pool.put(response.connection, now, worker.counters());
     }
-    fresh
+    (fresh, stored)
+}
+
+/// Whether a freshened response may be stored for requests like this one, and still is chosen by the same fields.
+fn may_be_kept(
+    request: &Request<'_>,
+    stale: &StoredResponse,
+    fresh: &StoredResponse,
+    now: UnixTime,
+) -> bool {
+    let mut spans = Vec::new();
+    let fields = fresh.fields(&mut spans);
+    let (version, status, reason) = (Version::Http11, fresh.status(), &b""[..]);
+    let head = ResponseHead { version, status, reason, fields };
+    // A HEAD may confirm what a GET has brought.
+    let asked = RequestHead { method: b"GET", ..request.head };
+    let mut selecting = Vec::new();
+    storable(&asked, &head, &response_directives(fields), now).is_ok()
+        && selection(fields, request.head.fields, &mut selecting).is_ok()
+        && selecting == stale.selection()
+        && !varies_by_what_was_not_sent(request, fields)
 }

@@ -61,8 +61,9 @@ pub(crate) async fn stream_fill<I: Io>(
         return client.send(worker, batch, persists).await;
     }
     loop {
-        if let After::Close = client.send(worker, core::mem::take(&mut batch), true).await {
-            return After::Close;
+        if client.send(worker, core::mem::take(&mut batch), true).await != After::Keep {
+            // Without a reset an HTTP/1.0 client could take what it got for all.
+            return After::Abort;
         }
         match reader.next(&worker.io).await {
             Ok(Some(pieces)) => coding.encode(pieces, &mut batch),

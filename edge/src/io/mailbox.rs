@@ -67,8 +67,9 @@ impl Mailbox {
 }
 
 fn wake_local(token: usize) {
-    let waker = WAITING.with_borrow_mut(|waiting| waiting.try_remove(token));
-    if let Some(waker) = waker {
+    // A thread that is being torn down has lost the cell, and then its tasks are gone as well.
+    let waker = WAITING.try_with(|waiting| waiting.borrow_mut().try_remove(token));
+    if let Ok(Some(waker)) = waker {
         waker.wake();
     }
 }
@@ -86,8 +87,7 @@ impl PortableWaker {
         if self.used.swap(true, Ordering::AcqRel) {
             return;
         }
-        // A thread that is being torn down has lost its cell, and then its tasks are gone as well.
-        if WORKER.try_with(Cell::get).is_ok_and(|worker| worker == self.mailbox.worker) {
+        if WORKER.get() == self.mailbox.worker {
             wake_local(self.token);
         } else {
             self.mailbox.tokens.push(self.token);

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::gather::Gather;
 use super::mailbox::Mailbox;
-use super::watchdog::{Deadlines, Place, Watchdog, Watched};
+use super::watchdog::{Deadlines, Place, Watchdog, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::worker::Shared;
 use bytes::Bytes;
@@ -131,6 +131,11 @@ impl UringIo {
                 self.0.watchdog.tick(now_ms, shared.is_draining());
             }
         }
+    }
+
+    /// Resets all connections of this worker, at its end.
+    pub(crate) fn reset_all(&self) {
+        self.0.watchdog.reset_all();
     }
 
     /// The next connection of `listener`.
@@ -310,14 +315,8 @@ impl Stream for UringStream {
         let _ = self.with_socket(|socket| socket.shutdown(std::net::Shutdown::Write));
     }
 
-    #[allow(unsafe_code, reason = "connect(2) with an address that has no safe type")]
     fn abort_on_drop(&mut self) {
-        // Dropping the sender ends its direction in order, so that a reset on close (SO_LINGER) would come second, and
-        // for HTTP/1.0 the end is the end of the content. connect(2): AF_UNSPEC dissolves the connection, with a reset.
-        let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
-        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
-        // SAFETY: the address is whole and read during the call only; this stream owns the descriptor.
-        let _ = unsafe { libc::connect(self.descriptor, &raw const nowhere, length) };
+        reset(self.descriptor);
     }
 }
 

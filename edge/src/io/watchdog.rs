@@ -104,7 +104,17 @@ impl Watchdog {
     pub(super) fn cancel_sleep(&self, place: Place) {
         let mut sleeps = self.sleeps.borrow_mut();
         if sleeps.get(place.slot).is_some_and(|sleeper| sleeper.number == place.number) {
-            sleeps.remove(place.slot);
+            let sleeper = sleeps.remove(place.slot);
+            // Its waker may hold the last reference to a task, whose own sleep is cancelled when it is dropped.
+            drop(sleeps);
+            drop(sleeper);
+        }
+    }
+
+    /// Resets every connection: what is cut off must not look whole.
+    pub(super) fn reset_all(&self) {
+        for (_, (_, descriptor)) in self.connections.borrow().iter() {
+            reset(*descriptor);
         }
     }
 
@@ -134,6 +144,17 @@ impl Watchdog {
         });
         due.into_iter().for_each(Waker::wake);
     }
+}
+
+/// Dissolves the connection, with a reset. SO_LINGER would not do: dropping monoio's sending half ends that direction
+/// in order first.
+#[allow(unsafe_code, reason = "connect(2) with an address that has no safe type")]
+pub(super) fn reset(descriptor: RawFd) {
+    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
+    let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: the address is whole and read during the call only; a descriptor that is not open is an error of the call.
+    // connect(2): AF_UNSPEC dissolves the association. A connection that is already gone needs no end.
+    let _ = unsafe { libc::connect(descriptor, &raw const nowhere, length) };
 }
 
 #[allow(unsafe_code, reason = "a descriptor owned by the ring has no safe borrow")]

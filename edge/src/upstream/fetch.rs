@@ -154,20 +154,22 @@ async fn converse<I: Io>(
         return (Err(Failure::NoResponse(error)), request);
     }
     let limits = &worker.shared.config.head_limits;
-    let head = final_head(&mut connection.inbound, receiver, limits, timeouts.upstream_head).await;
+    let head = final_head(worker, &mut connection.inbound, receiver, limits).await;
     let outcome = head
         .and_then(|head| Response::new(method, head, connection, request_time, worker.io.now()));
     (outcome, request)
 }
 
-async fn final_head<R: Receive>(
+async fn final_head<I: Io, R: Receive>(
+    worker: &Worker<I>,
     inbound: &mut Inbound,
     receiver: &mut R,
     limits: &HeadLimits,
-    limit: Duration,
 ) -> Result<ReceivedHead, Failure> {
+    let deadline = worker.io.now().plus(worker.shared.config.timeouts.upstream_head);
+    let left = || Some(deadline.saturating_since(worker.io.now())).filter(|left| !left.is_zero());
     for _ in 0..INTERIM_MAX {
-        let head = next_head(inbound, receiver, limits, limit).await?;
+        let head = next_head(inbound, receiver, limits, left).await?;
         if !head.is_interim() {
             return Ok(head);
         }
@@ -179,12 +181,12 @@ async fn final_head<R: Receive>(
     Err(Failure::NoResponse(IoError::Closed))
 }
 
-/// The next head, interim ones included. `limit` bounds each wait, and the head limits their number.
+/// The next head, interim ones included. `left` says how long the next wait may take, and `None` when time is up.
 pub(crate) async fn next_head<R: Receive>(
     inbound: &mut Inbound,
     receiver: &mut R,
     limits: &HeadLimits,
-    limit: Duration,
+    left: impl Fn() -> Option<Duration>,
 ) -> Result<ReceivedHead, Failure> {
     loop {
         if !inbound.is_empty() {
@@ -198,6 +200,7 @@ pub(crate) async fn next_head<R: Receive>(
                 return Ok(ReceivedHead { octets, spans, version, status, reason });
             }
         }
+        let limit = left().ok_or(Failure::NoResponse(IoError::TimedOut))?;
         let received = inbound.receive(receiver, Wait::Busy(limit)).await;
         if received.map_err(Failure::NoResponse)? == 0 {
             return Err(Failure::NoResponse(IoError::Closed));

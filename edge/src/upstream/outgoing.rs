@@ -29,6 +29,11 @@ const CONDITIONAL: [&[u8]; 6] = [
     b"range",
 ];
 
+/// Whether the field asks for a part, or for nothing if the client has it already.
+pub(crate) fn is_conditional_field(name: &[u8]) -> bool {
+    CONDITIONAL.iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
 /// Writes the head: end-to-end fields, Host, Via (RFC 9110 §7.6.3), X-Forwarded-For, and the framing of what follows.
 pub(crate) fn write_request_head(
     name: &str,
@@ -46,8 +51,7 @@ pub(crate) fn write_request_head(
     write_field(b"Host", target.authority, out);
     for (field_name, value) in head.fields.iter() {
         let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
-        let conditional =
-            !matches!(purpose, Purpose::Pass) && CONDITIONAL.iter().any(|other| is(other));
+        let conditional = !matches!(purpose, Purpose::Pass) && is_conditional_field(field_name);
         let written_anew = is(b"host") || is(b"content-length") || is(b"x-forwarded-for");
         if conditional || written_anew || is_hop_by_hop(field_name, head.fields) {
             continue;
