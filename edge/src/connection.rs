@@ -197,7 +197,7 @@ async fn refuse<I: Io>(
         Refusal::Timeout => worker.counters().request_timeouts.increment(),
         _ => worker.counters().requests_bad.increment(),
     }
-    respond_refusal(worker.name(), refusal, &mut client.output);
+    respond_refusal(worker.name(), refusal, worker.io.now(), &mut client.output);
     if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
         linger(worker, client).await;
     }

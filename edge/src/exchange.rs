@@ -345,7 +345,8 @@ pub(crate) async fn fail<I: Io>(
     let unread = !matches!(request.framing, Framing::None | Framing::Length(0));
     let persists = request.persists && !unread;
     let request = Request { persists, ..*request };
-    respond_failure(worker.name(), &request, failure, &status, &mut client.output);
+    let now = worker.io.now();
+    respond_failure(worker.name(), &request, failure, &status, now, &mut client.output);
     match client.send(worker, Vec::new(), persists).await {
         After::Close if unread => After::Linger,
         after => after,

@@ -23,7 +23,7 @@ use futures_lite::future::or;
 use lastmile_http::cache::invalidation::invalidates;
 use lastmile_http::cache::status::ForwardReason;
 use lastmile_http::framing::{Framing, response_framing};
-use lastmile_http::head::Version;
+use lastmile_http::head::{HeadError, Version};
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
 const UNBOUNDED: Duration = Duration::MAX;
@@ -179,13 +179,18 @@ async fn answer_broken<I: Io>(
         }
         Broken::Content(ContentError::Framing(error)) => {
             worker.counters().requests_bad.increment();
-            respond_refusal(worker.name(), Refusal::Framing(error), &mut client.output);
+            respond_refusal(
+                worker.name(),
+                Refusal::Framing(error),
+                worker.io.now(),
+                &mut client.output,
+            );
             client.send(worker, Vec::new(), false).await;
             After::Linger
         }
         Broken::Content(ContentError::Io(IoError::TimedOut)) => {
             worker.counters().request_timeouts.increment();
-            respond_refusal(worker.name(), Refusal::Timeout, &mut client.output);
+            respond_refusal(worker.name(), Refusal::Timeout, worker.io.now(), &mut client.output);
             client.send(worker, Vec::new(), false).await
         }
         Broken::Content(_) | Broken::ClientGone => After::Close,
@@ -312,7 +317,7 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
             }
         }
     }
-    Err(Broken::Upstream(Failure::NoResponse(IoError::Closed)))
+    Err(Broken::Upstream(Failure::BadHead(HeadError::BadStatusLine)))
 }
 
 fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
+use lastmile_http::fields::parse_content_length;
 use lastmile_http::framing::Framing;
 use lastmile_http::persistence::response_allows_reuse;
 use lastmile_http::time::UnixTime;
@@ -96,9 +97,9 @@ impl Relay<'_> {
         };
         // RFC 9110 §8.6: what a response to HEAD and a 304 say of the length is the length of something else.
         if (request.is_head() || view.status == 304)
-            && let Some(length) = view.fields.first("content-length")
+            && let Ok(Some(length)) = parse_content_length(view.fields)
         {
-            write_field(b"Content-Length", length, out);
+            write_field(b"Content-Length", itoa::Buffer::new().format(length).as_bytes(), out);
         }
         let directives = response_directives(view.fields);
         let policy = StoredPolicy::new(&view, &directives, self.request_time, self.response_time);

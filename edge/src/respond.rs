@@ -11,7 +11,7 @@ use lastmile_http::head::Version;
 use lastmile_http::persistence::{ConnectionField, connection_field};
 use lastmile_http::precondition::{Precondition, evaluate, is_conditional};
 use lastmile_http::range::{RangeOutcome, evaluate_range};
-use lastmile_http::time::{DeltaSeconds, UnixTime};
+use lastmile_http::time::{DeltaSeconds, UnixTime, write_http_date};
 
 /// A content up to this size is copied behind its head, so that head and content, or several pipelined responses,
 /// leave in one send. Above it, a reference is cheaper than a copy.
@@ -237,6 +237,7 @@ pub(crate) fn respond_failure(
     request: &Request<'_>,
     failure: Failure,
     cache_status: &CacheStatus<'_>,
+    now: UnixTime,
     out: &mut Vec<u8>,
 ) {
     let status = failure.status();
@@ -246,11 +247,12 @@ pub(crate) fn respond_failure(
     let proxy_status = format!("{name}; error={}; details=\"{side}\"", failure.proxy_error());
     write_field(b"Proxy-Status", proxy_status.as_bytes(), out);
     write_cache_status_field(name, cache_status, out);
+    write_date(now, out);
     write_own_content(name, request.head.version, request.persists, request.is_head(), &text, out);
 }
 
 /// A response of ours to a request that is refused; the connection ends with it.
-pub(crate) fn respond_refusal(name: &str, refusal: Refusal, out: &mut Vec<u8>) {
+pub(crate) fn respond_refusal(name: &str, refusal: Refusal, now: UnixTime, out: &mut Vec<u8>) {
     let status = refusal.status();
     write_status_line(status, reason_phrase(status).as_bytes(), out);
     if status == 405 {
@@ -262,7 +264,15 @@ pub(crate) fn respond_refusal(name: &str, refusal: Refusal, out: &mut Vec<u8>) {
     out.extend_from_slice(refusal.reason().as_bytes());
     out.extend_from_slice(b"\r\n");
     let text = format!("{status} {}: {}\n", reason_phrase(status), refusal.reason());
+    write_date(now, out);
     write_own_content(name, Version::Http11, false, false, &text, out);
+}
+
+/// Date (RFC 9110 §6.6.1), and an Age that says how old a response is that was made just now.
+fn write_date(now: UnixTime, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Date: ");
+    write_http_date(now, out);
+    out.extend_from_slice(b"\r\nAge: 0\r\n");
 }
 
 fn write_own_content(

@@ -27,6 +27,10 @@ use std::sync::Arc;
 /// Room asked for at first when a response does not announce its length; it grows by doubling.
 const ROOM_FIRST: u64 = 64 * 1024;
 
+/// Octets that a part costs at least while it waits for the rest: an upstream that sends single octets must not fill
+/// the memory with their bookkeeping.
+const PART_CHARGE_MIN: u64 = 128;
+
 /// What became of a response.
 pub(crate) enum Begun<S> {
     /// It is being stored; the reader is the first client's.
@@ -63,6 +67,7 @@ pub(crate) async fn begin_fill<I: Io>(
         stored: Arc::clone(&stored),
         room: Some(room),
         octets: 0,
+        charge: 0,
     };
     if arrived {
         intake.run(response).await;
@@ -127,6 +132,8 @@ struct Intake<I: Io> {
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
     octets: u64,
+    /// What it costs to keep it until it is complete.
+    charge: u64,
 }
 
 impl<I: Io> Intake<I> {
@@ -159,6 +166,7 @@ impl<I: Io> Intake<I> {
                 return Ok(());
             };
             self.octets += part.len() as u64;
+            self.charge += (part.len() as u64).max(PART_CHARGE_MIN);
             self.counters().received_octets.add(part.len() as u64);
             self.make_room();
             if response.content.is_done() {
@@ -178,7 +186,7 @@ impl<I: Io> Intake<I> {
     /// Sees to it that what has arrived fits into the RAM tier, or gives up on storing it.
     fn make_room(&mut self) {
         let Some(room) = &mut self.room else { return };
-        let missing = self.octets.saturating_sub(room.octets());
+        let missing = self.charge.saturating_sub(room.octets());
         let ram = &self.worker.shared.ram;
         let fits = self.octets <= ram.object_octets_max()
             && (missing == 0 || room.grow(missing.max(room.octets())) || room.grow(missing));

@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::time::Duration;
 use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::{
-    FieldSpan, Fields, HeadLimits, Parsed, ResponseHead, Version, parse_response,
+    FieldSpan, Fields, HeadError, HeadLimits, Parsed, ResponseHead, Version, parse_response,
 };
 use lastmile_http::persistence::response_allows_reuse;
 use lastmile_http::time::UnixTime;
@@ -178,7 +178,7 @@ async fn final_head<I: Io, R: Receive>(
             break;
         }
     }
-    Err(Failure::NoResponse(IoError::Closed))
+    Err(Failure::BadHead(HeadError::BadStatusLine))
 }
 
 /// The next head, interim ones included. `left` says how long the next wait may take, and `None` when time is up.
