@@ -12,6 +12,7 @@
 //! | `collapse` | many clients, one fetch |
 //! | `persistence` | which connections stay open, and the order of answers |
 //! | `reuse` | what the store answers, and what it asks before |
+//! | `shared` | what must never be shared, or taken for whole when it was cut short |
 //! | `content` | contents of requests and responses, streamed |
 //! | `malformed` | requests that are refused |
 //! | `failures` | upstreams that fail before, at and in the middle of a response |
@@ -32,5 +33,6 @@ mod process;
 mod restart;
 mod reuse;
 mod scripted;
+mod shared;
 mod steering;
 mod world;
