@@ -152,7 +152,7 @@ impl Watchdog {
 pub(super) fn reset(descriptor: RawFd) {
     let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
     let length = size_of::<libc::sockaddr>() as libc::socklen_t;
-    // SAFETY: the address is whole and read during the call only; a descriptor that is not open is an error of the call.
+    // SAFETY: the address is whole and read during the call only, and its length is that of its type.
     // connect(2): AF_UNSPEC dissolves the association. A connection that is already gone needs no end.
     let _ = unsafe { libc::connect(descriptor, &raw const nowhere, length) };
 }
