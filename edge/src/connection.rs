@@ -10,7 +10,7 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use core::net::SocketAddr;
 use core::time::Duration;
-use lastmile_http::head::{FieldSpan, Parsed, RequestHead, parse_request};
+use lastmile_http::head::{FieldSpan, Parsed, parse_request};
 use std::rc::Rc;
 
 /// Answers gathered for one send when requests are pipelined; a client that never reads stops there.
@@ -178,14 +178,10 @@ async fn forward<I: Io>(
     let Ok(Parsed::Complete { head, .. }) = parsed else {
         unreachable!("the same octets were a whole head before");
     };
-    match understood(head, worker.shared.is_draining()) {
+    match Request::new(head, worker.shared.is_draining()) {
         Ok(request) => exchange(worker, client, &request).await,
         Err(refusal) => refuse(worker, client, refusal).await,
     }
-}
-
-fn understood(head: RequestHead<'_>, draining: bool) -> Result<Request<'_>, Refusal> {
-    Request::new(head, draining)
 }
 
 async fn refuse<I: Io>(

@@ -89,4 +89,40 @@ impl Failure {
             Self::Abandoned => "this cache is ending",
         }
     }
+
+    /// Which side failed: `upstream`, `client`, or this `cache`.
+    #[must_use]
+    pub const fn side(self) -> &'static str {
+        match self {
+            Self::Connect(IoError::Exhausted) | Self::Loop | Self::Abandoned => "cache",
+            Self::OnlyIfCached => "client",
+            Self::Connect(_)
+            | Self::NoAddress
+            | Self::NoResponse(_)
+            | Self::BadHead(_)
+            | Self::BadFraming(_)
+            | Self::Truncated
+            | Self::Lost(_) => "upstream",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_whose_it_is() {
+        for (failure, status, side, why) in [
+            (Failure::Connect(IoError::Refused), 502, "upstream", "nobody listens there"),
+            (Failure::Connect(IoError::TimedOut), 504, "upstream", "no answer in time"),
+            (Failure::Connect(IoError::Exhausted), 503, "cache", "we have no descriptor left"),
+            (Failure::Truncated, 502, "upstream", "it ended early"),
+            (Failure::Loop, 508, "cache", "the caches are set up in a circle"),
+            (Failure::OnlyIfCached, 504, "client", "it asked for no more than is stored"),
+            (Failure::Abandoned, 503, "cache", "we are ending"),
+        ] {
+            assert_eq!((failure.status(), failure.side()), (status, side), "{why}");
+        }
+    }
 }

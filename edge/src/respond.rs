@@ -241,10 +241,10 @@ pub(crate) fn respond_failure(
     out: &mut Vec<u8>,
 ) {
     let status = failure.status();
-    let side = if status == 508 || failure == Failure::Abandoned { "cache" } else { "upstream" };
     let text = format!("{status} {}: {}\n", reason_phrase(status), failure.explanation());
     write_status_line(status, reason_phrase(status).as_bytes(), out);
-    let proxy_status = format!("{name}; error={}; details=\"{side}\"", failure.proxy_error());
+    let proxy_status =
+        format!("{name}; error={}; details=\"{}\"", failure.proxy_error(), failure.side());
     write_field(b"Proxy-Status", proxy_status.as_bytes(), out);
     write_cache_status_field(name, cache_status, out);
     write_date(now, out);
