@@ -4,9 +4,12 @@
 
 pub mod cache;
 pub mod chunked;
+pub mod expect;
 pub mod fields;
 pub mod framing;
 pub mod head;
+pub mod max_forwards;
+pub mod multipart;
 pub mod persistence;
 pub mod precondition;
 pub mod range;
