@@ -27,6 +27,7 @@ mod inbound;
 pub mod io;
 mod key;
 mod listener;
+pub mod log;
 mod lookup;
 mod pass;
 pub mod ram;
@@ -42,4 +43,5 @@ pub mod worker;
 
 pub use config::{Config, Upstream};
 pub use io::uring::IoChoice;
+pub use lastmile_http as http;
 pub use start::{Edge, StartError, StartErrorKind, start};
