@@ -6,8 +6,10 @@ use crate::head::Fields;
 /// Fields that concern one connection, whether or not Connection names them.
 ///
 /// RFC 9110 §7.6.1 names the first five beside Connection itself. Trailer announces trailer fields, which are dropped
-/// here (§6.5.1). The last three belong to a proxy beside the client and may not be stored (RFC 9111 §3.1).
-const HOP_BY_HOP: [&str; 10] = [
+/// here (§6.5.1). The three of Proxy- behind it belong to a proxy beside the client and may not be stored (RFC 9111
+/// §3.1), and HTTP2-Settings goes with an Upgrade that nobody here understands (RFC 7540 §3.2.1). The last two are no
+/// fields at all, but gateways that turn names into variables (RFC 3875 §4.1.18) can't tell them from the real ones.
+const HOP_BY_HOP: [&str; 13] = [
     "connection",
     "proxy-connection",
     "keep-alive",
@@ -18,6 +20,9 @@ const HOP_BY_HOP: [&str; 10] = [
     "proxy-authenticate",
     "proxy-authentication-info",
     "proxy-authorization",
+    "http2-settings",
+    "content_length",
+    "transfer_encoding",
 ];
 
 /// Index is the octet: whether it may stand in a token (RFC 9110 §5.6.2).
@@ -257,6 +262,9 @@ mod tests {
             ("", "proxy-authenticate", true, "may not be stored"),
             ("", "proxy-authentication-info", true, "may not be stored"),
             ("", "proxy-authorization", true, "may not be stored"),
+            ("", "http2-settings", true, "of an upgrade (RFC 7540 §3.2.1)"),
+            ("", "Transfer_Encoding", true, "some gateways take it for the real one"),
+            ("", "content_length", true, "the same"),
             ("", "content-length", false, "end to end"),
             ("", "www-authenticate", false, "end to end"),
             ("", "x-a", false, "unknown fields are forwarded"),
@@ -291,6 +299,18 @@ mod tests {
             ("Content-Length: +42\r\n", Err(BadContentLength), "a sign"),
             ("Content-Length: -1\r\n", Err(BadContentLength), "a sign"),
             ("Content-Length: 0x2a\r\n", Err(BadContentLength), "hexadecimal"),
+            ("Content-Length: 0o52\r\n", Err(BadContentLength), "octal"),
+            ("Content-Length: 4_2\r\n", Err(BadContentLength), "an underscore"),
+            ("Content-Length: 42.0\r\n", Err(BadContentLength), "a fraction"),
+            ("Content-Length: 4e1\r\n", Err(BadContentLength), "an exponent"),
+            ("Content-Length: 42;\r\n", Err(BadContentLength), "a semicolon"),
+            ("Content-Length: 42 42\r\n", Err(BadContentLength), "two numbers"),
+            ("Content-Length: 4\t2\r\n", Err(BadContentLength), "a tab within"),
+            ("Content-Length: ,42\r\n", Err(BadContentLength), "an empty member first"),
+            ("Content-Length: \u{ff14}\r\n", Err(BadContentLength), "a digit, but not ASCII"),
+            ("Content-Length:\r\nContent-Length: 42\r\n", Err(BadContentLength), "one is empty"),
+            ("Content-Length: 42\r\nContent-Length: 0\r\n", Err(ContentLengthsDiffer), "zero"),
+            ("Content-Length: \t 42 \t\r\n", Ok(Some(42)), "whitespace around it"),
             ("Content-Length: 4 2\r\n", Err(BadContentLength), "a space within"),
             ("Content-Length: \"42\"\r\n", Err(BadContentLength), "quotes"),
             ("Content-Length: 42\r\nContent-Length: x\r\n", Err(BadContentLength), "one is bad"),

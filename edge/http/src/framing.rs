@@ -98,7 +98,7 @@ impl FramingError {
 /// # Errors
 /// Every ambiguity is one: this edge does not guess where the next request begins (RFC 9112 §11.2).
 pub fn request_framing(head: &RequestHead<'_>) -> Result<Framing, FramingError> {
-    // RFC 9112 §6.3, items 3 to 7.
+    // RFC 9112 §6.3, items 3 to 7. Which of several faults is said is no matter: each of them ends the connection.
     announced_framing(head.version, head.fields).map(|framing| framing.unwrap_or(Framing::None))
 }
 
@@ -121,6 +121,17 @@ pub fn response_framing(
     // Items 3 to 6 and 8.
     announced_framing(head.version, head.fields)
         .map(|framing| framing.unwrap_or(Framing::UntilClose))
+}
+
+/// Whether a response that has no content by its method or status says nothing that makes one doubt that none comes:
+/// some servers send one all the same, and it would be taken for the next response.
+pub(crate) fn framing_fields_are_sound(head: &ResponseHead<'_>) -> bool {
+    match announced_framing(head.version, head.fields) {
+        Ok(None | Some(Framing::None | Framing::Length(0))) => true,
+        // RFC 9110 §8.6 and RFC 9112 §6.1 allow these in an answer to HEAD and in a 304, not in a 204.
+        Ok(Some(Framing::Length(_) | Framing::Chunked | Framing::UntilClose)) => head.status != 204,
+        Err(_) => false,
+    }
 }
 
 /// What the fields say; `None` when they say nothing.
@@ -251,6 +262,58 @@ mod tests {
             (Http11, "Transfer-Encoding: chunked;a=b\r\n", Err(E::BadTransferCoding), "§7.1"),
             (Http11, "Transfer-Encoding: chunked foo\r\n", Err(E::BadTransferCoding), "two words"),
             (Http11, "Transfer-Encoding: xchunked\r\n", Err(E::BadTransferCoding), "another name"),
+            (Http11, "Transfer-Encoding: chunke\r\n", Err(E::BadTransferCoding), "another name"),
+            (Http11, "Transfer-Encoding: x chunked\r\n", Err(E::BadTransferCoding), "two words"),
+            (Http11, "Transfer-Encoding: x;chunked\r\n", Err(E::BadTransferCoding), "a parameter"),
+            (Http11, "Transfer-Encoding: chunked;\r\n", Err(E::BadTransferCoding), "an empty one"),
+            (Http11, "Transfer-Encoding: 'chunked'\r\n", Err(E::BadTransferCoding), "quotes"),
+            (Http11, "Transfer-Encoding: chunked\u{a0}\r\n", Err(E::BadTransferCoding), "NBSP"),
+            (
+                Http11,
+                "Transfer-Encoding: chun\u{212a}ed\r\n",
+                Err(E::BadTransferCoding),
+                "no ASCII K",
+            ),
+            (Http11, "Transfer-Encoding: ,\r\n", Err(E::BadTransferCoding), "an empty list"),
+            (Http11, "Transfer-Encoding: \tchunked\t\r\n", Ok(Framing::Chunked), "whitespace"),
+            (
+                Http11,
+                "Transfer-Encoding: identity, chunked\r\n",
+                Err(E::UnknownTransferCoding),
+                "no such coding any more (RFC 7230 A.2)",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: chunked, identity\r\n",
+                Err(E::BadTransferCoding),
+                "chunked is not the last",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+                Err(E::UnknownTransferCoding),
+                "two lines, the second one fine",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding: chunked\r\nTransfer-encoding: x\r\n",
+                Err(E::BadTransferCoding),
+                "two lines in two cases",
+            ),
+            (
+                Http11,
+                "Transfer-Encoding:\r\nContent-Length: 5\r\n",
+                Err(E::TransferCodingAndLength),
+                "an empty field is there too",
+            ),
+            (
+                Http10,
+                "Transfer-Encoding: x\r\nContent-Length: 5\r\n",
+                Err(E::TransferCodingInHttp10),
+                "1.0, in spite of the length (§6.1)",
+            ),
+            (Http11, "Transfer_Encoding: chunked\r\n", Ok(Framing::None), "another field"),
+            (Http11, "X-Transfer-Encoding: chunked\r\n", Ok(Framing::None), "another field"),
         ];
         for (version, lines, expected, why) in rows {
             assert_eq!(of_request(version, lines), expected, "{lines:?}: {why}");
@@ -282,6 +345,18 @@ mod tests {
             ("GET", Http11, 200, both, Err(E::TransferCodingAndLength), "both"),
             ("GET", Http10, 200, chunked, Err(E::TransferCodingInHttp10), "§6.1"),
             ("GET", Http11, 200, "Content-Length: x\r\n", Err(E::BadContentLength), "item 5"),
+            (
+                "GET",
+                Http11,
+                200,
+                "Content-Length: 5\r\nContent-Length: 6\r\n",
+                Err(E::ContentLengthsDiffer),
+                "item 5",
+            ),
+            ("GET", Http11, 200, "Content-Length: 5, 5\r\n", Ok(Framing::Length(5)), "item 5"),
+            ("GET", Http11, 200, "Transfer-Encoding: x\r\n", Err(E::BadTransferCoding), "item 4"),
+            ("PRI", Http11, 599, "", Ok(Framing::UntilClose), "any other method and status"),
+            ("head", Http11, 200, length, Ok(Framing::Length(5)), "not HEAD: methods have a case"),
             (
                 "GET",
                 Http11,

@@ -11,6 +11,10 @@ pub use parser::{parse_fields, parse_request, parse_response};
 /// applying Connection go through all of them. Apache has 100, nginx counts octets instead.
 pub const FIELDS_MAX: usize = 128;
 
+/// Octets of a method. Every method is passed on, so this is the longest one that is implemented (RFC 9112 §3: 501
+/// above it); the longest registered one has 17.
+pub const METHOD_OCTETS_MAX: usize = 64;
+
 /// The HTTP version of a message; a later 1.x counts as 1.1 (RFC 9110 §2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Version {
@@ -43,7 +47,7 @@ pub struct Fields<'a> {
 pub struct RequestHead<'a> {
     /// A token, case-sensitive.
     pub method: &'a [u8],
-    /// Not empty, without whitespace or control characters.
+    /// Not empty: visible ASCII characters.
     pub target: &'a [u8],
     /// The client's version.
     pub version: Version,
@@ -56,7 +60,7 @@ pub struct RequestHead<'a> {
 pub struct ResponseHead<'a> {
     /// The server's version.
     pub version: Version,
-    /// Three digits, 100 or more.
+    /// 100 to 599.
     pub status: u16,
     /// The reason phrase, a subslice of the parsed octets; may be empty.
     pub reason: &'a [u8],
@@ -92,8 +96,10 @@ pub struct HeadLimits {
 pub enum HeadError {
     /// The request line is not method, target and version with single spaces.
     BadRequestLine,
-    /// The status line is not version, three digits and reason phrase with single spaces.
+    /// The status line is not version, a status from 100 to 599 and reason phrase with single spaces.
     BadStatusLine,
+    /// The method is longer than [`METHOD_OCTETS_MAX`].
+    MethodTooLong,
     /// HTTP, but not version 1.x.
     BadVersion,
     /// A field name is empty, is no token, or is not directly followed by a colon.
@@ -203,6 +209,7 @@ impl HeadError {
             | Self::IncompleteFieldLine => 400,
             Self::TargetTooLong => 414,
             Self::HeadTooLarge | Self::TooManyFields => 431,
+            Self::MethodTooLong => 501,
             Self::BadVersion => 505,
         }
     }
@@ -213,6 +220,7 @@ impl HeadError {
         match self {
             Self::BadRequestLine => "bad-request-line",
             Self::BadStatusLine => "bad-status-line",
+            Self::MethodTooLong => "method-too-long",
             Self::BadVersion => "bad-version",
             Self::BadFieldName => "bad-field-name",
             Self::BadFieldValue => "bad-field-value",

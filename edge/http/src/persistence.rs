@@ -1,7 +1,7 @@
 //! Whether a connection goes on after a message, and who must be told (RFC 9112 §9.3).
 
 use crate::fields::eq_ignore_case;
-use crate::framing::Framing;
+use crate::framing::{Framing, framing_fields_are_sound};
 use crate::head::{Fields, ResponseHead, Version};
 
 /// What Connection of our response to a client must say.
@@ -27,9 +27,12 @@ pub fn response_allows_reuse(head: &ResponseHead<'_>, framing: Framing) -> bool 
     match framing {
         Framing::UntilClose => false,
         // RFC 9110 §15.2.2: after a 101 the connection speaks another protocol.
-        Framing::None | Framing::Length(_) | Framing::Chunked => {
-            head.status != 101 && persists(head.version, head.fields)
+        Framing::None => {
+            head.status != 101
+                && framing_fields_are_sound(head)
+                && persists(head.version, head.fields)
         }
+        Framing::Length(_) | Framing::Chunked => persists(head.version, head.fields),
     }
 }
 
@@ -95,6 +98,36 @@ mod tests {
             (Http11, 200, Framing::UntilClose, "", false, "the end of the content is the end"),
             (Http11, 200, Framing::Length(5), "Connection: close\r\n", false, "close"),
             (Http11, 101, Framing::None, "Connection: upgrade\r\n", false, "another protocol"),
+            (Http11, 200, Framing::None, "Content-Length: 5\r\n", true, "HEAD may say the length"),
+            (Http11, 304, Framing::None, "Content-Length: 5\r\n", true, "304 too"),
+            (Http11, 204, Framing::None, "", true, "204 without a word of content"),
+            (Http11, 204, Framing::None, "Content-Length: 0\r\n", true, "wrong, but no harm"),
+            (Http11, 204, Framing::None, "Content-Length: 5\r\n", false, "will content come?"),
+            (
+                Http11,
+                204,
+                Framing::None,
+                "Transfer-Encoding: chunked\r\n",
+                false,
+                "§6.1: may not be there",
+            ),
+            (
+                Http11,
+                200,
+                Framing::None,
+                "Transfer-Encoding: chunked\r\n",
+                true,
+                "HEAD may say the coding (§6.1)",
+            ),
+            (
+                Http11,
+                200,
+                Framing::None,
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                false,
+                "HEAD: whoever frames like that is not to be trusted",
+            ),
+            (Http11, 304, Framing::None, "Content-Length: 5, 6\r\n", false, "nor like that"),
             (Http10, 200, Framing::Length(5), "", false, "1.0 ends"),
             (Http10, 200, Framing::Length(5), "Connection: keep-alive\r\n", true, "1.0 agreed"),
             (Http10, 200, Framing::UntilClose, "Connection: keep-alive\r\n", false, "no length"),

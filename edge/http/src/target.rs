@@ -74,8 +74,7 @@ impl TargetError {
 /// The first reason why the target or Host is not sound.
 pub fn effective_target<'a>(head: &RequestHead<'a>) -> Result<Target<'a>, TargetError> {
     let host = host_field(head)?;
-    // A fragment is never sent (RFC 9112 §3.2); one cache taking it off and another not is how caches get poisoned.
-    if head.target.contains(&b'#') {
+    if !is_understood_alike(head.target) {
         return Err(TargetError::BadForm);
     }
     if head.method == b"CONNECT" {
@@ -92,6 +91,17 @@ pub fn effective_target<'a>(head: &RequestHead<'a>) -> Result<Target<'a>, Target
         // RFC 9112 §3.2.4
         b"*" if head.method == b"OPTIONS" => Ok(Target { authority: host, path_and_query: b"*" }),
         _ => absolute_target(head),
+    }
+}
+
+/// Whether there is nothing in `target` that servers take off or turn into something else, and that no URI has: a
+/// fragment, which is never sent (RFC 9112 §3.2), and in the path a backslash, which is a slash to some.
+fn is_understood_alike(target: &[u8]) -> bool {
+    let telling = target.iter().position(|octet| matches!(octet, b'#' | b'?' | b'\\'));
+    match telling.map(|position| target.split_at(position)) {
+        None => true,
+        Some((_, query @ [b'?', ..])) => !query.contains(&b'#'),
+        Some(_) => false,
     }
 }
 
@@ -180,6 +190,7 @@ fn is_host(host: &[u8]) -> bool {
     if let Some(address) = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok());
     }
+    // A comma may stand in a name, but those of the DNS have none: it is what is left of two Hosts put together.
     let mut octets = host.iter();
     while let Some(octet) = octets.next() {
         let is_sound = match octet {
@@ -188,7 +199,7 @@ fn is_host(host: &[u8]) -> bool {
                 is_digit() && is_digit()
             }
             b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
-            | b',' | b';' | b'=' => true,
+            | b';' | b'=' => true,
             octet => octet.is_ascii_alphanumeric(),
         };
         if !is_sound {
@@ -248,6 +259,22 @@ mod tests {
             ("GET", "b.example/c", host, Err(E::BadForm), "no form at all"),
             ("GET", "?c", host, Err(E::BadForm), "no form at all"),
             ("GET", "/b#c", host, Err(E::BadForm), "a fragment"),
+            ("GET", "/b?c#d", host, Err(E::BadForm), "a fragment behind a query"),
+            ("GET", "#", host, Err(E::BadForm), "nothing but a fragment"),
+            ("GET", "/b\\c", host, Err(E::BadForm), "a backslash is no slash (RFC 3986 §3.3)"),
+            ("GET", "/b?c\\d", host, Ok(("a.example", "/b?c\\d")), "browsers send it in a query"),
+            ("GET", "\\b", host, Err(E::BadForm), "no form at all"),
+            ("GET", "http://b.example\\@c/", host, Err(E::BadForm), "a host or a user?"),
+            ("GET", "/b?c?d", host, Ok(("a.example", "/b?c?d")), "a question mark in a query"),
+            ("GET", "/%00%0d%0a%zz", host, Ok(("a.example", "/%00%0d%0a%zz")), "left as it is"),
+            ("GET", "http://b.example,c/", host, Err(E::BadAuthority), "two hosts"),
+            ("GET", "http://a@b@c/", host, Err(E::BadAuthority), "two users"),
+            ("GET", "http://b.example:80:81/", host, Err(E::BadAuthority), "two ports"),
+            ("GET", "http:b.example/", host, Err(E::BadForm), "no slashes"),
+            ("POST", "*", host, Err(E::BadForm), "asterisk is for OPTIONS"),
+            ("OPTIONS", "**", host, Err(E::BadForm), "one asterisk"),
+            ("OPTIONS", "*?a", host, Err(E::BadForm), "the asterisk has no query"),
+            ("options", "*", host, Err(E::BadForm), "another method"),
             ("CONNECT", "b.example:443", host, Ok(("b.example:443", "")), "authority (§3.2.3)"),
             ("CONNECT", "b.example", host, Err(E::BadAuthority), "the port is missing"),
             ("CONNECT", "b.example:", host, Err(E::BadAuthority), "the port is empty"),
@@ -282,6 +309,15 @@ mod tests {
             (Http11, "Host: a\r\nHost: a\r\n", Some(E::HostRepeated), "two equal ones"),
             (Http10, "Host: a\r\nhost: b\r\n", Some(E::HostRepeated), "two in 1.0"),
             (Http11, "Host: a, b\r\n", Some(E::BadHost), "a list"),
+            (Http11, "Host: a,b\r\n", Some(E::BadHost), "a list without a space"),
+            (Http11, "Host: a\tb\r\n", Some(E::BadHost), "a tab"),
+            (Http11, "Host: http://a\r\n", Some(E::BadHost), "a scheme"),
+            (Http11, "Host: a?b\r\n", Some(E::BadHost), "a query"),
+            (Http11, "Host: a#b\r\n", Some(E::BadHost), "a fragment"),
+            (Http11, "Host: \"a\"\r\n", Some(E::BadHost), "quotes"),
+            (Http11, "Host: a:x\r\n", Some(E::BadHost), "a port that is no number"),
+            (Http11, "Host: a: 80\r\n", Some(E::BadHost), "a space before the port"),
+            (Http11, "Host: é\r\n", Some(E::BadHost), "not ASCII"),
             (Http11, "Host: a b\r\n", Some(E::BadHost), "a space"),
             (Http11, "Host: a/b\r\n", Some(E::BadHost), "a slash"),
             (Http11, "Host: u@a\r\n", Some(E::BadHost), "a user"),

@@ -1,8 +1,8 @@
 //! Parsing a head in one pass over its octets, again from the start whenever more of them have arrived.
 
 use super::{
-    FIELDS_MAX, FieldSpan, Fields, HeadError, HeadLimits, Parsed, RequestHead, ResponseHead,
-    Version,
+    FIELDS_MAX, FieldSpan, Fields, HeadError, HeadLimits, METHOD_OCTETS_MAX, Parsed, RequestHead,
+    ResponseHead, Version,
 };
 use crate::fields::is_token_octet;
 
@@ -140,6 +140,9 @@ impl<'a> Cursor<'a> {
             }
         }
         let method = self.token();
+        if method.len() > METHOD_OCTETS_MAX {
+            return Err(HeadError::MethodTooLong.into());
+        }
         match self.next()? {
             b'\n' if method.is_empty() => return Err(HeadError::BareLf.into()),
             b' ' if !method.is_empty() => {}
@@ -170,7 +173,8 @@ impl<'a> Cursor<'a> {
             }
             status = status * 10 + u16::from(digit - b'0');
         }
-        if status < 100 {
+        // RFC 9110 §15: what is outside of this range counts as a server's error, which a 502 says too.
+        if !(100..600).contains(&status) {
             return Err(HeadError::BadStatusLine.into());
         }
         let reason = match self.peek()? {
@@ -274,9 +278,13 @@ impl<'a> Cursor<'a> {
         self.advance(rest.iter().take_while(|octet| is_token_octet(**octet)).count())
     }
 
-    /// Octets above 127 are let through, as other caches do: people type such paths, and they stay as they are.
+    /// RFC 9112 §3.2: no target has an octet above 127, and who gets one SHOULD answer 400. Servers behind us would not
+    /// agree on what it means. ASCII that RFC 3986 does not have in a URI stays as it is: browsers send `|` or `{`.
     fn target(&mut self) -> &'a [u8] {
-        self.advance(visible_length(&self.octets[self.position..], b'!'))
+        let rest = &self.octets[self.position..];
+        let length = visible_length(rest, b'!');
+        let ascii = rest[..length].iter().position(|octet| !octet.is_ascii());
+        self.advance(ascii.unwrap_or(length))
     }
 
     fn value(&mut self) -> &'a [u8] {
