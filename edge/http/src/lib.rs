@@ -15,4 +15,5 @@ pub mod precondition;
 pub mod range;
 pub mod target;
 pub mod time;
+mod uri;
 pub mod validator;

@@ -1,5 +1,13 @@
 //! What a request with side effects makes unusable (RFC 9111 §4.4).
 
+use crate::head::Fields;
+use crate::target::Target;
+use crate::uri::Reference;
+
+/// Location and Content-Location field lines that are looked at in one response. Each can stand there once: more are a
+/// mistake, and each costs a removal from the store.
+const REFERENCES_MAX: usize = 16;
+
 /// Whether the answer to a request invalidates what is stored for its target: when the method may have changed
 /// something and the status says that it may have succeeded.
 #[must_use]
@@ -12,6 +20,27 @@ pub fn invalidates(method: &[u8], status: u16) -> bool {
 #[must_use]
 pub fn is_safe(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE")
+}
+
+/// Hands authority and path with query of the URIs to `invalidate` that the response's Location and Content-Location
+/// refer to, those of other origins than the request's excepted. For a response that [`invalidates`] its target.
+///
+/// `target` is the request's. References are relative to it (RFC 9110 §8.7, §10.2.2), fragments are dropped, what is no
+/// reference is passed over. A URI may come twice, and the target may be among them. The first 16 field lines count.
+pub fn other_targets(
+    target: &Target<'_>,
+    response: Fields<'_>,
+    mut invalidate: impl FnMut(&[u8], &[u8]),
+) {
+    let values = response.all("location").chain(response.all("content-location"));
+    let references = values.take(REFERENCES_MAX).filter_map(Reference::parse);
+    let mut path_and_query = Vec::new();
+    // RFC 9111 §4.4: what one origin answers may not invalidate what another one has.
+    for reference in references.filter(|reference| reference.is_within(target.authority)) {
+        path_and_query.clear();
+        reference.resolve(target.path_and_query, &mut path_and_query);
+        invalidate(target.authority, &path_and_query);
+    }
 }
 
 #[cfg(test)]

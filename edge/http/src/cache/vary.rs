@@ -1,5 +1,6 @@
 //! Which of several stored responses a request selects: Vary and the fields it names (RFC 9111 §4.1).
 
+use super::key::KeyRules;
 use super::storable::NotStorable;
 use crate::fields::{is_token, list_members};
 use crate::head::Fields;
@@ -15,6 +16,7 @@ use crate::head::Fields;
 /// # Errors
 /// [`NotStorable::VaryStar`] for `Vary: *`, which no request matches.
 pub fn selection(
+    rules: &KeyRules,
     vary: Fields<'_>,
     request: Fields<'_>,
     out: &mut Vec<u8>,
@@ -85,7 +87,7 @@ mod tests {
         let vary = parse_fields(vary.as_bytes(), &mut vary_spans).unwrap();
         let request = parse_fields(request.as_bytes(), &mut spans).unwrap();
         let mut out = Vec::new();
-        selection(vary, request, &mut out)?;
+        selection(&KeyRules::default(), vary, request, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
