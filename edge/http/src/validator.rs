@@ -1,6 +1,62 @@
 //! Validators: entity tags and how two of them are compared (RFC 9110 §8.8.3).
 
 use crate::fields::trim_ows;
+use crate::head::Fields;
+use crate::time::{UnixTime, parse_http_date};
+use core::time::Duration;
+
+/// What the conditions of a request are compared with: the validators of one response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validators<'a> {
+    /// Its ETag, as it was sent.
+    pub etag: Option<&'a [u8]>,
+    /// Its Last-Modified, as it was sent.
+    pub last_modified: Option<&'a [u8]>,
+    /// Its Date, or the time at which it was received if it has none (RFC 9110 §6.6.1).
+    pub date: UnixTime,
+}
+
+/// A validator that changes whenever an octet does (RFC 9110 §8.8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrongValidator<'a> {
+    /// An entity tag, with its quotes.
+    Tag(&'a [u8]),
+    /// A modification time that the response's Date shows to be strong (§8.8.2.2).
+    LastModified(UnixTime),
+}
+
+impl<'a> Validators<'a> {
+    /// Those of a response that was received at `received_at`. Of several lines the first counts.
+    #[must_use]
+    pub fn of(fields: Fields<'a>, received_at: UnixTime) -> Self {
+        let date = fields.first("date").and_then(|date| parse_http_date(date, received_at));
+        Self {
+            etag: fields.first("etag"),
+            last_modified: fields.first("last-modified"),
+            date: date.unwrap_or(received_at),
+        }
+    }
+
+    /// The strong validator by which octets of several responses may be put together (RFC 9110 §15.3.7.3).
+    ///
+    /// Where there is an entity tag it alone counts: an origin that sends a weak one says that the octets may differ,
+    /// and a modification time is of no more use then (§13.1.5 forbids a client to prefer it, too).
+    #[must_use]
+    pub fn strong(&self) -> Option<StrongValidator<'a>> {
+        match self.etag.map(trim_ows).filter(|etag| !etag.is_empty()) {
+            Some(etag) => is_strong_tag(etag).then_some(StrongValidator::Tag(etag)),
+            None => self.strong_last_modified().map(StrongValidator::LastModified),
+        }
+    }
+
+    /// Last-Modified, if it is a strong validator: RFC 9110 §8.8.2.2 takes it as one when the Date is at least a second
+    /// later. Both come from the origin, so its clock may be wrong, but it is one clock.
+    #[must_use]
+    pub fn strong_last_modified(&self) -> Option<UnixTime> {
+        let last_modified = parse_http_date(trim_ows(self.last_modified?), self.date)?;
+        (last_modified.plus(Duration::from_secs(1)) <= self.date).then_some(last_modified)
+    }
+}
 
 /// An entity tag taken apart. `opaque` still has its quotes, if it had any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +101,12 @@ pub fn weak_match(left: &[u8], right: &[u8]) -> bool {
 pub fn is_entity_tag(value: &[u8]) -> bool {
     let tag = EntityTag::new(value);
     tag.is_quoted() && !tag.opaque[1..tag.opaque.len() - 1].contains(&b'"')
+}
+
+/// Whether a field value is an entity tag that is not weak (RFC 9110 §8.8.3).
+#[must_use]
+pub fn is_strong_tag(value: &[u8]) -> bool {
+    is_entity_tag(value) && !value.starts_with(b"W/")
 }
 
 /// The members of one line of If-None-Match or If-Match (RFC 9110 §13.1.2), `*` included. Unlike in other lists a
