@@ -129,7 +129,8 @@ impl StoredPolicy {
     }
 }
 
-/// RFC 9111 §4.2.1: s-maxage, max-age or Expires, in this order; `None` when there is none of them.
+/// RFC 9111 §4.2.1: s-maxage, max-age or Expires, in this order; `None` when there is none of them. Of several Expires
+/// the earliest counts, for the reason given at [`ResponseDirectives`].
 fn explicit_lifetime(
     fields: Fields<'_>,
     directives: &ResponseDirectives,
@@ -142,7 +143,9 @@ fn explicit_lifetime(
         whole_seconds(expires.saturating_since(date))
     };
     let directive = directives.s_maxage.or(directives.max_age);
-    directive.or_else(|| fields.all("expires").map(of_expires).min())
+    // RFC 9213 §2.2: beside CDN-Cache-Control Expires is ignored.
+    let expires = || fields.all("expires").filter(|_| !directives.targeted).map(of_expires).min();
+    directive.or_else(expires)
 }
 
 /// RFC 9111 §4.2.2: a tenth of the time since it was last modified, for statuses whose definition allows it and for
@@ -163,16 +166,18 @@ fn heuristic_lifetime(
     whole_seconds(lifetime.unwrap_or_default()).min(HEURISTIC_LIFETIME_MAX)
 }
 
-/// RFC 9110 §15.1: the statuses whose responses may be stored without being told so.
+/// The statuses whose responses may be stored without being told so: RFC 9110 §15.1, and 451 by RFC 7725 §3.
 #[must_use]
 pub fn is_heuristically_cacheable(status: u16) -> bool {
-    matches!(status, 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
+    matches!(status, 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 451 | 501)
 }
 
 /// Whether a response says how long it is fresh (RFC 9111 §4.2.1), be it a time that is over.
 #[must_use]
 pub fn is_explicit(fields: Fields<'_>, directives: &ResponseDirectives) -> bool {
-    directives.s_maxage.is_some() || directives.max_age.is_some() || fields.contains("expires")
+    directives.s_maxage.is_some()
+        || directives.max_age.is_some()
+        || (!directives.targeted && fields.contains("expires"))
 }
 
 /// Whether a condition can be made of a response (RFC 9111 §4.3.1). Entity tags without quotes count: origins that

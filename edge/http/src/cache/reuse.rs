@@ -2,6 +2,7 @@
 
 use super::directives::RequestDirectives;
 use super::freshness::StoredPolicy;
+use super::stale::may_be_used_meanwhile;
 use crate::time::{DeltaSeconds, UnixTime};
 use core::time::Duration;
 
@@ -13,6 +14,13 @@ pub enum Reuse {
         /// Its current_age, for the Age field.
         age: DeltaSeconds,
         /// Seconds that it stays fresh.
+        ttl: i64,
+    },
+    /// It may be used, though it is stale, while it is validated in the background (RFC 5861 §3).
+    WhileRevalidating {
+        /// Its current_age, for the Age field.
+        age: DeltaSeconds,
+        /// Seconds that it stays fresh: not positive.
         ttl: i64,
     },
     /// It must be validated before it is used.
@@ -35,6 +43,15 @@ pub enum StaleReason {
 }
 
 impl StaleReason {
+    /// Every reason, for whoever counts them.
+    pub const ALL: &[Self] = &[
+        Self::NoCache,
+        Self::Stale,
+        Self::RequestNoCache,
+        Self::RequestMaxAge,
+        Self::RequestMinFresh,
+    ];
+
     /// Whether it is the request's own directives that forbid the use of a response that is otherwise fresh.
     #[must_use]
     pub const fn is_request(self) -> bool {
@@ -76,8 +93,14 @@ pub fn reuse(policy: &StoredPolicy, request: &RequestDirectives, now: UnixTime) 
     let age = policy.age(now);
     let lifetime = seconds(policy.freshness_lifetime());
     // §4.2: response_is_fresh = (freshness_lifetime > current_age)
-    if age >= lifetime && !accepts_stale(policy, request, age - lifetime) {
-        return Reuse::Validate(StaleReason::Stale);
+    if age >= lifetime {
+        // RFC 5861 §3 before RFC 9111 §5.2.1.2: where both allow the use, whoever comes next gains by the validation.
+        if may_be_used_meanwhile(policy, request, age, age - lifetime) {
+            return Reuse::WhileRevalidating { age: policy.current_age(now), ttl: policy.ttl(now) };
+        }
+        if !accepts_stale(policy, request, age - lifetime) {
+            return Reuse::Validate(StaleReason::Stale);
+        }
     }
     // §5.2.1.4
     if request.no_cache {
