@@ -101,8 +101,17 @@ impl RangeSet {
     }
 
     fn within(&self, complete_length: u64) -> RangeOutcome {
-        let mut parts = Vec::with_capacity(self.count);
-        for spec in &self.specs[..self.count] {
+        let specs = &self.specs[..self.count];
+        // Not only a shortcut: what is asked for on nearly every Range allocates nothing.
+        if let [spec] = specs {
+            return match spec.within(complete_length) {
+                Satisfied::Octets(first, last) => RangeOutcome::Part { first, last },
+                Satisfied::Nothing => RangeOutcome::Whole,
+                Satisfied::Not => RangeOutcome::Unsatisfiable,
+            };
+        }
+        let mut parts = Vec::with_capacity(specs.len());
+        for spec in specs {
             match spec.within(complete_length) {
                 Satisfied::Octets(first, last) => insert(&mut parts, (first, last)),
                 Satisfied::Nothing => return RangeOutcome::Whole,

@@ -145,6 +145,7 @@ fn end_of_member(rest: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::parse_fields;
     use proptest::prelude::*;
 
     #[test]
@@ -204,6 +205,48 @@ mod tests {
         ] {
             assert_eq!(is_entity_tag(value.as_bytes()), expected, "{value}");
         }
+    }
+
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const A_SECOND_LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const RECEIVED_AT: UnixTime = UnixTime::from_seconds(784_111_777 + 60);
+
+    fn strong(lines: &str) -> Option<String> {
+        let mut spans = Vec::new();
+        let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+        let strong = Validators::of(fields, RECEIVED_AT).strong()?;
+        Some(match strong {
+            StrongValidator::Tag(tag) => String::from_utf8(tag.to_vec()).unwrap(),
+            StrongValidator::LastModified(date) => date.seconds().to_string(),
+        })
+    }
+
+    #[test]
+    fn which_validators_are_strong() {
+        // RFC 9110 §8.8.1, §8.8.2.2, §8.8.3, §6.6.1
+        let modified = format!("Last-Modified: {DATE}\r\n");
+        let dated = |date: &str| format!("{modified}Date: {date}\r\n");
+        let rows: [(String, Option<&str>, &str); 13] = [
+            (String::new(), None, "none"),
+            ("ETag: \"a\"\r\n".to_owned(), Some("\"a\""), "a tag"),
+            ("ETag: \"\"\r\n".to_owned(), Some("\"\""), "an empty one is one"),
+            ("ETag: W/\"a\"\r\n".to_owned(), None, "a weak one"),
+            ("ETag: a\r\n".to_owned(), None, "no tag without quotes"),
+            ("ETag: \"a\", \"b\"\r\n".to_owned(), None, "one, not a list"),
+            (dated(A_SECOND_LATER), Some("784111777"), "a Date a second later"),
+            (dated(DATE), None, "a Date in the same second"),
+            (dated("Sun, 06 Nov 1994 08:49:36 GMT"), None, "a Date that is earlier"),
+            (modified.clone(), Some("784111777"), "the time of receipt stands for the Date"),
+            (dated("junk"), Some("784111777"), "also for one that is none"),
+            ("Last-Modified: junk\r\n".to_owned(), None, "no date"),
+            (format!("ETag: W/\"a\"\r\n{}", dated(A_SECOND_LATER)), None, "the tag counts alone"),
+        ];
+        for (lines, expected, why) in rows {
+            assert_eq!(strong(&lines).as_deref(), expected, "{why}");
+        }
+        let both = format!("ETag: \"a\"\r\n{}", dated(A_SECOND_LATER));
+        assert_eq!(strong(&both).as_deref(), Some("\"a\""), "the tag counts first");
+        assert_eq!(strong(&format!("ETag:\r\n{modified}")).as_deref(), Some("784111777"), "empty");
     }
 
     fn tag() -> impl Strategy<Value = Vec<u8>> {

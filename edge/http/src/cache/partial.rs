@@ -1,6 +1,9 @@
 //! Parts of a representation: which may be stored, what they answer, and how they are combined (RFC 9111 §3.3, §3.4;
 //! RFC 9110 §15.3.7).
 
+#[cfg(test)]
+mod tests;
+
 use super::storable::NotStorable;
 use crate::fields::trim_ows;
 use crate::head::{Fields, ResponseHead};
