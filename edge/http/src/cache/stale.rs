@@ -20,7 +20,8 @@ pub struct SiteDefaults {
 impl ResponseDirectives {
     /// These directives with what the site adds to those of a response that has this `status` and these `fields`.
     ///
-    /// What the response says is never changed: an explicit 0 stays, and so do no-store, private and no-cache.
+    /// What the response says is never changed: an explicit 0 stays, and so do no-store, private and no-cache. An error
+    /// gets a lifetime, but only one that is about the resource or the origin, and a 5xx is never used when stale.
     #[must_use]
     pub fn with_defaults(
         mut self,
@@ -29,9 +30,12 @@ impl ResponseDirectives {
         fields: Fields<'_>,
     ) -> Self {
         let set = |seconds: DeltaSeconds| Some(seconds).filter(|seconds| seconds.0 > 0);
-        self.stale_while_revalidate =
-            self.stale_while_revalidate.or(set(defaults.stale_while_revalidate));
-        self.stale_if_error = self.stale_if_error.or(set(defaults.stale_if_error));
+        // An old failure in place of a new one would only be shown for longer after the origin is well again.
+        if status < 500 {
+            let while_revalidate = set(defaults.stale_while_revalidate);
+            self.stale_while_revalidate = self.stale_while_revalidate.or(while_revalidate);
+            self.stale_if_error = self.stale_if_error.or(set(defaults.stale_if_error));
+        }
         let is_restricted = self.no_store || self.private || self.no_cache;
         if is_shared_error(status) && !is_restricted && !is_explicit(fields, &self) {
             self.max_age = set(defaults.error_lifetime);
