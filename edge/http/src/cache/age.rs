@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn age_field() {
         // RFC 9111 §5.1
-        let rows: [(&str, u32, &str); 13] = [
+        let rows: [(&str, u32, &str); 25] = [
             ("", 0, "none"),
             ("Age: 60\r\n", 60, "plain"),
             ("Age: 0060\r\n", 60, "leading zeros"),
@@ -59,6 +59,18 @@ mod tests {
             ("Age: \"60\"\r\n", 0, "quoted: not a number"),
             ("Age: 2147483648\r\n", 1 << 31, "§1.2.2: the largest"),
             ("Age: 99999999999999999999\r\n", 1 << 31, "§1.2.2: overflow"),
+            ("Age: 2147483647\r\n", (1 << 31) - 1, "§1.2.2: one less than the largest"),
+            ("Age: 2147483649\r\n", 1 << 31, "§1.2.2: one more"),
+            ("AGE: 60\r\n", 60, "RFC 9110 §5.1: names in any case"),
+            ("Age:  60 \r\n", 60, "RFC 9110 §5.5: white space around it"),
+            ("Age: , 60\r\n", 60, "RFC 9110 §5.6.1.2: empty members are none"),
+            ("Age:\r\nAge: 60\r\n", 60, "likewise"),
+            ("Age: 60\r\nAge: x\r\n", 60, "what follows the first is discarded"),
+            ("Age: 60, -1\r\n", 60, "likewise"),
+            ("Age: 0\r\nAge: 60\r\n", 0, "likewise"),
+            ("Age: +60\r\n", 0, "a sign: ignored"),
+            ("Age: 60 s\r\n", 0, "a unit: ignored"),
+            ("Age: 60;a=b\r\n", 0, "parameters: ignored"),
         ];
         for (lines, expected, why) in rows {
             let mut spans = Vec::new();

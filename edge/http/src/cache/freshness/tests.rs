@@ -36,7 +36,7 @@ fn with_dates(lines: &str) -> String {
 #[test]
 fn lifetime() {
     // RFC 9111 §4.2.1, §5.3
-    let rows: [(&str, u32, &str); 17] = [
+    let rows: [(&str, u32, &str); 53] = [
         ("Cache-Control: max-age=60\r\n", 60, "max-age"),
         ("Cache-Control: max-age=60, s-maxage=5\r\n", 5, "s-maxage first, in a shared cache"),
         ("Cache-Control: max-age=5, s-maxage=60\r\n", 60, "even when it is longer"),
@@ -54,6 +54,42 @@ fn lifetime() {
         ("Expires: Sunday, 06-Nov-94 08:50:37 GMT\r\n", 60, "RFC 9110 §5.6.7: RFC 850 form"),
         ("Expires: Sun Nov  6 08:50:37 1994\r\n", 60, "RFC 9110 §5.6.7: asctime form"),
         ("Expires: Fri, 31 Dec 9999 23:59:59 GMT\r\n", 1 << 31, "§1.2.2: clamped"),
+        ("Cache-Control: max-age=60, max-age=5\r\n", 5, "§4.2.1: the shorter of two"),
+        ("Cache-Control: max-age=5\r\nCache-Control: max-age=60\r\n", 5, "of two lines too"),
+        ("Cache-Control: s-maxage=x, max-age=60\r\n", 0, "§4.2.1: invalid, so stale"),
+        ("Cache-Control: s-maxage=0, max-age=60\r\n", 0, "§5.2.2.10: even 0 comes first"),
+        ("Cache-Control: max-age=60, no-cache\r\n", 60, "§4.2.1: no-cache forbids the use anyway"),
+        ("Date: {0}\r\nExpires: {0}\r\n", 0, "as soon as it is made"),
+        ("Date: {100}\r\nExpires: {160}\r\n", 60, "both in the future: the difference counts"),
+        ("Date: {-100}\r\nExpires: {0}\r\n", 100, "expires now: a hundred seconds after Date"),
+        ("Date:\r\nExpires: {60}\r\n", 60, "an empty Date is none"),
+        ("Date: 0\r\nExpires: {60}\r\n", 60, "nor is a number"),
+        ("Date: {0}, {9}\r\nExpires: {60}\r\n", 60, "nor a list"),
+        ("Date: {0}\r\nDate: {-40}\r\nExpires: {60}\r\n", 60, "the first of two Dates"),
+        ("Date: Sunday, 06-Nov-94 08:49:27 GMT\r\nExpires: {60}\r\n", 70, "Date in RFC 850 form"),
+        ("Date: Sun Nov  6 08:49:27 1994\r\nExpires: {60}\r\n", 70, "Date in asctime form"),
+        ("Expires: sun, 06 nov 1994 08:50:37 gmt\r\n", 60, "RFC 9111 §4.2: in any case"),
+        ("Expires:\r\n", 0, "§5.3: empty"),
+        ("Expires: -1\r\n", 0, "§5.3: negative"),
+        ("Expires: 60\r\n", 0, "§5.3: seconds are no date"),
+        ("Expires: \"{60}\"\r\n", 0, "§5.3: quotes"),
+        ("Expires: '{60}'\r\n", 0, "§5.3: single quotes"),
+        ("Expires: Sun, 06 Nov 1994 08:50:37 UTC\r\n", 0, "§4.2: another zone"),
+        ("Expires: Sun, 06 Nov 1994 08:50:37 PST\r\n", 0, "§4.2: another zone"),
+        ("Expires: Sun, 06 Nov 1994 08:50:37\r\n", 0, "§4.2: no zone"),
+        ("Expires: 06 Nov 1994 08:50:37 GMT\r\n", 0, "no weekday"),
+        ("Expires: Sun, 6 Nov 1994 08:50:37 GMT\r\n", 0, "one digit for the day"),
+        ("Expires: Sun, 06 Nov 94 08:50:37 GMT\r\n", 0, "a short year in the long form"),
+        ("Expires: Sun, 06-Nov-1994 08:50:37 GMT\r\n", 0, "hyphens"),
+        ("Expires: Sun, 06 Nov 1994 8:50:37 GMT\r\n", 0, "one digit for the hour"),
+        ("Expires: Sun, 06 Nov 1994 08.50.37 GMT\r\n", 0, "dots"),
+        ("Expires: Sun,  06 Nov 1994 08:50:37 GMT\r\n", 0, "two spaces"),
+        ("Expires: Sun, 06 Nov 1994 08:50:37 GMT;\r\n", 0, "something behind it"),
+        ("Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 0, "the epoch"),
+        ("Expires: {30}\r\nExpires: {60}\r\n", 30, "§4.2.1: in either order"),
+        ("CDN-Cache-Control: max-age=5\r\nExpires: {60}\r\n", 5, "RFC 9213 §2.2"),
+        ("CDN-Cache-Control: foo\r\nExpires: {60}\r\n", 0, "RFC 9213 §2.2: is ignored"),
+        ("CDN-Cache-Control: FOO\r\nExpires: {60}\r\n", 60, "RFC 9213 §2.1: invalid"),
     ];
     for (lines, expected, why) in rows {
         let policy = policy(200, &with_dates(lines), DATE, DATE);
@@ -66,7 +102,7 @@ fn heuristic() {
     // RFC 9111 §4.2.2, RFC 9110 §15.1
     let modified = "Date: {0}\r\nLast-Modified: {-1000}\r\n";
     let public = "Cache-Control: public\r\nLast-Modified: {-1000}\r\n";
-    let rows: [(u16, &str, u32, &str); 15] = [
+    let rows: [(u16, &str, u32, &str); 26] = [
         (200, modified, 100, "a tenth of the time since"),
         (203, modified, 100, "by definition"),
         (204, modified, 100, "by definition"),
@@ -75,10 +111,21 @@ fn heuristic() {
         (404, modified, 100, "by definition"),
         (410, modified, 100, "by definition"),
         (501, modified, 100, "by definition"),
+        (206, modified, 100, "by definition"),
+        (300, modified, 100, "by definition"),
+        (405, modified, 100, "by definition"),
+        (414, modified, 100, "by definition"),
+        (451, modified, 100, "RFC 7725 §3: by definition"),
+        (307, modified, 0, "not by definition"),
+        (403, modified, 0, "not by definition"),
         (201, modified, 0, "not by definition"),
         (302, modified, 0, "not by definition"),
         (500, modified, 0, "not by definition"),
         (201, public, 100, "marked as cacheable"),
+        (599, modified, 0, "unknown"),
+        (200, "Date: {-500}\r\nLast-Modified: {-1000}\r\n", 50, "before Date, not before now"),
+        (200, "CDN-Cache-Control: foo\r\nLast-Modified: {-1000}\r\n", 100, "RFC 9213 §2.2"),
+        (201, "CDN-Cache-Control: public\r\nLast-Modified: {-90}\r\n", 9, "RFC 9213 §2.2"),
         (200, "Last-Modified: {1000}\r\n", 0, "modified in the future"),
         (200, "Last-Modified: junk\r\n", 0, "not a date"),
         (200, "Last-Modified: {-99999999}\r\n", 86_400, "no more than a day"),
@@ -96,7 +143,7 @@ fn heuristic() {
 fn current_age_and_ttl() {
     // RFC 9111 §4.2.3; times in milliseconds after DATE.
     let after = |milliseconds| DATE.plus(Duration::from_millis(milliseconds));
-    let rows: [(&str, u64, u64, u64, u32, i64, &str); 8] = [
+    let rows: [(&str, u64, u64, u64, u32, i64, &str); 16] = [
         ("", 0, 0, 0, 0, 60, "at once"),
         ("", 0, 0, 9_000, 9, 51, "resident time"),
         ("", 0, 2_000, 9_000, 9, 51, "the response took two of these"),
@@ -105,6 +152,14 @@ fn current_age_and_ttl() {
         ("Date: {30}\r\n", 0, 0, 9_000, 9, 51, "a Date in the future"),
         ("", 0, 600, 1_400, 1, 59, "parts of a second add up"),
         ("", 0, 0, 100_000, 100, -40, "stale"),
+        ("Age: 61\r\n", 0, 0, 0, 61, -1, "stale when it arrives"),
+        ("Age: 7\r\nAge: 60\r\n", 0, 0, 0, 7, 53, "§5.1: the first of several"),
+        ("Age: x\r\nDate: {-20}\r\n", 0, 0, 0, 20, 40, "§5.1: an invalid one is ignored"),
+        ("Age: -5\r\n", 0, 0, 9_000, 9, 51, "§5.1: so is a negative one"),
+        ("Age: 9999999999\r\n", 0, 0, 9_000, 1 << 31, 60 - (1 << 31), "§1.2.2: a huge one"),
+        ("Age: 5\r\nDate: {-20}\r\n", 0, 0, 0, 20, 40, "the larger of Age and apparent age"),
+        ("Age: 30\r\nDate: {-20}\r\n", 0, 0, 0, 30, 30, "in either order"),
+        ("Date: junk\r\n", 0, 0, 9_000, 9, 51, "an invalid Date says nothing"),
     ];
     for (lines, requested, received, now, age, ttl, why) in rows {
         let lines = with_dates(lines) + "Cache-Control: max-age=60\r\n";
