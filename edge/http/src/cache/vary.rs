@@ -1,30 +1,49 @@
 //! Which of several stored responses a request selects: Vary and the fields it names (RFC 9111 §4.1).
 
+mod cookies;
+mod preferences;
+#[cfg(test)]
+mod tests;
+
 use super::key::KeyRules;
 use super::storable::NotStorable;
-use crate::fields::{is_token, list_members};
+use crate::fields::{is_token, trim_ows};
 use crate::head::Fields;
+use preferences::{Negotiated, Preferences};
 
-/// Writes to `out`, behind what is there, the request fields that the response's Vary names, in a canonical form: a
-/// line `name:value` for each that the request has and a line `name` for each that it has not, the names in lower case
-/// and in order. Nothing when there is no Vary.
+/// Names in one Vary. Each is looked for in every request for the URI; sites in use name one to five.
+const NAMES_MAX: usize = 64;
+
+/// Begins the line of a cookie: no field name has it.
+const COOKIE_MARK: u8 = b'=';
+
+/// Writes to `out`, behind what is there, what selects a response with this `vary` that answered `request`, in a form
+/// that is the same for all requests that it fits: the request fields that Vary names and those that `rules` name, then
+/// the cookies that `rules` name. Nothing when there are none.
 ///
-/// A value is the members of its list over all field lines, joined by commas: RFC 9111 §4.1 allows to combine lines
-/// and to drop white space where lists are equal without it. Those of fields that are case-insensitive as a whole are
-/// in lower case.
+/// A field is a line `name:value`, or `name` when the request has it not; names are in lower case, sorted, once each.
+/// Field lines of one name are combined by commas and white space around commas is left out (RFC 9111 §4.1). Of
+/// Accept, Accept-Charset, Accept-Encoding and Accept-Language the meaning counts: case, order and how a weight is
+/// written do not. Nothing is taken for the same where the field's definition does not say so: no list of an unknown
+/// field loses empty members, since its origin may take it for no list.
+///
+/// A cookie is a line that begins with `=`, so that no field can be taken for one. Where Cookie as a whole takes part
+/// there are none.
 ///
 /// # Errors
-/// [`NotStorable::VaryStar`] for `Vary: *`, which no request matches.
+/// [`NotStorable::VaryStar`] for `Vary: *`, which no request matches, and for more than 64 names, which is as if.
 pub fn selection(
     rules: &KeyRules,
     vary: Fields<'_>,
     request: Fields<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), NotStorable> {
-    let mut names: Vec<Vec<u8>> = vary.list("vary").map(<[u8]>::to_ascii_lowercase).collect();
-    if names.iter().any(|name| name == b"*") {
+    let named = vary.list("vary").take(NAMES_MAX + 1).map(<[u8]>::to_ascii_lowercase);
+    let mut names: Vec<Vec<u8>> = named.collect();
+    if names.len() > NAMES_MAX || names.iter().any(|name| name == b"*") {
         return Err(NotStorable::VaryStar);
     }
+    names.extend(rules.fields.iter().map(|name| name.to_ascii_lowercase().into_bytes()));
     // No request has a field whose name is no token, so that one tells no requests apart.
     names.retain(|name| is_token(name));
     names.sort_unstable();
@@ -33,149 +52,126 @@ pub fn selection(
         out.extend_from_slice(name);
         if has(request, name) {
             out.push(b':');
-            out.extend(value_octets(request, name));
+            write_value(request, name, |octet| out.push(octet));
         }
         out.push(b'\n');
+    }
+    if !rules.cookies.is_empty() && !names.iter().any(|name| name == b"cookie") {
+        write_cookies(&rules.cookies, request, out);
     }
     Ok(())
 }
 
-/// Whether a request has the fields that [`selection`] wrote down. True for an empty selection. Does not allocate.
+fn write_cookies(names: &[String], request: Fields<'_>, out: &mut Vec<u8>) {
+    let mut names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+    names.retain(|name| cookies::is_name(name));
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        out.push(COOKIE_MARK);
+        out.extend_from_slice(name);
+        cookies::write_occurrences(request, name, |octet| out.push(octet));
+        out.push(b'\n');
+    }
+}
+
+/// Whether a request has the fields and cookies that [`selection`] wrote down. True for an empty selection. Does not
+/// allocate.
 #[must_use]
 pub fn selects(selection: &[u8], request: Fields<'_>) -> bool {
-    let lines = selection.split(|&octet| octet == b'\n').filter(|line| !line.is_empty());
-    lines.into_iter().all(|line| match line.iter().position(|&octet| octet == b':') {
-        // RFC 9111 §4.1: a field that was absent matches only if it is absent again.
-        None => !has(request, line),
-        Some(colon) => {
-            let (name, value) = (&line[..colon], &line[colon + 1..]);
-            has(request, name) && value_octets(request, name).eq(value.iter().copied())
+    let mut lines = selection.split(|&octet| octet == b'\n').filter(|line| !line.is_empty());
+    lines.all(|line| match line.split_first() {
+        Some((&COOKIE_MARK, line)) => {
+            let (name, occurrences) = cookies::split_name(line);
+            let mut comparison = Comparison::new(occurrences);
+            cookies::write_occurrences(request, name, |octet| comparison.push(octet));
+            comparison.is_equal()
         }
+        _ => has_line(request, line),
     })
 }
 
+fn has_line(request: Fields<'_>, line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|&octet| octet == b':') else {
+        // RFC 9111 §4.1: a field that was absent matches only if it is absent again.
+        return !has(request, line);
+    };
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let mut comparison = Comparison::new(value);
+    write_value(request, name, |octet| comparison.push(octet));
+    // Not before: most requests have the fields of most others.
+    comparison.is_equal() && has(request, name)
+}
+
+/// Compares octets that come one by one.
+struct Comparison<'a> {
+    rest: &'a [u8],
+    is_equal: bool,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(expected: &'a [u8]) -> Self {
+        Self { rest: expected, is_equal: true }
+    }
+
+    fn push(&mut self, octet: u8) {
+        match self.rest.split_first() {
+            Some((expected, rest)) if *expected == octet => self.rest = rest,
+            _ => self.is_equal = false,
+        }
+    }
+
+    fn is_equal(&self) -> bool {
+        self.is_equal && self.rest.is_empty()
+    }
+}
+
 fn has(request: Fields<'_>, name: &[u8]) -> bool {
-    request.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    lines_of(request, name).next().is_some()
 }
 
-/// The value of a request field in canonical form.
-fn value_octets<'a>(request: Fields<'a>, name: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
-    let is_case_insensitive = is_case_insensitive(name);
-    let lines = request.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
-    let members = lines.flat_map(|(_, value)| list_members(value));
-    let octets = members.enumerate().flat_map(|(index, member)| {
-        let separator: &[u8] = if index == 0 { b"" } else { b"," };
-        separator.iter().chain(member).copied()
-    });
-    octets.map(move |octet| if is_case_insensitive { octet.to_ascii_lowercase() } else { octet })
+/// The values of the field lines called `name`, which is in lower case.
+fn lines_of<'a>(request: Fields<'a>, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let is_line = move |line: &(&[u8], &[u8])| line.0.eq_ignore_ascii_case(name);
+    request.iter().filter(is_line).map(|(_, value)| value)
 }
 
-/// Content codings, language ranges and charsets are compared without regard to case, and so is a weight's `q` (RFC
-/// 9110 §8.4.1, §8.5.1, §8.3.2, §12.4.2): RFC 9111 §4.1 allows to normalise what is known to have the same meaning.
-fn is_case_insensitive(name: &[u8]) -> bool {
-    matches!(name, b"accept-encoding" | b"accept-language" | b"accept-charset")
+/// Writes the value of a request field in the form that is the same for all values that are known to mean the same.
+fn write_value(request: Fields<'_>, name: &[u8], mut write: impl FnMut(u8)) {
+    if name == b"cookie" {
+        return cookies::write_whole(request, write);
+    }
+    let negotiated = Negotiated::of(name);
+    if let Some(kind) = negotiated
+        && let Some(preferences) = Preferences::read(kind, lines_of(request, name))
+    {
+        return preferences.write(write);
+    }
+    // RFC 9110 §8.3.2, §8.4.1, §8.5.1: these are compared without regard to case, whatever else is wrong with them.
+    let is_case_insensitive = negotiated.is_some_and(|kind| kind != Negotiated::MediaType);
+    let members = lines_of(request, name).flat_map(members);
+    for (index, member) in members.enumerate() {
+        if index > 0 {
+            write(b',');
+        }
+        for octet in member {
+            write(if is_case_insensitive { octet.to_ascii_lowercase() } else { *octet });
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::head::parse_fields;
-    use proptest::prelude::*;
-
-    fn select(vary: &str, request: &str) -> Result<String, NotStorable> {
-        let (mut vary_spans, mut spans) = (Vec::new(), Vec::new());
-        let vary = parse_fields(vary.as_bytes(), &mut vary_spans).unwrap();
-        let request = parse_fields(request.as_bytes(), &mut spans).unwrap();
-        let mut out = Vec::new();
-        selection(&KeyRules::default(), vary, request, &mut out)?;
-        Ok(String::from_utf8(out).unwrap())
-    }
-
-    fn is_selected(selection: &str, request: &str) -> bool {
-        let mut spans = Vec::new();
-        selects(selection.as_bytes(), parse_fields(request.as_bytes(), &mut spans).unwrap())
-    }
-
-    #[test]
-    fn selections() {
-        // RFC 9111 §4.1
-        let request = "Foo: 1\r\nBar:  a , b\r\nFoo: 2\r\nEmpty:\r\nAccept-Encoding: GZIP, br\r\n";
-        let rows: [(&str, Result<&str, NotStorable>, &str); 13] = [
-            ("", Ok(""), "no Vary"),
-            ("Vary:\r\n", Ok(""), "an empty Vary"),
-            ("Vary: bar\r\n", Ok("bar:a,b\n"), "white space in a list does not matter"),
-            ("Vary: BAR\r\n", Ok("bar:a,b\n"), "names are case-insensitive"),
-            ("Vary: foo\r\n", Ok("foo:1,2\n"), "several lines are one list"),
-            ("Vary: foo, bar\r\n", Ok("bar:a,b\nfoo:1,2\n"), "in order of names"),
-            ("Vary: foo\r\nVary: bar, foo\r\n", Ok("bar:a,b\nfoo:1,2\n"), "once each"),
-            ("Vary: nope\r\n", Ok("nope\n"), "absent"),
-            ("Vary: empty\r\n", Ok("empty:\n"), "empty is not absent"),
-            ("Vary: accept-encoding\r\n", Ok("accept-encoding:gzip,br\n"), "case-insensitive"),
-            ("Vary: a:b, \"c, d\"\r\n", Ok(""), "no names of fields"),
-            ("Vary: *\r\n", Err(NotStorable::VaryStar), "matches nothing"),
-            ("Vary: foo, *\r\n", Err(NotStorable::VaryStar), "in a list too"),
-        ];
-        for (vary, expected, why) in rows {
-            assert_eq!(select(vary, request), expected.map(str::to_owned), "{why}");
+/// What stands between the commas of one line, without white space at both ends. Empty members are among them, and a
+/// comma in a quoted-string separates nothing.
+fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let separates = move |octet: &u8| {
+        match octet {
+            _ if is_escaped => is_escaped = false,
+            b'"' => is_quoted = !is_quoted,
+            b'\\' if is_quoted => is_escaped = true,
+            _ => {}
         }
-    }
-
-    #[test]
-    fn requests() {
-        // RFC 9111 §4.1
-        let rows: [(&str, &str, bool, &str); 16] = [
-            ("", "Foo: 1\r\n", true, "no Vary: any request"),
-            ("foo:1\n", "Foo: 1\r\n", true, "the same"),
-            ("foo:1\n", "Foo: 2\r\n", false, "another value"),
-            ("foo:1\n", "", false, "absent now"),
-            ("foo:a\n", "Foo: A\r\n", false, "values are case-sensitive in general"),
-            ("foo\n", "", true, "absent then and now"),
-            ("foo\n", "Foo: 1\r\n", false, "absent then"),
-            ("foo\n", "Foo:\r\n", false, "empty is not absent"),
-            ("foo:\n", "Foo:\r\n", true, "empty then and now"),
-            ("foo:\n", "", false, "empty then"),
-            ("foo:1,2\n", "Foo: 1\r\nFoo: 2\r\n", true, "lines are combined"),
-            ("foo:1,2\n", "Foo: 2, 1\r\n", false, "order matters in general"),
-            ("foo:1\n", "Foo: 1, 2\r\n", false, "a prefix is not the same"),
-            ("foo:1,2\n", "Foo: 1\r\n", false, "nor the other way"),
-            ("bar:2\nfoo:1\n", "Foo: 1\r\nBar: 2\r\n", true, "both"),
-            ("bar:2\nfoo:1\n", "Foo: 1\r\nBar: 3\r\n", false, "one of two"),
-        ];
-        for (selection, request, expected, why) in rows {
-            assert_eq!(is_selected(selection, request), expected, "{why}");
-        }
-    }
-
-    fn lines() -> impl Strategy<Value = String> {
-        let line = "(a|A|b|accept-encoding): ?[xX, ]{0,3}\r\n";
-        proptest::collection::vec(line, 0..4).prop_map(|lines| lines.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn a_request_selects_what_it_would_write(
-            vary in "(a|A|b|c|accept-encoding)(, ?(a|b|c|Accept-Encoding)){0,3}",
-            stored in lines(),
-            request in lines(),
-        ) {
-            let vary = format!("Vary: {vary}\r\n");
-            let (then, now) = (select(&vary, &stored).unwrap(), select(&vary, &request).unwrap());
-            prop_assert_eq!(is_selected(&then, &request), then == now);
-            prop_assert!(is_selected(&then, &stored));
-        }
-
-        #[test]
-        fn any_vary_can_be_written_and_read(vary in "[!-~ ]{0,20}", request in lines()) {
-            if let Ok(selection) = select(&format!("Vary: {vary}\r\n"), &request) {
-                let _ = is_selected(&selection, &request);
-            }
-        }
-
-        #[test]
-        fn any_octets_can_be_read(selection: Vec<u8>, request in lines()) {
-            let mut spans = Vec::new();
-            let request = parse_fields(request.as_bytes(), &mut spans).unwrap();
-            let _ = selects(&selection, request);
-        }
-    }
+        *octet == b',' && !is_quoted
+    };
+    line.split(separates).map(trim_ows)
 }
