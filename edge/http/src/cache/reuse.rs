@@ -129,7 +129,7 @@ fn seconds(delta: DeltaSeconds) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::Reuse::{Fresh, Validate};
+    use super::Reuse::{Fresh, Validate, WhileRevalidating};
     use super::*;
     use crate::cache::directives::{request_directives, response_directives};
     use crate::head::{ResponseHead, Version, parse_fields};
@@ -203,7 +203,111 @@ mod tests {
     }
 
     #[test]
+    fn while_revalidating() {
+        // RFC 5861 §3, RFC 9111 §4.2.4, §5.2.1, §5.2.2
+        let fresh = |age, ttl| Fresh { age: DeltaSeconds(age), ttl };
+        let meanwhile = |age, ttl| WhileRevalidating { age: DeltaSeconds(age), ttl };
+        let stale = Validate(StaleReason::Stale);
+        let response = "max-age=60, stale-while-revalidate=30";
+        let rows: [(&str, u64, &str, Reuse, &str); 30] = [
+            (response, 59_999, "", fresh(59, 1), "§4.2: fresh"),
+            (response, 60_000, "", meanwhile(60, 0), "RFC 5861 §3: as soon as it is stale"),
+            (response, 89_999, "", meanwhile(89, -29), "RFC 5861 §3: for a last millisecond"),
+            (response, 90_000, "", stale, "RFC 5861 §3: and no longer"),
+            ("max-age=60, stale-while-revalidate=0", 60_000, "", stale, "RFC 5861 §3: no time"),
+            ("max-age=60, stale-while-revalidate=x", 60_000, "", stale, "an invalid argument"),
+            ("max-age=60, stale-while-revalidate", 60_000, "", stale, "no argument"),
+            ("max-age=60, stale-if-error=30", 70_000, "", stale, "RFC 5861 §4: not for that"),
+            (
+                "stale-while-revalidate=30",
+                9_000,
+                "",
+                meanwhile(9, -9),
+                "no lifetime: stale at once",
+            ),
+            (
+                "max-age=0, stale-while-revalidate=30",
+                0,
+                "",
+                meanwhile(0, 0),
+                "an explicit one of 0",
+            ),
+            (
+                "max-age=x, stale-while-revalidate=30",
+                9_000,
+                "",
+                meanwhile(9, -9),
+                "§4.2.1: invalid, so stale",
+            ),
+            (
+                "no-cache, stale-while-revalidate=30",
+                0,
+                "",
+                Validate(StaleReason::NoCache),
+                "§5.2.2.4, §4.2.4",
+            ),
+            (
+                "max-age=60, must-revalidate, stale-while-revalidate=30",
+                70_000,
+                "",
+                stale,
+                "§5.2.2.2",
+            ),
+            (
+                "max-age=60, proxy-revalidate, stale-while-revalidate=30",
+                70_000,
+                "",
+                stale,
+                "§5.2.2.8",
+            ),
+            ("s-maxage=60, stale-while-revalidate=30", 70_000, "", stale, "§5.2.2.10, §4.2.4"),
+            (response, 70_000, "no-cache", stale, "§5.2.1.4; RFC 9211 §2.2: stale comes first"),
+            (response, 70_000, "max-age=60", stale, "§5.2.1.1: too old"),
+            (response, 70_000, "max-age=0", stale, "§5.2.1.1: wants to hear from the origin"),
+            (response, 70_000, "max-age=80", stale, "§5.2.1.1: does not want a stale one"),
+            (
+                response,
+                70_000,
+                "max-age=80, max-stale",
+                meanwhile(70, -10),
+                "§5.2.1.1: does want a stale one",
+            ),
+            (
+                response,
+                70_000,
+                "max-age=60, max-stale",
+                Validate(StaleReason::RequestMaxAge),
+                "§5.2.1.1: but not so old",
+            ),
+            (response, 70_000, "min-fresh=0", stale, "§5.2.1.3: wants a fresh one"),
+            (response, 70_000, "max-stale", meanwhile(70, -10), "both allow it: it is refreshed"),
+            (response, 70_000, "max-stale=10", meanwhile(70, -10), "§5.2.1.2: just so stale"),
+            (response, 70_000, "max-stale=9", stale, "§5.2.1.2: not so stale"),
+            (response, 95_000, "max-stale", fresh(95, -35), "§5.2.1.2: the client alone allows it"),
+            (response, 70_000, "only-if-cached", meanwhile(70, -10), "§5.2.1.7: what it wants"),
+            (response, 70_000, "no-store", meanwhile(70, -10), "§5.2.1.5: does not forbid use"),
+            (response, 70_000, "stale-if-error=0", meanwhile(70, -10), "RFC 5861 §4: no error yet"),
+            (
+                "max-age=60, stale-while-revalidate=2147483648",
+                99_000,
+                "",
+                meanwhile(99, -39),
+                "§1.2.2: the largest",
+            ),
+        ];
+        for (response, milliseconds, request, expected, why) in rows {
+            let outcome = outcome(response, milliseconds, request);
+            assert_eq!(outcome, expected, "{response} after {milliseconds}, {request}: {why}");
+        }
+    }
+
+    #[test]
     fn reasons() {
+        let all: Vec<_> = StaleReason::ALL.iter().map(|reason| reason.reason()).collect();
+        assert_eq!(
+            all,
+            ["no-cache", "stale", "request-no-cache", "request-max-age", "request-min-fresh"]
+        );
         // RFC 9211 §2.2
         for (reason, token, detail) in [
             (StaleReason::NoCache, "stale", "no-cache"),
