@@ -1,9 +1,11 @@
 //! A client's connection, as an exchange sees it.
 
+use crate::decision::Noted;
 use crate::inbound::Inbound;
 use crate::io::{Io, Stream, Transmit};
 use crate::worker::Worker;
 use bytes::Bytes;
+use core::cell::Cell;
 use core::net::SocketAddr;
 
 /// An output buffer that grew for a large head or many pipelined responses is let go when it is empty again.
@@ -29,6 +31,10 @@ pub(crate) struct Client<S> {
     /// Responses, or heads of responses, that have not been sent yet.
     pub(crate) output: Vec<u8>,
     pub(crate) peer: SocketAddr,
+    /// What was decided about the request at hand.
+    pub(crate) noted: Noted,
+    /// Octets sent since the connection began.
+    pub(crate) sent: Cell<u64>,
 }
 
 impl<S: Stream> Client<S> {
@@ -63,6 +69,7 @@ impl<S: Stream> Client<S> {
             return After::Close;
         }
         worker.counters().sent_octets.add(octets as u64);
+        self.sent.set(self.sent.get() + octets as u64);
         if persists { After::Keep } else { After::Close }
     }
 }

@@ -128,7 +128,7 @@ impl Lead {
             Announced::NotShared { lasting } if *lasting && self.joinable => {
                 self.collapse.note_shareable(self.hash, false, now);
             }
-            Announced::NotShared { .. } | Announced::Failed(_) => {}
+            Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_) => {}
         }
         self.announced = true;
         self.fill.announce(announced);

@@ -1,6 +1,8 @@
 //! What an edge is told when it starts.
 
 use crate::io::uring::IoChoice;
+use crate::log::Log;
+use crate::site::Sites;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use lastmile_http::head::HeadLimits;
@@ -14,6 +16,10 @@ pub struct Config {
     pub name: String,
     /// Addresses to listen on, each on every core.
     pub listen: Vec<SocketAddr>,
+    /// Settings of sites.
+    pub sites: Sites,
+    /// Where each answered request is logged.
+    pub log: Option<Log>,
     /// Where misses are sent; several are tried one after the other, starting with one chosen by the key's hash.
     pub upstreams: Vec<Upstream>,
     /// Size of the RAM tier in octets: heads, contents, index and responses that are still arriving.
@@ -88,6 +94,8 @@ impl Config {
         Self {
             name,
             listen,
+            sites: Sites::default(),
+            log: None,
             upstreams,
             ram_octets: 256 << 20,
             cores,

@@ -1,6 +1,7 @@
 //! A client's connection: one request after the other, pipelined ones answered together, until somebody ends it.
 
 use crate::client::{After, Client};
+use crate::decision::{Noted, decide_refusal, log};
 use crate::exchange::{AtOnce, answer_at_once, exchange};
 use crate::inbound::Inbound;
 use crate::io::{Io, IoError, Receive, Stream, Wait};
@@ -8,6 +9,7 @@ use crate::request::{Refusal, Request};
 use crate::respond::respond_refusal;
 use crate::worker::Worker;
 use bytes::Bytes;
+use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
 use lastmile_http::head::{FieldSpan, Parsed, parse_request};
@@ -46,7 +48,14 @@ struct Scratch {
 /// Serves the connection `stream` of the client `peer` to its end.
 pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: SocketAddr) {
     worker.counters().connections.increment();
-    let mut client = Client { stream, inbound: Inbound::default(), output: Vec::new(), peer };
+    let mut client = Client {
+        stream,
+        inbound: Inbound::default(),
+        output: Vec::new(),
+        peer,
+        noted: Noted::default(),
+        sent: Cell::new(0),
+    };
     if serve_requests(&worker, &mut client).await == After::Abort {
         client.stream.abort_on_drop();
     }
@@ -104,16 +113,23 @@ fn next_step<I: Io>(
             Ok(Parsed::Partial) => return Step::Receive,
             Err(error) => return Step::Refuse(Refusal::Head(error)),
         };
-        let request = match Request::new(head, draining) {
+        let sites = &worker.shared.config.sites;
+        let request = match Request::new(head, sites, draining) {
             Ok(request) => request,
             Err(refusal) => return Step::Refuse(refusal),
         };
         let persists = request.persists;
-        let answer = answer_at_once(worker, &request, &mut scratch.key, &mut client.output);
-        if let AtOnce::Forward = answer {
-            return Step::Forward(length);
-        }
+        let Client { output, noted, .. } = client;
+        let before = output.len();
+        let answer = answer_at_once(worker, &request, &mut scratch.key, noted, output);
+        let content = match &answer {
+            AtOnce::Forward => return Step::Forward(length),
+            AtOnce::Answered => 0,
+            AtOnce::Send(pieces) => pieces.iter().map(Bytes::len).sum(),
+        };
         worker.counters().requests.increment();
+        let octets = client.output.len() - before + content;
+        log(worker, &client.noted, client.peer, Some(&request), octets as u64);
         client.inbound.consume(length);
         match answer {
             AtOnce::Send(content) => return Step::Send(content, persists),
@@ -178,8 +194,14 @@ async fn forward<I: Io>(
     let Ok(Parsed::Complete { head, .. }) = parsed else {
         unreachable!("the same octets were a whole head before");
     };
-    match Request::new(head, worker.shared.is_draining()) {
-        Ok(request) => exchange(worker, client, &request).await,
+    match Request::new(head, &worker.shared.config.sites, worker.shared.is_draining()) {
+        Ok(request) => {
+            let before = client.sent.get();
+            let after = exchange(worker, client, &request, &octets).await;
+            let sent = client.sent.get() - before;
+            log(worker, &client.noted, client.peer, Some(&request), sent);
+            after
+        }
         Err(refusal) => refuse(worker, client, refusal).await,
     }
 }
@@ -194,6 +216,8 @@ async fn refuse<I: Io>(
         _ => worker.counters().requests_bad.increment(),
     }
     respond_refusal(worker.name(), refusal, worker.io.now(), &mut client.output);
+    decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
+    log(worker, &client.noted, client.peer, None, client.output.len() as u64);
     if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
         linger(worker, client).await;
     }

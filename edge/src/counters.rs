@@ -1,5 +1,6 @@
 //! What a worker counts. One writer for each counter: the worker; readers sum over the workers.
 
+use crate::decision::Reasons;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that one worker writes and anybody reads.
@@ -28,12 +29,16 @@ impl Counter {
     }
 }
 
+const REASONS_HELP: &str = "Decisions by reason; one request may have several.";
+
 macro_rules! counters {
     ($($field:ident $name:literal $help:literal)*) => {
         /// The counters of one worker. A name that ends in `_total` only grows; others are gauges.
         #[derive(Debug, Default)]
         pub struct Counters {
             $(#[doc = $help] pub $field: Counter,)*
+            /// Why requests were answered as they were.
+            pub reasons: Reasons,
         }
 
         impl Counters {
@@ -44,7 +49,10 @@ macro_rules! counters {
                 let sum = |value: fn(&Self) -> u64| {
                     workers.clone().map(value).fold(0, u64::wrapping_add)
                 };
-                vec![$(($name, $help, sum(|worker| worker.$field.value())),)*]
+                let reasons = Reasons::sum(workers.clone().map(|worker| &worker.reasons));
+                let reasons = reasons.into_iter().map(|(name, value)| (name, REASONS_HELP, value));
+                let all = [$(($name, $help, sum(|worker| worker.$field.value())),)*];
+                all.into_iter().chain(reasons).collect()
             }
         }
     };
@@ -63,6 +71,10 @@ counters! {
     passes "passes_total" "Requests sent to the upstream because of their method or form."
     revalidations "revalidations_total" "Stored responses that the upstream was asked to confirm."
     revalidated "revalidated_total" "Stored responses that the upstream confirmed (304)."
+    stale_served "stale_served_total" "Requests answered with a stale response: while revalidating, or instead of an error."
+    background "background_revalidations_total" "Revalidations begun in the background."
+    invalidated "invalidated_total" "Responses taken out of the store by unsafe methods."
+    tunnels "tunnels_total" "Connections that switched to another protocol."
     stored "stored_total" "Responses stored."
     uncacheable "uncacheable_total" "Responses to cacheable requests that may not be stored."
     overflowed "overflowed_total" "Responses begun as storable that had no room in the store."

@@ -1,9 +1,11 @@
 //! One request and its response: the function that owns every branch. Steps are in the files it calls.
 
+use crate::background::revalidate_later;
 use crate::client::{After, Client};
 use crate::collapse::{Lead, Part};
+use crate::decision::{Noted, Why, decide};
 use crate::error::Failure;
-use crate::fill::{Announced, Reader};
+use crate::fill::Announced;
 use crate::io::Io;
 use crate::key::Key;
 use crate::lookup::{Lookup, look_up};
@@ -11,19 +13,21 @@ use crate::pass::pass;
 use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{respond_failure, respond_stored};
-use crate::store::{Begun, begin_fill, freshen};
+use crate::store::{Begun, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, stream_fill};
-use crate::upstream::fetch::{Response, fetch};
+use crate::upstream::fetch::{Response, discard, fetch};
 use crate::upstream::outgoing::{Purpose, has_passed, write_request_head};
 use crate::worker::Worker;
 use bytes::Bytes;
 use core::net::SocketAddr;
-use lastmile_http::cache::directives::{RequestDirectives, request_directives};
-use lastmile_http::cache::reuse::StaleReason;
+use lastmile_http::cache::directives::RequestDirectives;
+use lastmile_http::cache::stale::{is_error, may_replace_error};
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
+use lastmile_http::cache::validation::head_confirms;
 use lastmile_http::cache::vary::selects;
 use lastmile_http::framing::Framing;
+use lastmile_http::head::Version;
 use lastmile_http::time::DeltaSeconds;
 use std::sync::Arc;
 
@@ -47,21 +51,25 @@ pub(crate) fn answer_at_once<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     key: &mut Vec<u8>,
+    noted: &mut Noted,
     out: &mut Vec<u8>,
 ) -> AtOnce {
     if !request.is_cacheable() {
         return AtOnce::Forward;
     }
     let key = Key::write(worker, request, key);
-    let directives = request_directives(request.head.fields);
     let now = worker.io.now();
     let answer = |response: &Arc<StoredResponse>, ttl| {
         let status = CacheStatus::Hit { ttl, detail: None };
         let content = response.content()?;
+        if ttl <= 0 || worker.shared.config.log.is_some() {
+            let reason = if ttl > 0 { "hit" } else { "max-stale" };
+            decide(worker, noted, request, response.status(), &status, reason);
+        }
         Some(respond_stored(worker.name(), request, response, content, &status, now, out))
     };
     let ram = &worker.shared.ram;
-    match look_up(ram, (key.hash, key.octets), request, &directives, now, answer) {
+    match look_up(ram, (key.hash, key.octets), request, &request.directives(), now, answer) {
         Lookup::Fresh(Some(content)) => {
             worker.counters().hits.increment();
             if content.is_empty() { AtOnce::Answered } else { AtOnce::Send(content) }
@@ -70,35 +78,34 @@ pub(crate) fn answer_at_once<I: Io>(
     }
 }
 
-/// Answers `request` with the help of the upstream.
+/// Answers `request`, whose head are these octets, with the help of the upstream.
 pub(crate) async fn exchange<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
+    head: &[u8],
 ) -> After {
     if has_passed(worker.name(), &request.head) {
-        return fail(worker, client, request, Failure::Loop, ForwardReason::Bypass).await;
+        return fail(worker, client, request, Failure::Loop, ForwardReason::Bypass.into()).await;
     }
-    let detail = if !request.is_cacheable() {
-        return pass(worker, client, request, ForwardReason::Method, None).await;
-    } else if request.is_head() {
-        Some("head")
-    } else {
-        request.head.fields.contains("range").then_some("range")
-    };
-    // A HEAD or a range says nothing that a whole GET could be answered from, and must not wait for one.
-    if detail.is_some() && !has_stored(worker, request) {
+    if !request.is_cacheable() {
+        return pass(worker, client, request, ForwardReason::Method.into()).await;
+    }
+    // A HEAD says nothing that a GET could be answered from, and must not wait for one.
+    if request.is_head() && !has_stored(worker, request) {
         worker.counters().misses.increment();
-        return pass(worker, client, request, ForwardReason::UriMiss, detail).await;
+        let why = Why::from(ForwardReason::UriMiss).with("head");
+        return pass(worker, client, request, why).await;
     }
-    cached(worker, client, request).await
+    cached(worker, client, request, head).await
 }
 
 fn has_stored<I: Io>(worker: &Worker<I>, request: &Request<'_>) -> bool {
     let mut scratch = Vec::new();
     let key = Key::write(worker, request, &mut scratch);
     let found = worker.shared.ram.lookup(key.hash, key.octets, |response| {
-        selects(response.selection(), request.head.fields).then_some(())
+        let is_whole = response.part().is_none();
+        (is_whole && selects(response.selection(), request.head.fields)).then_some(())
     });
     found.is_some()
 }
@@ -108,33 +115,32 @@ async fn cached<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
+    head: &[u8],
 ) -> After {
     let mut scratch = Vec::new();
     let key = Key::write(worker, request, &mut scratch);
-    let directives = request_directives(request.head.fields);
+    let directives = request.directives();
     let collapse = &worker.shared.collapse;
     let mut alone = collapse.is_unshareable(key.hash, worker.io.now());
     let mut waits = 0;
     loop {
-        let (reason, stale) = match find(worker, request, &key, &directives) {
+        let (why, stale) = match find(worker, request, &key, &directives) {
             Found::Usable(response, ttl) => {
-                worker.counters().hits.increment();
-                let status = CacheStatus::Hit { ttl, detail: None };
-                return send_stored(worker, client, request, &response, &status).await;
+                return send_hit(worker, client, request, &response, ttl).await;
             }
-            Found::Ask(reason, stale) => (reason, stale),
+            Found::WhileRevalidating(response, ttl) => {
+                revalidate_later(worker, client.peer, head);
+                worker.counters().stale_served.increment();
+                let detail = "stale-while-revalidate";
+                let status = CacheStatus::Hit { ttl, detail: Some(detail) };
+                return send_stored(worker, client, request, &response, &status, detail).await;
+            }
+            Found::Ask(why, stale) => (why, stale),
         };
         if directives.only_if_cached {
-            return fail(worker, client, request, Failure::OnlyIfCached, reason).await;
+            return fail(worker, client, request, Failure::OnlyIfCached, why).await;
         }
-        // A client that asks for news must not be given what somebody else asked for earlier.
-        alone |= reason == ForwardReason::Request
-            || directives.no_store
-            // What these bring may not be stored, whatever it is: nobody shall wait for it.
-            || request.is_head()
-            || request.head.fields.contains("authorization")
-            || directives.no_cache
-            || directives.max_age == Some(DeltaSeconds(0));
+        alone |= asks_for_itself(request, &directives, why, stale.as_deref());
         let lead = if alone || waits == WAITS_MAX {
             collapse.alone(key.hash, key.octets)
         } else {
@@ -142,45 +148,80 @@ async fn cached<I: Io>(
                 Part::Lead(lead) => lead,
                 Part::Follow(fill) => {
                     waits += 1;
+                    let is_for_us = |response: &StoredResponse| {
+                        selects(response.selection(), request.head.fields)
+                    };
                     match fill.announced(&worker.io).await {
-                        Announced::Filling(response, length)
-                            if selects(response.selection(), request.head.fields) =>
-                        {
+                        Announced::Filling(response, length) if is_for_us(&response) => {
                             if let Some(reader) = fill.reader() {
-                                let arriving =
-                                    Arriving { response, length, reason, collapsed: true };
-                                return follow(worker, client, request, arriving, reader).await;
+                                worker.counters().collapsed.increment();
+                                let arriving = Arriving { response, length, why, collapsed: true };
+                                return stream_fill(worker, client, request, arriving, reader).await;
                             }
                             alone = true;
                         }
-                        Announced::Stored(response)
-                            if selects(response.selection(), request.head.fields) =>
-                        {
+                        Announced::Stored(response) if is_for_us(&response) => {
                             worker.counters().collapsed.increment();
-                            let status = forwarded(&response, reason, true, true, worker);
-                            return send_stored(worker, client, request, &response, &status).await;
+                            let status = confirmed(&response, why, true, true, worker);
+                            let reason = "collapsed";
+                            return send_stored(worker, client, request, &response, &status, reason)
+                                .await;
                         }
                         Announced::Filling(..) | Announced::Stored(_) => {}
                         Announced::NotShared { .. } => alone = true,
                         Announced::Failed(failure) => {
-                            return fail(worker, client, request, failure, reason).await;
+                            if let Some(stale) = instead_of_error(worker, request, stale.as_ref()) {
+                                return send_stale(worker, client, request, stale, why, None).await;
+                            }
+                            return fail(worker, client, request, failure, why).await;
+                        }
+                        Announced::Erring(status) => {
+                            if let Some(stale) = instead_of_error(worker, request, stale.as_ref()) {
+                                let status = Some(status);
+                                return send_stale(worker, client, request, stale, why, status)
+                                    .await;
+                            }
+                            alone = true;
                         }
                     }
                     continue;
                 }
             }
         };
-        return lead_fetch(worker, client, request, lead, reason, stale).await;
+        return lead_fetch(worker, client, request, lead, why, stale).await;
     }
 }
 
-/// What the store has, for a request that may wait.
-enum Found {
-    Usable(Arc<StoredResponse>, i64),
-    Ask(ForwardReason, Option<Arc<StoredResponse>>),
+/// Whether a request must not be given what somebody else asked for earlier, or nobody else shall wait for what it
+/// brings.
+fn asks_for_itself(
+    request: &Request<'_>,
+    directives: &RequestDirectives,
+    why: Why,
+    stale: Option<&StoredResponse>,
+) -> bool {
+    let fields = request.head.fields;
+    // A range must not wait for the whole, and nobody for a range; but all may ask together whether the whole is good.
+    let is_part = fields.contains("range") && stale.is_none_or(|stale| stale.part().is_some());
+    // It asks for news.
+    why.forward == ForwardReason::Request
+        || directives.no_cache
+        || directives.max_age == Some(DeltaSeconds(0))
+        // What these bring may not be stored, whatever it is.
+        || directives.no_store
+        || request.is_head()
+        || fields.contains("authorization")
+        || is_part
 }
 
-fn find<I: Io>(
+/// What the store has, for a request that may wait.
+pub(crate) enum Found {
+    Usable(Arc<StoredResponse>, i64),
+    WhileRevalidating(Arc<StoredResponse>, i64),
+    Ask(Why, Option<Arc<StoredResponse>>),
+}
+
+pub(crate) fn find<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     key: &Key<'_>,
@@ -190,14 +231,12 @@ fn find<I: Io>(
     let (ram, now) = (&worker.shared.ram, worker.io.now());
     match look_up(ram, (key.hash, key.octets), request, directives, now, usable) {
         Lookup::Fresh((response, ttl)) => Found::Usable(response, ttl),
-        Lookup::Stale(stale, reason) => Found::Ask(forward_reason(reason), Some(stale)),
-        Lookup::VaryMiss => Found::Ask(ForwardReason::VaryMiss, None),
-        Lookup::UriMiss => Found::Ask(ForwardReason::UriMiss, None),
+        Lookup::WhileRevalidating(response, ttl) => Found::WhileRevalidating(response, ttl),
+        Lookup::Stale(stale, reason) => Found::Ask(reason.into(), Some(stale)),
+        Lookup::Partial => Found::Ask(ForwardReason::Partial.into(), None),
+        Lookup::VaryMiss => Found::Ask(ForwardReason::VaryMiss.into(), None),
+        Lookup::UriMiss => Found::Ask(ForwardReason::UriMiss.into(), None),
     }
-}
-
-fn forward_reason(reason: StaleReason) -> ForwardReason {
-    if reason.is_request() { ForwardReason::Request } else { ForwardReason::Stale }
 }
 
 /// Asks the upstream, for this request and for all that follow it.
@@ -206,16 +245,14 @@ async fn lead_fetch<I: Io>(
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
     mut lead: Lead,
-    reason: ForwardReason,
+    why: Why,
     stale: Option<Arc<StoredResponse>>,
 ) -> After {
     let (hash, key) = lead.key();
-    let directives = request_directives(request.head.fields);
     // Between the look into the store and the place in the table another fetch may have ended.
     if let Found::Usable(response, ttl) =
-        find(worker, request, &Key { hash, octets: key }, &directives)
+        find(worker, request, &Key { hash, octets: key }, &request.directives())
     {
-        worker.counters().hits.increment();
         // This client may accept what is stale; others have not said so.
         let announced = match ttl {
             1.. => Announced::Stored(Arc::clone(&response)),
@@ -223,96 +260,235 @@ async fn lead_fetch<I: Io>(
         };
         lead.announce(announced, worker.io.now());
         drop(lead);
-        let status = CacheStatus::Hit { ttl, detail: None };
-        return send_stored(worker, client, request, &response, &status).await;
+        return send_hit(worker, client, request, &response, ttl).await;
     }
-    let stale = stale.filter(|stale| stale.policy().has_validator() && stale.content().is_some());
-    match &stale {
-        Some(_) => worker.counters().revalidations.increment(),
-        None => worker.counters().misses.increment(),
+    let candidates = Candidates::of(worker, (hash, key), request, stale.as_ref());
+    match candidates.is_empty() {
+        false => worker.counters().revalidations.increment(),
+        true => worker.counters().misses.increment(),
     }
-    let asked = ask(worker, client.peer, request, hash, stale.as_deref()).await;
+    let (peer, purpose) = (client.peer, candidates.purpose(request));
+    let mut asked = ask(worker, Some(&mut *client), peer, request, hash, purpose).await;
     // RFC 9111 §4.3.4: a 304 that means another response than ours confirms nothing.
-    let asked = match (asked, &stale) {
-        (Ok(response), Some(stale)) if response.head.status() == 304 => {
-            if stale.is_identified_by(&response.head.view()) {
-                worker.counters().revalidated.increment();
-                let (fresh, stored) = freshen(worker, request, stale, response, &mut lead);
-                let status = forwarded(&fresh, reason, stored, false, worker);
-                return send_stored(worker, client, request, &fresh, &status).await;
+    if let Ok(response) = &asked
+        && response.head.status() == 304
+        && !candidates.is_empty()
+    {
+        if let Some(known) = candidates.identified(response) {
+            worker.counters().revalidated.increment();
+            let (fresh, stored) = freshen(worker, request, known, response, &mut lead);
+            if let Ok(response) = asked {
+                discard(worker, response);
             }
-            ask(worker, client.peer, request, hash, None).await
+            let status = confirmed(&fresh, why, stored, false, worker);
+            return send_stored(worker, client, request, &fresh, &status, "revalidated").await;
         }
-        (asked, _) => asked,
-    };
+        let plain = Candidates::default();
+        let purpose = plain.purpose(request);
+        asked = ask(worker, Some(&mut *client), peer, request, hash, purpose).await;
+    }
     match asked {
-        Ok(response) => receive(worker, client, request, lead, reason, response).await,
+        Ok(response) => receive(worker, client, request, lead, why, stale, response).await,
         Err(failure) => {
             worker.counters().upstream_errors.increment();
             lead.announce(Announced::Failed(failure), worker.io.now());
             drop(lead);
-            fail(worker, client, request, failure, reason).await
+            if let Some(stale) = instead_of_error(worker, request, stale.as_ref()) {
+                return send_stale(worker, client, request, stale, why, None).await;
+            }
+            fail(worker, client, request, failure, why).await
         }
     }
 }
 
-/// Asks the upstream for the whole response, or, given a stale one, whether that is still good.
-async fn ask<I: Io>(
-    worker: &Worker<I>,
-    client: SocketAddr,
-    request: &Request<'_>,
-    hash: u64,
-    stale: Option<&StoredResponse>,
-) -> Result<Response<I::Stream>, Failure> {
-    let purpose = stale.map_or(Purpose::Store, Purpose::Validate);
-    let (head, target) = (&request.head, &request.target);
-    let mut out = Vec::with_capacity(512);
-    write_request_head(worker.name(), head, target, Framing::None, client, purpose, &mut out);
-    fetch(worker, head.method, out, hash).await
-}
-
-/// A new response: stored while it is passed on if that may be done, else only passed on.
+/// A response that is no confirmation: stored while it is passed on if that may be done, else only passed on.
 async fn receive<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
-    lead: Lead,
-    reason: ForwardReason,
+    mut lead: Lead,
+    why: Why,
+    stale: Option<Arc<StoredResponse>>,
     response: Response<I::Stream>,
 ) -> After {
-    match begin_fill(worker, request, lead, response).await {
+    let status = response.head.status();
+    // RFC 9111 §4.3.3, RFC 5861 §4.
+    if is_error(status)
+        && let Some(stale) = instead_of_error(worker, request, stale.as_ref())
+    {
+        lead.announce(Announced::Erring(status), worker.io.now());
+        drop(lead);
+        discard(worker, response);
+        return send_stale(worker, client, request, stale, why, Some(status)).await;
+    }
+    if request.is_head() {
+        learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
+    }
+    match begin_fill(worker, request, lead, response, stale.is_some()).await {
         Begun::Filling { response, length, reader } => {
-            let arriving = Arriving { response, length, reason, collapsed: false };
+            let arriving = Arriving { response, length, why, collapsed: false };
             stream_fill(worker, client, request, arriving, reader).await
         }
-        Begun::NotStored { response, why } => {
+        Begun::NotStored { response, reason } => {
             worker.counters().uncacheable.increment();
-            relay(worker, client, request, *response, reason, Some(why)).await
+            relay(worker, client, request, *response, why.with(reason)).await
         }
     }
 }
 
-async fn follow<I: Io>(
+/// RFC 9111 §4.3.5: the answer to a HEAD freshens what is stored, or shows that it is no longer right.
+fn learn_from_head<I: Io>(
+    worker: &Worker<I>,
+    request: &Request<'_>,
+    lead: &mut Lead,
+    stale: Option<&StoredResponse>,
+    response: &Response<I::Stream>,
+) {
+    let Some(stale) = stale.filter(|stale| stale.part().is_none()) else { return };
+    let Some(content) = stale.content() else { return };
+    let (head, mut spans) = (response.head.view(), Vec::new());
+    let (stored, octets) = (stale.fields(&mut spans), content.octets());
+    if head.status == stale.status() && head_confirms(stored, octets, head.fields) {
+        freshen(worker, request, stale, response, lead);
+    } else if is_outdated_by(head.status) {
+        remove_selected(worker, request, lead);
+    }
+}
+
+/// Stored responses that the upstream is asked to confirm (RFC 9111 §4.3.1).
+#[derive(Default)]
+pub(crate) struct Candidates {
+    /// The one that the request selects.
+    selected: Option<Arc<StoredResponse>>,
+    /// Others for the same URI, which the upstream may name by a strong entity tag.
+    others: Vec<Arc<StoredResponse>>,
+}
+
+impl Candidates {
+    pub(crate) fn of<I: Io>(
+        worker: &Worker<I>,
+        (hash, key): (u64, &[u8]),
+        request: &Request<'_>,
+        stale: Option<&Arc<StoredResponse>>,
+    ) -> Self {
+        let can_be_asked_about = |stored: &StoredResponse| {
+            stored.policy().has_validator() && stored.content().is_some()
+        };
+        let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
+        let mut others = Vec::new();
+        if !request.head.fields.contains("range") {
+            worker.shared.ram.lookup(hash, key, |other| {
+                let is_whole = other.part().is_none() && can_be_asked_about(other);
+                if is_whole && stale.is_none_or(|stale| !Arc::ptr_eq(stale, other)) {
+                    others.push(Arc::clone(other));
+                }
+                None::<()>
+            });
+        }
+        Self { selected, others }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.selected.is_none() && self.others.is_empty()
+    }
+
+    /// What to ask the upstream for.
+    pub(crate) fn purpose(&self, request: &Request<'_>) -> Purpose<'_> {
+        let selected = self.selected.as_deref();
+        let range = request.head.fields.contains("range");
+        match selected {
+            None if range => Purpose::Part,
+            None if self.others.is_empty() => Purpose::Store,
+            selected => {
+                let part = range && selected.is_some_and(|selected| selected.part().is_some());
+                Purpose::Validate { selected, others: &self.others, part }
+            }
+        }
+    }
+
+    /// The one that a 304 means (RFC 9111 §4.3.4).
+    pub(crate) fn identified<S>(&self, response: &Response<S>) -> Option<&StoredResponse> {
+        let head = response.head.view();
+        let by_tag = |stored: &&StoredResponse| stored.is_identified_strongly_by(&head);
+        let selected = self.selected.as_deref();
+        let others = self.others.iter().map(|other| &**other);
+        let known = selected.into_iter().chain(others).find(by_tag);
+        known.or_else(|| selected.filter(|selected| selected.is_identified_by(&head)))
+    }
+}
+
+/// Asks the upstream. Interim responses go to `interim`, if it understands them.
+pub(crate) async fn ask<I: Io>(
+    worker: &Worker<I>,
+    interim: Option<&mut Client<I::Stream>>,
+    client: SocketAddr,
+    request: &Request<'_>,
+    hash: u64,
+    purpose: Purpose<'_>,
+) -> Result<Response<I::Stream>, Failure> {
+    let mut out = Vec::with_capacity(512);
+    write_request_head(worker.name(), request, client, purpose, &mut out);
+    let interim = interim.filter(|_| request.head.version == Version::Http11);
+    fetch(worker, request.head.method, out, hash, interim).await
+}
+
+/// The stale response that may be sent instead of an error (RFC 5861 §4).
+fn instead_of_error<'a, I: Io>(
+    worker: &Worker<I>,
+    request: &Request<'_>,
+    stale: Option<&'a Arc<StoredResponse>>,
+) -> Option<&'a StoredResponse> {
+    let (directives, now) = (request.directives(), worker.io.now());
+    let is_usable = |stale: &&Arc<StoredResponse>| {
+        stale.content().is_some() && may_replace_error(stale.policy(), &directives, now)
+    };
+    stale.filter(is_usable).map(|stale| &**stale)
+}
+
+async fn send_stale<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
-    arriving: Arriving,
-    reader: Reader,
+    stale: &StoredResponse,
+    why: Why,
+    status: Option<u16>,
 ) -> After {
-    worker.counters().collapsed.increment();
-    stream_fill(worker, client, request, arriving, reader).await
+    worker.counters().stale_served.increment();
+    let status = CacheStatus::Forward {
+        reason: why.forward,
+        status,
+        ttl: Some(stale.policy().ttl(worker.io.now())),
+        stored: false,
+        collapsed: false,
+        detail: Some("stale-if-error"),
+    };
+    send_stored(worker, client, request, stale, &status, "stale-if-error").await
 }
 
 /// The Cache-Status of a stored response that the upstream has confirmed.
-fn forwarded<I: Io>(
+fn confirmed<I: Io>(
     response: &StoredResponse,
-    reason: ForwardReason,
+    why: Why,
     stored: bool,
     collapsed: bool,
     worker: &Worker<I>,
 ) -> CacheStatus<'static> {
     let ttl = Some(response.policy().ttl(worker.io.now()));
-    CacheStatus::Forward { reason, status: Some(304), ttl, stored, collapsed, detail: None }
+    let (reason, detail) = (why.forward, why.detail());
+    CacheStatus::Forward { reason, status: Some(304), ttl, stored, collapsed, detail }
+}
+
+async fn send_hit<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    request: &Request<'_>,
+    response: &StoredResponse,
+    ttl: i64,
+) -> After {
+    worker.counters().hits.increment();
+    let reason = if ttl > 0 { "hit" } else { "max-stale" };
+    let status = CacheStatus::Hit { ttl, detail: None };
+    send_stored(worker, client, request, response, &status, reason).await
 }
 
 async fn send_stored<I: Io>(
@@ -321,10 +497,12 @@ async fn send_stored<I: Io>(
     request: &Request<'_>,
     response: &StoredResponse,
     status: &CacheStatus<'_>,
+    reason: &'static str,
 ) -> After {
     let Some(content) = response.content() else {
-        return fail(worker, client, request, Failure::Abandoned, ForwardReason::Miss).await;
+        return fail(worker, client, request, Failure::Abandoned, ForwardReason::Miss.into()).await;
     };
+    decide(worker, &mut client.noted, request, response.status(), status, reason);
     let (name, now) = (worker.name(), worker.io.now());
     let large = respond_stored(name, request, response, content, status, now, &mut client.output);
     client.send(worker, large, request.persists).await
@@ -336,11 +514,11 @@ pub(crate) async fn fail<I: Io>(
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
     failure: Failure,
-    reason: ForwardReason,
+    why: Why,
 ) -> After {
-    let (status, detail) = (None, Some(failure.proxy_error()));
-    let status =
-        CacheStatus::Forward { reason, status, ttl: None, stored: false, collapsed: false, detail };
+    let reason = failure.proxy_error();
+    let status = why.with(reason).status(None);
+    decide(worker, &mut client.noted, request, failure.status(), &status, reason);
     // What is left of the request's content would be taken for another request.
     let unread = !matches!(request.framing, Framing::None | Framing::Length(0));
     let persists = request.persists && !unread;

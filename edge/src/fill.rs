@@ -37,6 +37,8 @@ pub(crate) enum Announced {
     },
     /// The upstream failed, for all who waited.
     Failed(Failure),
+    /// The upstream answered with this error, and who has something stale may use it instead.
+    Erring(u16),
 }
 
 /// Why a reader got no further.
@@ -121,7 +123,9 @@ impl Fill {
                 !state.overflowed
                     && lastmile_http::cache::vary::selects(response.selection(), request)
             }
-            Some(Announced::NotShared { .. } | Announced::Failed(_)) => false,
+            Some(
+                Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_),
+            ) => false,
         }
     }
 

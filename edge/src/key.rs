@@ -20,7 +20,8 @@ impl<'a> Key<'a> {
         scratch: &'a mut Vec<u8>,
     ) -> Self {
         scratch.clear();
-        write_key(request.target.authority, request.target.path_and_query, scratch);
+        let target = &request.target;
+        write_key(&request.site.key, target.authority, target.path_and_query, scratch);
         Self { hash: worker.shared.ram.hash(scratch), octets: scratch }
     }
 }

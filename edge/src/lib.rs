@@ -15,12 +15,14 @@
 //!
 //! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
 
+mod background;
 mod client;
 mod collapse;
 pub mod config;
 pub mod connection;
 pub mod counters;
 pub mod error;
+mod decision;
 mod exchange;
 mod fill;
 mod inbound;
@@ -30,10 +32,12 @@ mod listener;
 pub mod log;
 mod lookup;
 mod pass;
+mod parts;
 pub mod ram;
 mod relay;
 mod request;
 mod respond;
+pub mod site;
 mod start;
 mod store;
 mod stored;

@@ -2,6 +2,7 @@
 //! content in memory.
 
 use crate::client::{After, Client};
+use crate::decision::Why;
 use crate::error::Failure;
 use crate::exchange::fail;
 use crate::inbound::{Content, ContentError, Inbound};
@@ -10,8 +11,7 @@ use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::key::Key;
 use crate::relay::{Parts, relay, relay_while_pumping};
 use crate::request::{Refusal, Request};
-use crate::respond::{Coding, respond_refusal};
-use crate::stored::{write_end_to_end_fields, write_status_line};
+use crate::respond::{Coding, respond_refusal, write_interim};
 use crate::upstream::fetch::{INTERIM_MAX, ReceivedHead, connect, fetch, is_repeatable, next_head};
 use crate::upstream::outgoing::{Purpose, write_request_head};
 use crate::upstream::pool::Connection;
@@ -21,7 +21,6 @@ use core::pin::{Pin, pin};
 use core::time::Duration;
 use futures_lite::future::or;
 use lastmile_http::cache::invalidation::invalidates;
-use lastmile_http::cache::status::ForwardReason;
 use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::{HeadError, Version};
 
@@ -33,24 +32,24 @@ pub(crate) async fn pass<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
-    reason: ForwardReason,
-    detail: Option<&'static str>,
+    why: Why,
 ) -> After {
     worker.counters().passes.increment();
     if request.framing != Framing::None {
-        return pass_with_content(worker, client, request, reason).await;
+        return pass_with_content(worker, client, request, why).await;
     }
     let mut head = Vec::with_capacity(512);
     write_head(worker, client, request, &mut head);
     let hash = Key::write(worker, request, &mut Vec::new()).hash;
-    match fetch(worker, request.head.method, head, hash).await {
+    let interim = (request.head.version == Version::Http11).then_some(&mut *client);
+    match fetch(worker, request.head.method, head, hash, interim).await {
         Ok(response) => {
             invalidate(worker, request, response.head.status());
-            relay(worker, client, request, response, reason, detail).await
+            relay(worker, client, request, response, why).await
         }
         Err(failure) => {
             worker.counters().upstream_errors.increment();
-            fail(worker, client, request, failure, reason).await
+            fail(worker, client, request, failure, why).await
         }
     }
 }
@@ -61,8 +60,7 @@ fn write_head<I: Io>(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) {
-    let (name, peer, purpose) = (worker.name(), client.peer, Purpose::Pass);
-    write_request_head(name, &request.head, &request.target, request.framing, peer, purpose, out);
+    write_request_head(worker.name(), request, client.peer, Purpose::Pass, out);
 }
 
 /// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI.
@@ -101,13 +99,13 @@ async fn pass_with_content<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
-    reason: ForwardReason,
+    why: Why,
 ) -> After {
     let mut connection = match open(worker, request).await {
         Ok(connection) => connection,
         Err(failure) => {
             worker.counters().upstream_errors.increment();
-            return fail(worker, client, request, failure, reason).await;
+            return fail(worker, client, request, failure, why).await;
         }
     };
     worker.counters().upstream_requests.increment();
@@ -136,9 +134,10 @@ async fn pass_with_content<I: Io>(
                 invalidate(worker, request, head.status());
                 let times = (request_time, worker.io.now());
                 let inbound = &mut connection.inbound;
-                let parts = Parts { inbound, receiver, sender: client_sender };
+                let (sent, noted) = (&client.sent, &mut client.noted);
+                let parts = Parts { inbound, receiver, sender: client_sender, sent, noted };
                 let response = (head, framing);
-                let relaying = relay_while_pumping(worker, request, response, reason, parts, times);
+                let relaying = relay_while_pumping(worker, request, response, why, parts, times);
                 // The pump goes on while the response is relayed, and ends only when the client's content fails.
                 Ok(or(relaying, async {
                     pump.await;
@@ -160,7 +159,7 @@ async fn pass_with_content<I: Io>(
         // The rest of the request's content would be taken for another request.
         Ok((After::Keep | After::Close, _)) => After::Linger,
         Ok((after, _)) => after,
-        Err(broken) => answer_broken(worker, client, request, reason, broken).await,
+        Err(broken) => answer_broken(worker, client, request, why, broken).await,
     }
 }
 
@@ -169,13 +168,13 @@ async fn answer_broken<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
-    reason: ForwardReason,
+    why: Why,
     broken: Broken,
 ) -> After {
     match broken {
         Broken::Upstream(failure) => {
             worker.counters().upstream_errors.increment();
-            fail(worker, client, request, failure, reason).await
+            fail(worker, client, request, failure, why).await
         }
         Broken::Content(ContentError::Framing(error)) => {
             worker.counters().requests_bad.increment();
@@ -321,12 +320,7 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
 }
 
 fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {
-    let view = head.view();
     let mut out = Vec::with_capacity(64);
-    write_status_line(view.status, view.reason, &mut out);
-    if !view.fields.is_empty() {
-        write_end_to_end_fields(worker.name(), view.fields, worker.io.now(), &mut out);
-    }
-    out.extend_from_slice(b"\r\n");
+    write_interim(worker.name(), &head.view(), worker.io.now(), &mut out);
     out
 }

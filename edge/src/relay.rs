@@ -1,6 +1,7 @@
 //! A response on its way through, without being stored: one part of its content in memory.
 
 use crate::client::{After, Client};
+use crate::decision::{Noted, Why, decide};
 use crate::inbound::{Content, Inbound};
 use crate::io::{Io, Receive, Stream, Transmit, Wait};
 use crate::request::Request;
@@ -9,9 +10,9 @@ use crate::stored::{write_end_to_end_fields, write_field, write_status_line};
 use crate::upstream::fetch::{ReceivedHead, Response};
 use crate::worker::Worker;
 use bytes::Bytes;
+use core::cell::Cell;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
-use lastmile_http::cache::status::{CacheStatus, ForwardReason};
 use lastmile_http::fields::parse_content_length;
 use lastmile_http::framing::Framing;
 use lastmile_http::persistence::response_allows_reuse;
@@ -25,6 +26,9 @@ pub(crate) struct Parts<'a, R, T> {
     pub(crate) receiver: &'a mut R,
     /// Of the client.
     pub(crate) sender: &'a mut T,
+    /// Octets sent to the client.
+    pub(crate) sent: &'a Cell<u64>,
+    pub(crate) noted: &'a mut Noted,
 }
 
 /// The response of a request whose content may still be on its way; whether the upstream connection can be kept.
@@ -32,14 +36,14 @@ pub(crate) async fn relay_while_pumping<I: Io, R: Receive, T: Transmit>(
     worker: &Worker<I>,
     request: &Request<'_>,
     (head, framing): (ReceivedHead, Framing),
-    reason: ForwardReason,
+    why: Why,
     parts: Parts<'_, R, T>,
     (request_time, response_time): (UnixTime, UnixTime),
 ) -> (After, bool) {
     let view = head.view();
     let relay = Relay { head: &head, framing, request_time, response_time };
     let mut out = Vec::with_capacity(512);
-    let coding = relay.write_head(worker, request, reason, None, &mut out);
+    let coding = relay.write_head(worker, request, why, parts.noted, &mut out);
     let mut content = Content::new(framing);
     let after = relay_content(worker, request, &mut content, coding, out, parts).await;
     (after, content.is_done() && response_allows_reuse(&view, framing))
@@ -51,17 +55,17 @@ pub(crate) async fn relay<I: Io>(
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
     response: Response<I::Stream>,
-    reason: ForwardReason,
-    detail: Option<&'static str>,
+    why: Why,
 ) -> After {
     let Response { head, framing, mut content, mut connection, .. } = response;
     let (request_time, response_time) = (response.request_time, response.response_time);
     let relay = Relay { head: &head, framing, request_time, response_time };
     let mut out = core::mem::take(&mut client.output);
-    let coding = relay.write_head(worker, request, reason, detail, &mut out);
+    let coding = relay.write_head(worker, request, why, &mut client.noted, &mut out);
     let (receiver, _) = connection.stream.split();
     let (_, sender) = client.stream.split();
-    let parts = Parts { inbound: &mut connection.inbound, receiver, sender };
+    let (sent, noted) = (&client.sent, &mut client.noted);
+    let parts = Parts { inbound: &mut connection.inbound, receiver, sender, sent, noted };
     let after = relay_content(worker, request, &mut content, coding, out, parts).await;
     if content.is_done() && response.reusable {
         worker.pool.put(connection, worker.io.now(), worker.counters());
@@ -82,15 +86,15 @@ impl Relay<'_> {
         &self,
         worker: &Worker<I>,
         request: &Request<'_>,
-        reason: ForwardReason,
-        detail: Option<&str>,
+        why: Why,
+        noted: &mut Noted,
         out: &mut Vec<u8>,
     ) -> Coding {
         let view = self.head.view();
         let now = worker.io.now();
         let coding = Coding::new(request.head.version, self.framing);
         write_status_line(view.status, view.reason, out);
-        write_end_to_end_fields(worker.name(), view.fields, now, out);
+        write_end_to_end_fields(worker.name(), &view, now, out);
         let length = match self.framing {
             Framing::Length(octets) => Some(octets),
             _ => None,
@@ -103,15 +107,8 @@ impl Relay<'_> {
         }
         let directives = response_directives(view.fields);
         let policy = StoredPolicy::new(&view, &directives, self.request_time, self.response_time);
-        let status = Some(view.status);
-        let cache_status = CacheStatus::Forward {
-            reason,
-            status,
-            ttl: None,
-            stored: false,
-            collapsed: false,
-            detail,
-        };
+        let cache_status = why.status(Some(view.status));
+        decide(worker, noted, request, view.status, &cache_status, why.reason);
         let no_content = request.is_head() || matches!(view.status, 204 | 304);
         let variable = Variable {
             age: policy.current_age(now),
@@ -120,7 +117,7 @@ impl Relay<'_> {
             coding,
             persists: request.persists,
         };
-        variable.write(worker.name(), request.head.version, out);
+        variable.write(worker.name(), request, out);
         coding
     }
 
@@ -169,6 +166,7 @@ async fn relay_content<I: Io, R: Receive, T: Transmit>(
             return After::Abort;
         }
         worker.counters().sent_octets.add(octets as u64);
+        parts.sent.set(parts.sent.get() + octets as u64);
         if ended {
             let persists = request.persists && coding != Coding::UntilClose;
             return if persists { After::Keep } else { After::Close };

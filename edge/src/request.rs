@@ -1,5 +1,7 @@
 //! A request as this edge understands it, or the reason why it does not.
 
+use crate::site::{Site, Sites};
+use lastmile_http::cache::directives::{RequestDirectives, request_directives};
 use lastmile_http::framing::{Framing, FramingError, request_framing};
 use lastmile_http::head::{HeadError, RequestHead};
 use lastmile_http::persistence::request_wants_persistence;
@@ -11,6 +13,7 @@ pub(crate) struct Request<'a> {
     pub(crate) head: RequestHead<'a>,
     pub(crate) target: Target<'a>,
     pub(crate) framing: Framing,
+    pub(crate) site: &'a Site,
     /// The connection may go on after the response: the client wants it, and this edge is not ending.
     pub(crate) persists: bool,
 }
@@ -50,20 +53,33 @@ impl Refusal {
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn new(head: RequestHead<'a>, draining: bool) -> Result<Self, Refusal> {
+    pub(crate) fn new(
+        head: RequestHead<'a>,
+        sites: &'a Sites,
+        draining: bool,
+    ) -> Result<Self, Refusal> {
         if head.method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
         let target = effective_target(&head).map_err(Refusal::Target)?;
         let framing = request_framing(&head).map_err(Refusal::Framing)?;
         let persists = !draining && request_wants_persistence(head.version, head.fields);
-        Ok(Self { head, target, framing, persists })
+        let site = sites.of(target.authority);
+        Ok(Self { head, target, framing, site, persists })
     }
 
     /// Whether the store may answer: GET and HEAD without content.
     pub(crate) fn is_cacheable(&self) -> bool {
         matches!(self.framing, Framing::None | Framing::Length(0))
             && (self.head.method == b"GET" || self.is_head())
+    }
+
+    /// What the client says about the use of stored responses, as far as its site listens to that.
+    pub(crate) fn directives(&self) -> RequestDirectives {
+        if self.site.ignore_client_directives {
+            return RequestDirectives::default();
+        }
+        request_directives(self.head.fields)
     }
 
     pub(crate) fn is_head(&self) -> bool {

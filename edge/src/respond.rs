@@ -2,16 +2,22 @@
 
 use crate::error::Failure;
 use crate::request::{Refusal, Request};
-use crate::stored::{StoredContent, StoredResponse, write_field, write_status_line};
+use crate::stored::{
+    StoredContent, StoredResponse, write_end_to_end_fields, write_field, write_status_line,
+};
+use ahash::RandomState;
 use bytes::Bytes;
+use lastmile_http::cache::key::write_key;
 use lastmile_http::cache::status::{CacheStatus, write_cache_status};
 use lastmile_http::chunked::{CHUNK_END, LAST_CHUNK, write_chunk_header};
 use lastmile_http::framing::Framing;
-use lastmile_http::head::Version;
+use lastmile_http::head::{ResponseHead, Version};
+use lastmile_http::multipart::Multipart;
 use lastmile_http::persistence::{ConnectionField, connection_field};
 use lastmile_http::precondition::{Precondition, evaluate, is_conditional};
 use lastmile_http::range::{RangeOutcome, evaluate_range};
 use lastmile_http::time::{DeltaSeconds, UnixTime, write_http_date};
+use std::sync::LazyLock;
 
 /// A content up to this size is copied behind its head, so that head and content, or several pipelined responses,
 /// leave in one send. Above it, a reference is cheaper than a copy.
@@ -71,24 +77,35 @@ pub(crate) struct Variable<'a> {
 }
 
 impl Variable<'_> {
-    pub(crate) fn write(&self, name: &str, version: Version, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, name: &str, request: &Request<'_>, out: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
         write_field(b"Age", digits.format(self.age.0).as_bytes(), out);
-        write_cache_status_field(name, self.cache_status, out);
+        write_cache_status_field(name, self.cache_status, request, out);
         if let Some(length) = self.length {
             write_field(b"Content-Length", digits.format(length).as_bytes(), out);
         }
         if self.coding == Coding::Chunked {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
-        write_connection_field(version, self.persists && self.coding != Coding::UntilClose, out);
+        let persists = self.persists && self.coding != Coding::UntilClose;
+        write_connection_field(request.head.version, persists, out);
         out.extend_from_slice(b"\r\n");
     }
 }
 
-fn write_cache_status_field(name: &str, status: &CacheStatus<'_>, out: &mut Vec<u8>) {
+fn write_cache_status_field(
+    name: &str,
+    status: &CacheStatus<'_>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) {
+    let key = request.site.show_key.then(|| {
+        let (mut key, target) = (Vec::new(), &request.target);
+        write_key(&request.site.key, target.authority, target.path_and_query, &mut key);
+        key
+    });
     out.extend_from_slice(b"Cache-Status: ");
-    write_cache_status(name, status, out);
+    write_cache_status(name, status, key.as_deref(), out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -100,8 +117,9 @@ fn write_connection_field(version: Version, persists: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Answers `request` from a complete stored response: its own conditions first (RFC 9110 §13.2.2), then its range. The
-/// head, and a small content, are appended to `out`; a large content is returned, to be sent behind it.
+/// Answers `request` from a complete stored response, whole or a part that has what is asked for: its own conditions
+/// first (RFC 9110 §13.2.2), then its range. The head, and a small content, are appended to `out`; a large content is
+/// returned, to be sent behind it.
 pub(crate) fn respond_stored(
     name: &str,
     request: &Request<'_>,
@@ -115,7 +133,6 @@ pub(crate) fn respond_stored(
         respond_condition(name, request, response, status, cache_status, now, out);
         return Vec::new();
     }
-    let complete = content.octets();
     let variable = |length| Variable {
         age: response.policy().current_age(now),
         cache_status,
@@ -123,19 +140,13 @@ pub(crate) fn respond_stored(
         coding: Coding::Plain,
         persists: request.persists,
     };
-    let range = match (response.status(), request.is_head()) {
-        (200, false) if request.head.fields.contains("range") => {
-            let (etag, last_modified) = (response.etag(), response.last_modified());
-            evaluate_range(request.head.fields, complete, etag, last_modified, now)
-        }
-        _ => RangeOutcome::Whole,
-    };
-    match range {
+    match wanted(request, response, content, now) {
         RangeOutcome::Whole => {
+            let complete = content.octets();
             out.extend_from_slice(response.head());
             // RFC 9110 §8.6: no Content-Length in a 204.
             let length = Some(complete).filter(|_| response.status() != 204);
-            Variable { length, ..variable(complete) }.write(name, request.head.version, out);
+            Variable { length, ..variable(complete) }.write(name, request, out);
             match content {
                 _ if request.is_head() => Vec::new(),
                 StoredContent::Whole(whole) if whole.len() <= COPY_OCTETS_MAX => {
@@ -146,20 +157,97 @@ pub(crate) fn respond_stored(
             }
         }
         RangeOutcome::Part { first, last } => {
-            write_head_with_status(response, 206, b"Partial Content", out);
-            let content_range = format!("bytes {first}-{last}/{complete}");
-            write_field(b"Content-Range", content_range.as_bytes(), out);
-            variable(last - first + 1).write(name, request.head.version, out);
-            content.part(first, last)
+            write_partial_head(response, None, out);
+            let complete = response.complete_length(content);
+            write_content_range((first, last), complete, out);
+            variable(last - first + 1).write(name, request, out);
+            octets_of(response, content, (first, last))
+        }
+        RangeOutcome::Parts(ranges) => {
+            let multipart = multipart(response, content, &ranges, now);
+            write_partial_head(response, Some(&multipart.content_type_value()), out);
+            variable(multipart.content_length()).write(name, request, out);
+            let mut pieces = Vec::new();
+            for (index, range) in ranges.iter().enumerate() {
+                pieces.push(Bytes::from(multipart.part_head(index)));
+                pieces.extend(octets_of(response, content, *range));
+            }
+            pieces.push(Bytes::from(multipart.end()));
+            pieces
         }
         RangeOutcome::Unsatisfiable => {
             write_status_line(416, b"Range Not Satisfiable", out);
             write_field(b"Via", format!("1.1 {name}").as_bytes(), out);
+            write_date_field(now, out);
+            let complete = response.complete_length(content);
             write_field(b"Content-Range", format!("bytes */{complete}").as_bytes(), out);
-            variable(0).write(name, request.head.version, out);
+            variable(0).write(name, request, out);
             Vec::new()
         }
     }
+}
+
+/// Which octets a request wants of a complete stored response.
+pub(crate) fn wanted(
+    request: &Request<'_>,
+    response: &StoredResponse,
+    content: &StoredContent,
+    now: UnixTime,
+) -> RangeOutcome {
+    // RFC 9110 §14.2: Range is for GET, and for what would be a 200 without it.
+    if !matches!(response.status(), 200 | 206)
+        || request.is_head()
+        || !request.head.fields.contains("range")
+    {
+        return RangeOutcome::Whole;
+    }
+    let complete = response.complete_length(content);
+    evaluate_range(request.head.fields, complete, &response.validators(), now)
+}
+
+/// By reference, octets of the representation that are in `content`, which may be a part of it.
+fn octets_of(
+    response: &StoredResponse,
+    content: &StoredContent,
+    (first, last): (u64, u64),
+) -> Vec<Bytes> {
+    let start = response.part().map_or(0, |part| part.first);
+    content.part(first - start, last - start)
+}
+
+fn multipart(
+    response: &StoredResponse,
+    content: &StoredContent,
+    ranges: &[(u64, u64)],
+    now: UnixTime,
+) -> Multipart {
+    let mut spans = Vec::new();
+    let content_type = response.fields(&mut spans).first("content-type");
+    // Not to be guessed before the content is written, so that no content can have it within.
+    let boundary = format!("{:016x}", BOUNDARIES.hash_one((now.milliseconds(), ranges)));
+    Multipart::new(ranges, response.complete_length(content), content_type, &boundary)
+}
+
+/// What boundaries of multipart contents are made with: one secret for each process.
+static BOUNDARIES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The head of a 206: that of the stored response, with another Content-Type if it has several parts.
+fn write_partial_head(response: &StoredResponse, content_type: Option<&str>, out: &mut Vec<u8>) {
+    write_status_line(206, b"Partial Content", out);
+    for (field_name, value) in response.fields(&mut Vec::new()).iter() {
+        let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
+        if !is(b"content-range") && !(content_type.is_some() && is(b"content-type")) {
+            write_field(field_name, value, out);
+        }
+    }
+    if let Some(content_type) = content_type {
+        write_field(b"Content-Type", content_type.as_bytes(), out);
+    }
+}
+
+/// RFC 9110 §14.4
+pub(crate) fn write_content_range((first, last): (u64, u64), complete: u64, out: &mut Vec<u8>) {
+    write_field(b"Content-Range", format!("bytes {first}-{last}/{complete}").as_bytes(), out);
 }
 
 /// 304 or 412 when the request's own conditions say so.
@@ -172,8 +260,7 @@ pub(crate) fn failed_precondition(
     if !is_conditional(request.head.fields) || !(200..300).contains(&response.status()) {
         return None;
     }
-    let (etag, last_modified) = (response.etag(), response.last_modified());
-    match evaluate(request.head.method, request.head.fields, etag, last_modified, now) {
+    match evaluate(request.head.method, request.head.fields, &response.validators(), now) {
         Precondition::Proceed => None,
         Precondition::NotModified => Some(304),
         Precondition::Failed => Some(412),
@@ -215,19 +302,7 @@ pub(crate) fn respond_condition(
         coding: Coding::Plain,
         persists: request.persists,
     };
-    variable.write(name, request.head.version, out);
-}
-
-fn write_head_with_status(
-    response: &StoredResponse,
-    status: u16,
-    reason: &[u8],
-    out: &mut Vec<u8>,
-) {
-    let head = response.head();
-    let fields = head.iter().position(|&octet| octet == b'\n').map_or(0, |end| end + 1);
-    write_status_line(status, reason, out);
-    out.extend_from_slice(&head[fields..]);
+    variable.write(name, request, out);
 }
 
 /// A response of ours because the exchange with the upstream failed: says which side failed (RFC 9209) and names no
@@ -246,7 +321,7 @@ pub(crate) fn respond_failure(
     let proxy_status =
         format!("{name}; error={}; details=\"{}\"", failure.proxy_error(), failure.side());
     write_field(b"Proxy-Status", proxy_status.as_bytes(), out);
-    write_cache_status_field(name, cache_status, out);
+    write_cache_status_field(name, cache_status, request, out);
     write_date(now, out);
     write_own_content(name, request.head.version, request.persists, request.is_head(), &text, out);
 }
@@ -270,9 +345,28 @@ pub(crate) fn respond_refusal(name: &str, refusal: Refusal, now: UnixTime, out: 
 
 /// Date (RFC 9110 §6.6.1), and an Age that says how old a response is that was made just now.
 fn write_date(now: UnixTime, out: &mut Vec<u8>) {
+    write_date_field(now, out);
+    out.extend_from_slice(b"Age: 0\r\n");
+}
+
+pub(crate) fn write_date_field(now: UnixTime, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Date: ");
     write_http_date(now, out);
-    out.extend_from_slice(b"\r\nAge: 0\r\n");
+    out.extend_from_slice(b"\r\n");
+}
+
+/// An interim response (RFC 9110 §15.2) as it is passed on.
+pub(crate) fn write_interim(
+    name: &str,
+    head: &ResponseHead<'_>,
+    now: UnixTime,
+    out: &mut Vec<u8>,
+) {
+    write_status_line(head.status, head.reason, out);
+    if !head.fields.is_empty() {
+        write_end_to_end_fields(name, head, now, out);
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 fn write_own_content(

@@ -6,20 +6,26 @@ use crate::error::Failure;
 use crate::fill::{Announced, Reader};
 use crate::inbound::ContentError;
 use crate::io::{Io, Stream, Wait};
+use crate::parts::insert_part;
 use crate::ram::{RamTier, Reservation};
 use crate::request::Request;
-use crate::stored::{StoredContent, StoredResponse};
+use crate::site::Site;
+use crate::stored::{IsWithheld, Judged, StoredContent, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::Worker;
 use bytes::Bytes;
-use lastmile_http::cache::directives::response_directives;
+use lastmile_http::cache::directives::{
+    ResponseDirectives, is_withheld, response_directives, withholds,
+};
 use lastmile_http::cache::freshness::StoredPolicy;
-use lastmile_http::cache::storable::{NotStorable, storable};
-use lastmile_http::cache::vary::selection;
+use lastmile_http::cache::key::has_dot_segments;
+use lastmile_http::cache::partial::part_of;
+use lastmile_http::cache::storable::{NotStorable, SetCookie, StoringRules, storable};
+use lastmile_http::cache::vary::{selection, selects};
 use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
-use lastmile_http::head::{Fields, RequestHead, ResponseHead, Version};
+use lastmile_http::head::{Fields, RequestHead, ResponseHead};
 use lastmile_http::time::UnixTime;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,24 +41,54 @@ const PART_CHARGE_MIN: u64 = 128;
 pub(crate) enum Begun<S> {
     /// It is being stored; the reader is the first client's.
     Filling { response: Arc<StoredResponse>, length: Option<u64>, reader: Reader },
-    /// It may not or can't be stored, with the reason as Cache-Status `detail`.
-    NotStored { response: Box<Response<S>>, why: &'static str },
+    /// It may not or can't be stored.
+    NotStored { response: Box<Response<S>>, reason: &'static str },
+}
+
+/// Why a response is not stored.
+#[derive(Clone, Copy)]
+struct NotStored {
+    /// As Cache-Status `detail`.
+    reason: &'static str,
+    /// The next one for the key will not be either.
+    lasting: bool,
+    /// It says itself that it may not be, and so takes the place of what is stored.
+    forbidden: bool,
+}
+
+impl NotStored {
+    const fn now(reason: &'static str) -> Self {
+        Self { reason, lasting: false, forbidden: false }
+    }
+}
+
+impl From<NotStorable> for NotStored {
+    fn from(why: NotStorable) -> Self {
+        let forbidden = matches!(why, NotStorable::NoStore | NotStorable::Private);
+        Self { reason: why.reason(), lasting: true, forbidden }
+    }
 }
 
 /// Begins to store `response`, in a task of its own that goes on when the client goes away. If it may not be stored,
-/// those who wait for it are told to ask for themselves.
+/// those who wait for it are told to ask for themselves. `is_newer` says that the upstream was asked whether what is stored
+/// is still good, and this is its answer.
 pub(crate) async fn begin_fill<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     mut lead: Lead,
     response: Response<I::Stream>,
+    is_newer: bool,
 ) -> Begun<I::Stream> {
     let now = worker.io.now();
     let (stored, length, room) = match admit(worker, request, &response) {
         Ok(admitted) => admitted,
-        Err((why, lasting)) => {
-            lead.announce(Announced::NotShared { lasting }, now);
-            return Begun::NotStored { response: Box::new(response), why };
+        Err(why) => {
+            lead.announce(Announced::NotShared { lasting: why.lasting }, now);
+            let outdates = why.forbidden || is_newer && is_outdated_by(response.head.status());
+            if outdates && !request.is_head() {
+                remove_selected(worker, request, &lead);
+            }
+            return Begun::NotStored { response: Box::new(response), reason: why.reason };
         }
     };
     lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
@@ -77,39 +113,93 @@ pub(crate) async fn begin_fill<I: Io>(
     Begun::Filling { response: stored, length, reader }
 }
 
+/// Whether a response with this status, other than a confirmation, shows that what is stored is no longer right (RFC 9111
+/// §4.3.3): not if it is about the client or about the server's state.
+pub(crate) fn is_outdated_by(status: u16) -> bool {
+    matches!(status, 200..=399 | 404 | 410) && status != 206
+}
+
+/// Takes out of the store what `request` selects: something newer came that may not be stored (RFC 9111 §4: the most
+/// recent response counts).
+pub(crate) fn remove_selected<I: Io>(worker: &Worker<I>, request: &Request<'_>, lead: &Lead) {
+    let (hash, key) = lead.key();
+    let is_selected = |other: &StoredResponse| selects(other.selection(), request.head.fields);
+    worker.shared.ram.remove(hash, key, is_selected);
+}
+
 type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation);
 
-/// Room for a response, or why it is not stored and whether the next one for the key will not be either.
+/// Room for a response, or why it is not stored.
 fn admit<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     response: &Response<I::Stream>,
-) -> Result<Admitted, (&'static str, bool)> {
+) -> Result<Admitted, NotStored> {
     let now = worker.io.now();
     let head = response.head.view();
-    let directives = response_directives(head.fields);
-    let lasting = |not: NotStorable| (not.reason(), true);
-    storable(&request.head, &head, &directives, now).map_err(lasting)?;
+    let site = request.site;
+    let directives = site_directives(site, &head);
+    storable(&request.head, &head, &directives, &storing_rules(site), now)?;
+    // What the origin makes of dots is its own affair; it must not end up under the name that they lead to.
+    if has_dot_segments(request.target.path_and_query) {
+        return Err(NotStored::now("dot-segments"));
+    }
     let mut selecting = Vec::new();
-    selection(head.fields, request.head.fields, &mut selecting).map_err(lasting)?;
+    selection(&site.key, head.fields, request.head.fields, &mut selecting)?;
     if varies_by_what_was_not_sent(request, head.fields) {
-        return Err(("vary-not-sent", false));
+        return Err(NotStored::now("vary-not-sent"));
     }
     let length = match response.framing {
         Framing::None => Some(0),
         Framing::Length(octets) => Some(octets),
         Framing::Chunked | Framing::UntilClose => None,
     };
+    let part = match head.status {
+        206 => Some(part_of(&head, length, response.response_time)?),
+        _ => None,
+    };
     let ram = &worker.shared.ram;
     if length.is_some_and(|length| length > ram.object_octets_max()) {
-        return Err(("too-large", true));
+        return Err(NotStored { reason: "too-large", lasting: true, forbidden: false });
     }
     let octets = length.unwrap_or(ROOM_FIRST) + response.head.octets().len() as u64;
-    let room = ram.reserve(octets).ok_or(("no-room", false))?;
-    let policy =
-        StoredPolicy::new(&head, &directives, response.request_time, response.response_time);
-    let stored = StoredResponse::new(worker.name(), &head, policy, &selecting, now);
+    let room = ram.reserve(octets).ok_or(NotStored::now("no-room"))?;
+    let (asked, answered) = (response.request_time, response.response_time);
+    let policy = StoredPolicy::new(&head, &directives, asked, answered);
+    let is_withheld = withholding(site, head.fields);
+    let stored = StoredResponse::new(
+        worker.name(),
+        &head,
+        is_withheld,
+        part,
+        policy,
+        &selecting,
+        now,
+    );
     Ok((Arc::new(stored), length, room))
+}
+
+/// What a response says, with the site's defaults where it says nothing.
+fn site_directives(site: &Site, head: &ResponseHead<'_>) -> ResponseDirectives {
+    response_directives(head.fields).with_defaults(&site.defaults, head.status, head.fields)
+}
+
+fn storing_rules(site: &Site) -> StoringRules {
+    StoringRules { set_cookie: site.set_cookie, keyed_cookies: !site.key.cookies.is_empty() }
+}
+
+/// Which fields of a response are for the first client only: those that the response names (RFC 9111 §5.2.2.4,
+/// §5.2.2.7), and Set-Cookie if the site says so.
+fn withholding(site: &Site, fields: Fields<'_>) -> IsWithheld {
+    let cookies = site.set_cookie == SetCookie::Withhold;
+    match (withholds(fields), cookies) {
+        (false, false) => |_, _| false,
+        (true, false) => is_withheld,
+        (false, true) => |_, name| name.eq_ignore_ascii_case(b"set-cookie"),
+        (true, true) => |fields, name| {
+            name.eq_ignore_ascii_case(b"set-cookie") || is_withheld(fields, name)
+        },
+    }
 }
 
 /// Whether Vary names a field of the request that did not go upstream as it came: what Connection names, conditions
@@ -201,27 +291,54 @@ impl<I: Io> Intake<I> {
     /// Stores the response, whose content is what the fill has and `last`.
     fn complete(&mut self, last: Option<&Bytes>) {
         let Some(room) = self.room.take() else { return };
-        let mut pieces = self.lead.fill().pieces();
-        pieces.extend(last.filter(|last| !last.is_empty()).cloned());
-        self.stored.complete(StoredContent::new(pieces));
+        let is_sound = self.stored.part().is_none_or(|part| part.length() == self.octets);
+        if is_sound {
+            let mut pieces = self.lead.fill().pieces();
+            pieces.extend(last.filter(|last| !last.is_empty()).cloned());
+            self.stored.complete(StoredContent::new(pieces));
+        }
         drop(room);
         let (hash, key) = self.lead.key();
         let (ram, stored) = (&self.worker.shared.ram, &self.stored);
-        if !self.lead.fill().is_disowned() && insert(ram, hash, key, stored) {
+        if is_sound && !self.lead.fill().is_disowned() && insert(ram, hash, key, stored, None) {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
     }
 }
 
+/// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
+/// is there of the same representation.
 fn insert(
     ram: &Arc<RamTier<StoredResponse>>,
     hash: u64,
     key: &[u8],
     stored: &Arc<StoredResponse>,
+    old: Option<&StoredResponse>,
 ) -> bool {
-    let replaces = |other: &StoredResponse| other.selection() == stored.selection();
-    ram.insert(hash, key, Arc::clone(stored), replaces).is_ok()
+    let is_old = |other: &StoredResponse| old.is_some_and(|old| core::ptr::eq(old, other));
+    if stored.part().is_some() {
+        return insert_part(ram, hash, key, stored, is_old);
+    }
+    // RFC 9111 §4: of several that a request selects the most recent is used, which is the one in front.
+    let mut newer = Vec::new();
+    ram.lookup(hash, key, |other| {
+        let differs = other.selection() != stored.selection() && !is_old(other);
+        if differs && other.policy().date() > stored.policy().date() {
+            newer.push(Arc::clone(other));
+        }
+        None::<()>
+    });
+    let replaces = |other: &StoredResponse| {
+        other.selection() == stored.selection() || is_old(other)
+    };
+    let inserted = ram.insert(hash, key, Arc::clone(stored), replaces).is_ok();
+    newer.sort_by_key(|other| other.policy().date());
+    for other in newer {
+        let again = Arc::clone(&other);
+        let _no_room = ram.insert(hash, key, again, |old| core::ptr::eq(old, &*other));
+    }
+    inserted
 }
 
 /// What a failure to read a response's content means.
@@ -233,58 +350,71 @@ pub(crate) fn content_failure(error: ContentError) -> Failure {
     }
 }
 
-/// Freshens `stale` by the 304 `response` (RFC 9111 §4.3.4) and puts it back into the store, if it may still be kept
-/// under its new head: a 304 can make a response private. Returns it, and whether it was stored.
+/// Freshens `stale` by `response`, a 304 (RFC 9111 §4.3.4) or the answer to a HEAD that confirms it (§4.3.5), and puts it
+/// back into the store, if it may still be kept under its new head: a 304 can make a response private. Returns it, and
+/// whether it was stored.
 pub(crate) fn freshen<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     stale: &StoredResponse,
-    response: Response<I::Stream>,
+    response: &Response<I::Stream>,
     lead: &mut Lead,
 ) -> (Arc<StoredResponse>, bool) {
     let now = worker.io.now();
-    let (request_time, response_time) = (response.request_time, response.response_time);
-    let policy = |head: &ResponseHead<'_>| {
-        let directives = response_directives(head.fields);
-        StoredPolicy::new(head, &directives, request_time, response_time)
+    let site = request.site;
+    let mut kept = Ok(());
+    let judge = |head: &ResponseHead<'_>| {
+        let directives = site_directives(site, head);
+        let mut selecting = Vec::new();
+        kept = may_be_kept(request, head, &directives, &mut selecting, now);
+        if kept.is_err() {
+            selecting = stale.selection().to_vec();
+        }
+        Judged {
+            policy: StoredPolicy::new(
+                head,
+                &directives,
+                response.request_time,
+                response.response_time,
+            ),
+            selection: selecting,
+            is_withheld: withholding(site, head.fields),
+        }
     };
-    let fresh = stale.freshened(worker.name(), &response.head.view(), policy, now);
+    let fresh = stale.freshened(worker.name(), &response.head.view(), judge, now);
     let fresh = Arc::new(fresh);
-    let stored = may_be_kept(request, stale, &fresh, now);
     let (hash, key) = lead.key();
-    if stored && !lead.fill().is_disowned() {
-        insert(&worker.shared.ram, hash, key, &fresh);
+    let stored = kept.is_ok() && !lead.fill().is_disowned();
+    if stored {
+        // A variant that other requests select stays as it is.
+        let own = selects(stale.selection(), request.head.fields).then_some(stale);
+        insert(&worker.shared.ram, hash, key, &fresh, own);
         lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
     } else {
-        let directives = response_directives(fresh.fields(&mut Vec::new()));
-        if directives.private || directives.no_store {
+        if kept.is_err_and(|why| why.forbidden) {
             worker.shared.ram.remove(hash, key, |other| other.selection() == stale.selection());
         }
         lead.announce(Announced::NotShared { lasting: false }, now);
     }
     lead.leave_table();
-    if response.reusable {
-        worker.pool.put(response.connection, now, worker.counters());
-    }
     (fresh, stored)
 }
 
-/// Whether a freshened response may be stored for requests like this one, and still is chosen by the same fields.
+/// Whether a response with a new head may be stored for requests like this one; and what selects it then.
 fn may_be_kept(
     request: &Request<'_>,
-    stale: &StoredResponse,
-    fresh: &StoredResponse,
+    head: &ResponseHead<'_>,
+    directives: &ResponseDirectives,
+    selecting: &mut Vec<u8>,
     now: UnixTime,
-) -> bool {
-    let mut spans = Vec::new();
-    let fields = fresh.fields(&mut spans);
-    let (version, status, reason) = (Version::Http11, fresh.status(), &b""[..]);
-    let head = ResponseHead { version, status, reason, fields };
-    // A HEAD may confirm what a GET has brought.
+) -> Result<(), NotStored> {
+    // A HEAD may confirm what a GET has brought, and a request without Range a part.
     let asked = RequestHead { method: b"GET", ..request.head };
-    let mut selecting = Vec::new();
-    storable(&asked, &head, &response_directives(fields), now).is_ok()
-        && selection(fields, request.head.fields, &mut selecting).is_ok()
-        && selecting == stale.selection()
-        && !varies_by_what_was_not_sent(request, fields)
+    let whole = ResponseHead { status: if head.status == 206 { 200 } else { head.status }, ..*head };
+    storable(&asked, &whole, directives, &storing_rules(request.site), now)?;
+    selection(&request.site.key, head.fields, request.head.fields, selecting)?;
+    if varies_by_what_was_not_sent(request, head.fields) {
+        return Err(NotStored::now("vary-not-sent"));
+    }
+    Ok(())
 }

@@ -1,14 +1,17 @@
 //! A client's copy of a response that is still arriving.
 
 use crate::client::{After, Client};
+use crate::decision::{Why, decide};
 use crate::fill::{ReadError, Reader};
 use crate::io::Io;
 use crate::request::Request;
-use crate::respond::{Coding, Variable, failed_precondition, respond_condition};
+use crate::respond::{
+    Coding, Variable, failed_precondition, respond_condition, write_content_range,
+};
 use crate::stored::{StoredContent, StoredResponse};
 use crate::worker::Worker;
 use bytes::Bytes;
-use lastmile_http::cache::status::{CacheStatus, ForwardReason};
+use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use std::sync::Arc;
 pub(crate) struct Arriving {
     pub(crate) response: Arc<StoredResponse>,
     pub(crate) length: Option<u64>,
-    pub(crate) reason: ForwardReason,
+    pub(crate) why: Why,
     pub(crate) collapsed: bool,
 }
 
@@ -28,13 +31,21 @@ pub(crate) async fn stream_fill<I: Io>(
     arriving: Arriving,
     mut reader: Reader,
 ) -> After {
-    let Arriving { response, length, reason, collapsed } = arriving;
+    let Arriving { response, length, why, collapsed } = arriving;
     let (name, now) = (worker.name(), worker.io.now());
-    let ttl = Some(response.policy().ttl(now));
-    let status = Some(response.status());
-    let cache_status =
-        CacheStatus::Forward { reason, status, ttl, stored: true, collapsed, detail: None };
-    if let Some(status) = failed_precondition(request, &response, now) {
+    let cache_status = CacheStatus::Forward {
+        reason: why.forward,
+        status: Some(response.status()),
+        ttl: Some(response.policy().ttl(now)),
+        stored: true,
+        collapsed,
+        detail: why.detail(),
+    };
+    let reason = if collapsed { "collapsed" } else { why.reason };
+    let condition = failed_precondition(request, &response, now);
+    let status = condition.unwrap_or(response.status());
+    decide(worker, &mut client.noted, request, status, &cache_status, reason);
+    if let Some(status) = condition {
         let out = &mut client.output;
         respond_condition(name, request, &response, status, &cache_status, now, out);
         return client.send(worker, Vec::new(), request.persists).await;
@@ -50,7 +61,13 @@ pub(crate) async fn stream_fill<I: Io>(
     let variable =
         Variable { age, cache_status: &cache_status, length: announced, coding, persists };
     client.output.extend_from_slice(response.head());
-    variable.write(name, request.head.version, &mut client.output);
+    if !collapsed {
+        client.output.extend_from_slice(response.withheld());
+    }
+    if let Some(part) = response.part() {
+        write_content_range((part.first, part.last), part.complete_length, &mut client.output);
+    }
+    variable.write(name, request, &mut client.output);
 
     let mut batch = Vec::new();
     if let Some(pieces) = reader.next_at_once() {

@@ -1,15 +1,17 @@
 //! What one core owns, and what all cores share.
 
+use crate::background::BACKGROUND_MAX;
 use crate::collapse::Collapse;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::io::Io;
+use crate::log::Log;
 use crate::ram::RamTier;
 use crate::stored::StoredResponse;
 use crate::upstream::addresses::Addresses;
 use crate::upstream::fetch::connect;
 use crate::upstream::pool::Pool;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use crossbeam::utils::CachePadded;
@@ -77,6 +79,10 @@ impl Shared {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
+    fn log_dropped(&self) -> u64 {
+        self.config.log.as_ref().map_or(0, Log::dropped)
+    }
+
     /// Name, description and value of each counter and gauge. A name that ends in `_total` only grows.
     #[must_use]
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
@@ -91,8 +97,18 @@ impl Shared {
             ("ram_capacity_octets", "Size of the RAM tier.", ram.capacity()),
             ("ram_objects", "Responses in the RAM tier.", ram.objects()),
             ("ram_evictions_total", "Responses evicted from the RAM tier.", ram.evictions()),
+            ("log_dropped_total", "Lines of the log that were lost.", self.log_dropped()),
         ]);
         samples
+    }
+}
+
+/// See [`Worker::begin_background`].
+pub(crate) struct Background(Rc<Cell<usize>>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -102,6 +118,8 @@ pub struct Worker<I: Io> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool<I::Stream>,
     index: usize,
+    /// Revalidations in the background.
+    background: Rc<Cell<usize>>,
     /// Itself, for tasks that outlive the exchange that began them.
     handle: RefCell<Weak<Self>>,
 }
@@ -111,7 +129,14 @@ impl<I: Io> Worker<I> {
     pub fn new(io: I, shared: Arc<Shared>, index: usize) -> Rc<Self> {
         let config = &shared.config;
         let pool = Pool::new(config.upstream_idle_max, config.timeouts.upstream_idle);
-        let worker = Rc::new(Self { io, pool, index, handle: RefCell::default(), shared });
+        let worker = Rc::new(Self {
+            io,
+            pool,
+            index,
+            background: Rc::default(),
+            handle: RefCell::default(),
+            shared,
+        });
         *worker.handle.borrow_mut() = Rc::downgrade(&worker);
         worker
     }
@@ -122,6 +147,15 @@ impl<I: Io> Worker<I> {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters[self.index]
+    }
+
+    /// A place for a task in the background, held until it is dropped; `None` when there are too many.
+    pub(crate) fn begin_background(&self) -> Option<Background> {
+        let count = self.background.get();
+        (count < BACKGROUND_MAX).then(|| {
+            self.background.set(count + 1);
+            Background(Rc::clone(&self.background))
+        })
     }
 
     pub(crate) fn handle(&self) -> Rc<Self> {
@@ -160,6 +194,7 @@ mod tests {
             Shared::unstarted(Config::new("t".into(), vec![], vec![upstream], cores)).unwrap();
         let readme = include_str!("../README.md");
         for (name, ..) in shared.samples() {
+            let name = name.split('{').next().unwrap();
             assert!(readme.contains(&format!("`{name}`")), "edge/README.md does not name {name}");
         }
     }

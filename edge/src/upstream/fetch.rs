@@ -1,9 +1,11 @@
 //! One request without content, sent to one upstream after the other until one answers; and the head of the answer.
 
 use super::pool::Connection;
+use crate::client::Client;
 use crate::error::Failure;
 use crate::inbound::{Content, Inbound};
 use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+use crate::respond::write_interim;
 use crate::worker::Worker;
 use core::ops::Range;
 use core::time::Duration;
@@ -78,6 +80,37 @@ impl<S: Stream> Response<S> {
     }
 }
 
+/// Octets of an unwanted content that are read so that its connection can be kept; above it a new one is cheaper.
+const DISCARD_OCTETS_MAX: usize = 64 * 1024;
+
+/// Does without the content of `response`, and keeps its connection if that is quickly done.
+pub(crate) fn discard<I: Io>(worker: &Worker<I>, mut response: Response<I::Stream>) {
+    if !response.reusable {
+        return;
+    }
+    let worker = worker.handle();
+    if response.content.is_done() {
+        worker.pool.put(response.connection, worker.io.now(), worker.counters());
+        return;
+    }
+    let io = worker.io.clone();
+    io.spawn(async move {
+        let wait = Wait::Busy(worker.shared.config.timeouts.upstream_receive);
+        let mut octets = 0;
+        while octets < DISCARD_OCTETS_MAX && !response.content.is_done() {
+            let connection = &mut response.connection;
+            let (receiver, _) = connection.stream.split();
+            match response.content.next(&mut connection.inbound, receiver, wait).await {
+                Ok(part) => octets += part.map_or(0, |part| part.len()),
+                Err(_) => return,
+            }
+        }
+        if response.content.is_done() {
+            worker.pool.put(response.connection, worker.io.now(), worker.counters());
+        }
+    });
+}
+
 /// Whether a request may be sent again when its connection was lost before the response (RFC 9110 §9.2.2).
 pub(crate) fn is_repeatable(method: &[u8], framing: Framing) -> bool {
     const IDEMPOTENT: [&[u8]; 6] = [b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"];
@@ -86,6 +119,8 @@ pub(crate) fn is_repeatable(method: &[u8], framing: Framing) -> bool {
 
 /// Sends `request` (a whole head) for the key with this hash and waits for the final response's head.
 ///
+/// Interim responses on the way are passed on to the client `interim`, if there is one that understands them.
+///
 /// A kept connection that turns out closed costs one repeat on a fresh one. An address that can't be reached, or that
 /// closes without an answer, is followed by the next.
 pub(crate) async fn fetch<I: Io>(
@@ -93,6 +128,7 @@ pub(crate) async fn fetch<I: Io>(
     method: &[u8],
     request: Vec<u8>,
     hash: u64,
+    mut interim: Option<&mut Client<I::Stream>>,
 ) -> Result<Response<I::Stream>, Failure> {
     let repeatable = is_repeatable(method, Framing::None);
     let mut request = request;
@@ -101,7 +137,7 @@ pub(crate) async fn fetch<I: Io>(
         let kept = worker.pool.take(peer, repeatable, worker.io.now(), worker.counters());
         if let Some(connection) = kept {
             worker.counters().upstream_reuses.increment();
-            let (outcome, unsent) = converse(worker, connection, method, request).await;
+            let (outcome, unsent) = converse(worker, connection, method, request, interim.as_deref_mut()).await;
             request = unsent;
             match outcome {
                 Err(Failure::NoResponse(IoError::Closed)) if repeatable => {
@@ -117,7 +153,7 @@ pub(crate) async fn fetch<I: Io>(
                 continue;
             }
         };
-        let (outcome, unsent) = converse(worker, connection, method, request).await;
+        let (outcome, unsent) = converse(worker, connection, method, request, interim.as_deref_mut()).await;
         request = unsent;
         match outcome {
             Err(lost @ Failure::NoResponse(IoError::Closed)) if repeatable => failure = lost,
@@ -144,6 +180,7 @@ async fn converse<I: Io>(
     mut connection: Connection<I::Stream>,
     method: &[u8],
     request: Vec<u8>,
+    interim: Option<&mut Client<I::Stream>>,
 ) -> (Result<Response<I::Stream>, Failure>, Vec<u8>) {
     worker.counters().upstream_requests.increment();
     let timeouts = &worker.shared.config.timeouts;
@@ -153,8 +190,7 @@ async fn converse<I: Io>(
     if let Err(error) = sent {
         return (Err(Failure::NoResponse(error)), request);
     }
-    let limits = &worker.shared.config.head_limits;
-    let head = final_head(worker, &mut connection.inbound, receiver, limits).await;
+    let head = final_head(worker, &mut connection.inbound, receiver, interim).await;
     let outcome = head
         .and_then(|head| Response::new(method, head, connection, request_time, worker.io.now()));
     (outcome, request)
@@ -164,8 +200,9 @@ async fn final_head<I: Io, R: Receive>(
     worker: &Worker<I>,
     inbound: &mut Inbound,
     receiver: &mut R,
-    limits: &HeadLimits,
+    mut interim: Option<&mut Client<I::Stream>>,
 ) -> Result<ReceivedHead, Failure> {
+    let limits = &worker.shared.config.head_limits;
     let deadline = worker.io.now().plus(worker.shared.config.timeouts.upstream_head);
     let left = || Some(deadline.saturating_since(worker.io.now())).filter(|left| !left.is_zero());
     for _ in 0..INTERIM_MAX {
@@ -176,6 +213,11 @@ async fn final_head<I: Io, R: Receive>(
         // Nobody asked to switch protocols (RFC 9110 §15.2.2).
         if head.status() == 101 {
             break;
+        }
+        if let Some(client) = interim.as_deref_mut() {
+            write_interim(worker.name(), &head.view(), worker.io.now(), &mut client.output);
+            // A client that takes nothing more is found out when the final response is sent.
+            client.send(worker, Vec::new(), true).await;
         }
     }
     Err(Failure::BadHead(HeadError::BadStatusLine))

@@ -68,13 +68,19 @@ impl ForwardReason {
 }
 
 /// Appends one member of Cache-Status, such as `edge-1; hit; ttl=59`. The name and the detail become tokens where they
-/// can be, else strings.
-pub fn write_cache_status(cache_name: &str, status: &CacheStatus<'_>, out: &mut Vec<u8>) {
+/// can be, else strings. The cache key is shown if it is given (RFC 9211 §2.7).
+pub fn write_cache_status(
+    cache_name: &str,
+    status: &CacheStatus<'_>,
+    key: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) {
     write_token_or_string(cache_name, out);
     match *status {
         CacheStatus::Hit { ttl, detail } => {
             out.extend_from_slice(b"; hit; ttl=");
             write_integer(ttl, out);
+            write_key(key, out);
             write_detail(detail, out);
         }
         CacheStatus::Forward { reason, status, ttl, stored, collapsed, detail } => {
@@ -94,8 +100,16 @@ pub fn write_cache_status(cache_name: &str, status: &CacheStatus<'_>, out: &mut 
             if collapsed {
                 out.extend_from_slice(b"; collapsed");
             }
+            write_key(key, out);
             write_detail(detail, out);
         }
+    }
+}
+
+fn write_key(key: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(key) = key {
+        out.extend_from_slice(b"; key=");
+        write_string(key.iter().map(|octet| char::from(*octet)), out);
     }
 }
 
@@ -112,8 +126,12 @@ fn write_token_or_string(value: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(value.as_bytes());
         return;
     }
+    write_string(value.chars(), out);
+}
+
+fn write_string(characters: impl Iterator<Item = char>, out: &mut Vec<u8>) {
     out.push(b'"');
-    for character in value.chars() {
+    for character in characters {
         match character {
             '"' | '\\' => out.extend([b'\\', character as u8]),
             ' '..='~' => out.push(character as u8),
@@ -157,7 +175,7 @@ mod tests {
 
     fn written(name: &str, status: CacheStatus<'_>) -> String {
         let mut out = Vec::new();
-        write_cache_status(name, &status, &mut out);
+        write_cache_status(name, &status, None, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -202,6 +220,15 @@ mod tests {
         for (name, status, expected, why) in rows {
             assert_eq!(written(name, status), expected, "{why}");
         }
+    }
+
+    #[test]
+    fn the_key_is_a_string() {
+        // RFC 9211 §2.7
+        let mut out = Vec::new();
+        let key = Some(&b"a.test/b?\"c\xff"[..]);
+        write_cache_status("e", &CacheStatus::Hit { ttl: 1, detail: None }, key, &mut out);
+        assert_eq!(out, br#"e; hit; ttl=1; key="a.test/b?\"c?""#);
     }
 
     #[test]
