@@ -53,16 +53,14 @@ pub fn evaluate(
 }
 
 /// RFC 9110 §13.1.2: whether If-None-Match is `*` or lists the tag, by weak comparison. A star among tags is not in the
-/// grammar and matches nothing: too much is sent then, never too little.
+/// grammar and no more than one of them: too much is sent then, never too little.
 fn lists_tag(fields: Fields<'_>, etag: Option<&[u8]>) -> bool {
     let mut members = fields.all("if-none-match").flat_map(entity_tags).peekable();
     let first = members.next();
     if first == Some(b"*") && members.peek().is_none() {
         return true;
     }
-    let matches = |member: &[u8]| {
-        member != b"*" && etag.is_some_and(|etag| weak_match(member, trim_ows(etag)))
-    };
+    let matches = |member: &[u8]| etag.is_some_and(|etag| weak_match(member, trim_ows(etag)));
     first.into_iter().chain(members).any(matches)
 }
 

@@ -43,7 +43,7 @@ impl Part {
     /// Whether it is all of the representation.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.first == 0 && self.length() == self.complete_length
+        self.length() == self.complete_length
     }
 
     /// Whether it has all octets from `first` to `last`, inclusive.
