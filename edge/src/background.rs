@@ -40,9 +40,8 @@ async fn revalidate<I: Io>(worker: &Rc<Worker<I>>, client: SocketAddr, head: &[u
     let mut scratch = Vec::new();
     let key = Key::write(worker, &request, &mut scratch);
     let place = (key.hash, key.octets);
-    let Part::Lead(mut lead) = worker.shared.collapse.join(place.0, place.1, head.fields) else {
-        return;
-    };
+    let (collapse, now) = (&worker.shared.collapse, worker.io.now());
+    let Part::Lead(mut lead) = collapse.join(place.0, place.1, head.fields, now) else { return };
     // Looked for again, since it may have been replaced meanwhile.
     let found = find(worker, &request, &key, &RequestDirectives::default());
     let Found::WhileRevalidating(stale, _) = found else { return };

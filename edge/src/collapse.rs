@@ -59,13 +59,19 @@ impl Collapse {
     }
 
     /// Joins the fetch of `key` that could answer a request with these fields, or begins one.
-    pub(crate) fn join(self: &Arc<Self>, hash: u64, key: &[u8], request: Fields<'_>) -> Part {
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        hash: u64,
+        key: &[u8],
+        request: Fields<'_>,
+        now: UnixTime,
+    ) -> Part {
         let mut shard = self.shard(hash);
         let fills = match shard.get_mut(key) {
             Some(fills) => fills,
             None => shard.entry(key.into()).or_default(),
         };
-        if let Some(fill) = fills.iter().find(|fill| fill.may_serve(request)) {
+        if let Some(fill) = fills.iter().find(|fill| fill.may_serve(request, now)) {
             return Part::Follow(Arc::clone(fill));
         }
         let fill = Arc::<Fill>::default();
@@ -122,8 +128,12 @@ impl Lead {
     /// Tells all who wait what became of the request.
     pub(crate) fn announce(&mut self, announced: Announced, now: UnixTime) {
         match &announced {
-            Announced::Filling(..) | Announced::Stored(_) => {
-                self.collapse.note_shareable(self.hash, true, now);
+            Announced::Filling(response, _) | Announced::Stored(response) => {
+                let policy = response.policy();
+                let shareable = policy.ttl(now) > 0 && !policy.no_cache();
+                if shareable || self.joinable {
+                    self.collapse.note_shareable(self.hash, shareable, now);
+                }
             }
             Announced::NotShared { lasting } if *lasting && self.joinable => {
                 self.collapse.note_shareable(self.hash, false, now);

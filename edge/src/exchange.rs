@@ -22,13 +22,14 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
+use lastmile_http::cache::reuse::{Reuse, reuse};
 use lastmile_http::cache::stale::{is_error, may_replace_error};
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
 use lastmile_http::cache::validation::head_confirms;
 use lastmile_http::cache::vary::selects;
 use lastmile_http::framing::Framing;
 use lastmile_http::head::Version;
-use lastmile_http::time::DeltaSeconds;
+use lastmile_http::time::{DeltaSeconds, UnixTime};
 use std::sync::Arc;
 
 /// A request may find that what it waited for is not for it (another variant, gone again) this often before it asks
@@ -144,19 +145,23 @@ async fn cached<I: Io>(
         let lead = if alone || waits == WAITS_MAX {
             collapse.alone(key.hash, key.octets)
         } else {
-            match collapse.join(key.hash, key.octets, request.head.fields) {
+            let now = worker.io.now();
+            match collapse.join(key.hash, key.octets, request.head.fields, now) {
                 Part::Lead(lead) => lead,
                 Part::Follow(fill) => {
                     waits += 1;
+                    // RFC 9111 §4: one response for several requests is a reuse like any other.
                     let is_for_us = |response: &StoredResponse| {
                         selects(response.selection(), request.head.fields)
+                            && is_usable(response, &directives, worker.io.now())
                     };
                     match fill.announced(&worker.io).await {
                         Announced::Filling(response, length) if is_for_us(&response) => {
                             if let Some(reader) = fill.reader() {
                                 worker.counters().collapsed.increment();
                                 let arriving = Arriving { response, length, why, collapsed: true };
-                                return stream_fill(worker, client, request, arriving, reader).await;
+                                return stream_fill(worker, client, request, arriving, reader)
+                                    .await;
                             }
                             alone = true;
                         }
@@ -164,10 +169,14 @@ async fn cached<I: Io>(
                             worker.counters().collapsed.increment();
                             let status = confirmed(&response, why, true, true, worker);
                             let reason = "collapsed";
-                            return send_stored(worker, client, request, &response, &status, reason)
-                                .await;
+                            return send_stored(
+                                worker, client, request, &response, &status, reason,
+                            )
+                            .await;
                         }
-                        Announced::Filling(..) | Announced::Stored(_) => {}
+                        Announced::Filling(response, _) | Announced::Stored(response) => {
+                            alone = !is_usable(&response, &directives, worker.io.now());
+                        }
                         Announced::NotShared { .. } => alone = true,
                         Announced::Failed(failure) => {
                             if let Some(stale) = instead_of_error(worker, request, stale.as_ref()) {
@@ -190,6 +199,11 @@ async fn cached<I: Io>(
         };
         return lead_fetch(worker, client, request, lead, why, stale).await;
     }
+}
+
+/// Whether a response that somebody else asked for may be used as it is.
+fn is_usable(response: &StoredResponse, directives: &RequestDirectives, now: UnixTime) -> bool {
+    !matches!(reuse(response.policy(), directives, now), Reuse::Validate(_))
 }
 
 /// Whether a request must not be given what somebody else asked for earlier, or nobody else shall wait for what it
@@ -348,6 +362,11 @@ fn learn_from_head<I: Io>(
     let Some(content) = stale.content() else { return };
     let (head, mut spans) = (response.head.view(), Vec::new());
     let (stored, octets) = (stale.fields(&mut spans), content.octets());
+    // A head without validators differs in nothing from any other: it neither confirms nor contradicts.
+    let says_nothing = !head.fields.contains("etag") && !head.fields.contains("last-modified");
+    if head.status == stale.status() && says_nothing && head_confirms(stored, octets, head.fields) {
+        return;
+    }
     if head.status == stale.status() && head_confirms(stored, octets, head.fields) {
         freshen(worker, request, stale, response, lead);
     } else if is_outdated_by(head.status) {
@@ -371,9 +390,8 @@ impl Candidates {
         request: &Request<'_>,
         stale: Option<&Arc<StoredResponse>>,
     ) -> Self {
-        let can_be_asked_about = |stored: &StoredResponse| {
-            stored.policy().has_validator() && stored.content().is_some()
-        };
+        let can_be_asked_about =
+            |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
         let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
         let mut others = Vec::new();
         if !request.head.fields.contains("range") {

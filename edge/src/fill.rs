@@ -13,6 +13,7 @@ use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 use lastmile_http::head::Fields;
+use lastmile_http::time::UnixTime;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -114,18 +115,22 @@ impl Fill {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether a request with these fields could be answered by this fill, as far as is known.
-    pub(crate) fn may_serve(&self, request: Fields<'_>) -> bool {
+    /// Whether a request with these fields that comes now could be answered by this fill, as far as is known. Who came
+    /// before the response did gets it whatever it says; who comes later needs one that may be used like a stored one.
+    pub(crate) fn may_serve(&self, request: Fields<'_>, now: UnixTime) -> bool {
         let state = self.state();
         match &state.announced {
             None => true,
             Some(Announced::Filling(response, _) | Announced::Stored(response)) => {
+                let policy = response.policy();
                 !state.overflowed
+                    && !policy.no_cache()
+                    && policy.ttl(now) > 0
                     && lastmile_http::cache::vary::selects(response.selection(), request)
             }
-            Some(
-                Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_),
-            ) => false,
+            Some(Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_)) => {
+                false
+            }
         }
     }
 

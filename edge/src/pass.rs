@@ -20,9 +20,10 @@ use core::cell::Cell;
 use core::pin::{Pin, pin};
 use core::time::Duration;
 use futures_lite::future::or;
-use lastmile_http::cache::invalidation::invalidates;
+use lastmile_http::cache::invalidation::{invalidates, other_targets};
+use lastmile_http::cache::key::write_key;
 use lastmile_http::framing::{Framing, response_framing};
-use lastmile_http::head::{HeadError, Version};
+use lastmile_http::head::{HeadError, ResponseHead, Version};
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
 const UNBOUNDED: Duration = Duration::MAX;
@@ -44,7 +45,7 @@ pub(crate) async fn pass<I: Io>(
     let interim = (request.head.version == Version::Http11).then_some(&mut *client);
     match fetch(worker, request.head.method, head, hash, interim).await {
         Ok(response) => {
-            invalidate(worker, request, response.head.status());
+            invalidate(worker, request, &response.head.view());
             relay(worker, client, request, response, why).await
         }
         Err(failure) => {
@@ -63,15 +64,25 @@ fn write_head<I: Io>(
     write_request_head(worker.name(), request, client.peer, Purpose::Pass, out);
 }
 
-/// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI.
-fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, status: u16) {
-    if invalidates(request.head.method, status) {
-        let mut scratch = Vec::new();
-        let key = Key::write(worker, request, &mut scratch);
-        // What is arriving was asked for before the change.
-        worker.shared.collapse.disown(key.hash, key.octets);
-        worker.shared.ram.remove(key.hash, key.octets, |_| true);
+/// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI, and for those on the same origin that
+/// the response says it is about.
+fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, response: &ResponseHead<'_>) {
+    if !invalidates(request.head.method, response.status) {
+        return;
     }
+    let rules = &request.site.key;
+    let mut key = Vec::new();
+    let mut remove = |authority: &[u8], path_and_query: &[u8]| {
+        key.clear();
+        write_key(rules, authority, path_and_query, &mut key);
+        let hash = worker.shared.ram.hash(&key);
+        // What is arriving was asked for before the change.
+        worker.shared.collapse.disown(hash, &key);
+        let removed = worker.shared.ram.remove(hash, &key, |_| true);
+        worker.counters().invalidated.add(removed as u64);
+    };
+    remove(request.target.authority, request.target.path_and_query);
+    other_targets(&request.target, response.fields, remove);
 }
 
 /// How sending the request's content ended.
@@ -131,7 +142,7 @@ async fn pass_with_content<I: Io>(
         let head = first_of(worker, waiting, pump.as_mut(), &pumped).await;
         match head.and_then(|head| framed(request, head)) {
             Ok((head, framing)) => {
-                invalidate(worker, request, head.status());
+                invalidate(worker, request, &head.view());
                 let times = (request_time, worker.io.now());
                 let inbound = &mut connection.inbound;
                 let (sent, noted) = (&client.sent, &mut client.noted);

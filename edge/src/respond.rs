@@ -356,12 +356,7 @@ pub(crate) fn write_date_field(now: UnixTime, out: &mut Vec<u8>) {
 }
 
 /// An interim response (RFC 9110 §15.2) as it is passed on.
-pub(crate) fn write_interim(
-    name: &str,
-    head: &ResponseHead<'_>,
-    now: UnixTime,
-    out: &mut Vec<u8>,
-) {
+pub(crate) fn write_interim(name: &str, head: &ResponseHead<'_>, now: UnixTime, out: &mut Vec<u8>) {
     write_status_line(head.status, head.reason, out);
     if !head.fields.is_empty() {
         write_end_to_end_fields(name, head, now, out);

@@ -167,15 +167,8 @@ fn admit<I: Io>(
     let (asked, answered) = (response.request_time, response.response_time);
     let policy = StoredPolicy::new(&head, &directives, asked, answered);
     let is_withheld = withholding(site, head.fields);
-    let stored = StoredResponse::new(
-        worker.name(),
-        &head,
-        is_withheld,
-        part,
-        policy,
-        &selecting,
-        now,
-    );
+    let stored =
+        StoredResponse::new(worker.name(), &head, is_withheld, part, policy, &selecting, now);
     Ok((Arc::new(stored), length, room))
 }
 
@@ -196,9 +189,9 @@ fn withholding(site: &Site, fields: Fields<'_>) -> IsWithheld {
         (false, false) => |_, _| false,
         (true, false) => is_withheld,
         (false, true) => |_, name| name.eq_ignore_ascii_case(b"set-cookie"),
-        (true, true) => |fields, name| {
-            name.eq_ignore_ascii_case(b"set-cookie") || is_withheld(fields, name)
-        },
+        (true, true) => {
+            |fields, name| name.eq_ignore_ascii_case(b"set-cookie") || is_withheld(fields, name)
+        }
     }
 }
 
@@ -329,9 +322,8 @@ fn insert(
         }
         None::<()>
     });
-    let replaces = |other: &StoredResponse| {
-        other.selection() == stored.selection() || is_old(other)
-    };
+    let replaces =
+        |other: &StoredResponse| other.selection() == stored.selection() || is_old(other);
     let inserted = ram.insert(hash, key, Arc::clone(stored), replaces).is_ok();
     newer.sort_by_key(|other| other.policy().date());
     for other in newer {
@@ -410,7 +402,8 @@ fn may_be_kept(
 ) -> Result<(), NotStored> {
     // A HEAD may confirm what a GET has brought, and a request without Range a part.
     let asked = RequestHead { method: b"GET", ..request.head };
-    let whole = ResponseHead { status: if head.status == 206 { 200 } else { head.status }, ..*head };
+    let whole =
+        ResponseHead { status: if head.status == 206 { 200 } else { head.status }, ..*head };
     storable(&asked, &whole, directives, &storing_rules(request.site), now)?;
     selection(&request.site.key, head.fields, request.head.fields, selecting)?;
     if varies_by_what_was_not_sent(request, head.fields) {

@@ -367,8 +367,10 @@ fn write_end_to_end_with(
     };
     let via = format!("{version} {name}");
     // A freshened response has been here before.
-    let is_own_via = |value: &[u8]| value.strip_prefix(b"1.1 ") == Some(name.as_bytes())
-        || value.strip_prefix(b"1.0 ") == Some(name.as_bytes());
+    let is_own_via = |value: &[u8]| {
+        value.strip_prefix(b"1.1 ") == Some(name.as_bytes())
+            || value.strip_prefix(b"1.0 ") == Some(name.as_bytes())
+    };
     let mut via_is_there = false;
     for (field_name, value) in fields.iter() {
         let written_anew = field_name.eq_ignore_ascii_case(b"age")

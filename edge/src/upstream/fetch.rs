@@ -137,7 +137,8 @@ pub(crate) async fn fetch<I: Io>(
         let kept = worker.pool.take(peer, repeatable, worker.io.now(), worker.counters());
         if let Some(connection) = kept {
             worker.counters().upstream_reuses.increment();
-            let (outcome, unsent) = converse(worker, connection, method, request, interim.as_deref_mut()).await;
+            let (outcome, unsent) =
+                converse(worker, connection, method, request, interim.as_deref_mut()).await;
             request = unsent;
             match outcome {
                 Err(Failure::NoResponse(IoError::Closed)) if repeatable => {
@@ -153,7 +154,8 @@ pub(crate) async fn fetch<I: Io>(
                 continue;
             }
         };
-        let (outcome, unsent) = converse(worker, connection, method, request, interim.as_deref_mut()).await;
+        let (outcome, unsent) =
+            converse(worker, connection, method, request, interim.as_deref_mut()).await;
         request = unsent;
         match outcome {
             Err(lost @ Failure::NoResponse(IoError::Closed)) if repeatable => failure = lost,
