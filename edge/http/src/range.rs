@@ -9,8 +9,9 @@ use crate::time::{UnixTime, parse_http_date};
 use crate::validator::{Validators, strong_match};
 
 /// Ranges in one Range. RFC 9110 §14.2 and §17.15 let a server ignore many small ones, which cost it a part head and a
-/// write each. PDF readers, the clients known to ask for several, ask for fewer than ten at a time. Larger: one request
-/// costs that many times the work. Smaller: such a reader gets everything, which is correct but slow.
+/// write each. A client that asks for several, such as a reader of a PDF file for the objects of a page, has use for a
+/// few. Larger: one request costs that many times the work. Smaller: such a reader gets everything, which is correct
+/// but slow.
 pub const RANGES_MAX: usize = 16;
 
 /// What a request's Range asks for, of a representation whose length is known.

@@ -50,7 +50,7 @@ impl<'a> Validators<'a> {
     }
 
     /// Last-Modified, if it is a strong validator: RFC 9110 §8.8.2.2 takes it as one when the Date is at least a second
-    /// later. Both come from the origin, so its clock may be wrong, but it is one clock.
+    /// later. Where the origin sent both, its clock may be wrong, but it is one clock.
     #[must_use]
     pub fn strong_last_modified(&self) -> Option<UnixTime> {
         let last_modified = parse_http_date(trim_ows(self.last_modified?), self.date)?;

@@ -11,8 +11,8 @@ use crate::validator::{entity_tags, is_entity_tag, is_strong_tag, strong_match, 
 /// same time; more would only make every validation of it longer. Larger: longer requests. Smaller: of a resource with
 /// many variants one is fetched again that was there.
 pub const OTHER_TAGS_MAX: usize = 16;
-/// Octets of these tags. Origins refuse a line of 8 KiB or more, and a validation that is refused is worse than one
-/// that asks about one response.
+/// Octets of these tags. Apache and nginx refuse lines of more than 8 KiB by default, and a validation that is refused
+/// is worse than one that asks about a single response.
 pub const OTHER_TAGS_OCTETS_MAX: usize = 2 * 1024;
 
 /// Appends the condition lines of a validation (RFC 9111 §4.3.1): about the response that the request selects, if
@@ -22,8 +22,8 @@ pub const OTHER_TAGS_OCTETS_MAX: usize = 2 * 1024;
 /// tags are sent: a weak one may be shared by codings of one resource, and a 304 with it would not say which is meant.
 /// If-Modified-Since has the octets of the selected response's Last-Modified, and is for a single response only
 /// (§4.3.1), so not beside tags of others; when it is all there is to ask with, it goes alone, because a recipient
-/// ignores it beside any If-None-Match (RFC 9110 §13.1.3). The Date is never sent in its place, as §13.1.3 there would
-/// allow: what changes in the second in which the response was made would stay unseen for good.
+/// ignores it beside any If-None-Match (RFC 9110 §13.1.3). The Date is never sent in its place, though
+/// §13.1.3 there knows caches that do so: what changes in the second of the Date would stay unseen for good.
 ///
 /// The caller leaves out the tags of responses of which only a part is stored, unless the request is for a range
 /// within (RFC 9111 §4.3.2).
@@ -132,8 +132,9 @@ pub fn head_confirms(stored: Fields<'_>, stored_length: u64, head: Fields<'_>) -
 /// Modified) that [`identifies`] it (§4.3.4), of a 200 to a HEAD that confirms it (§4.3.5), or of a 206 that is
 /// combined with it (§3.4).
 ///
-/// Every field of the update replaces all stored lines of its name, but for those that [`describes_the_octets`] and
-/// those that must not be stored (§3.1). Stored Date and Age are dropped even when the update has none: the response
+/// Every field of the update replaces all stored lines of its name, but for those without which
+/// the stored octets would be misread (Content-Length, Content-Range, Content-Encoding) and those that must not be
+/// stored (§3.1). Stored Date and Age are dropped even when the update has none: the response
 /// is as old as the update is, and one without Date was made when it was received (RFC 9110 §6.6.1).
 pub fn freshened(stored: Fields<'_>, update: Fields<'_>, out: &mut Vec<u8>) {
     let updates = |name: &[u8]| !describes_the_octets(name) && !is_hop_by_hop(name, update);
