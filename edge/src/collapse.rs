@@ -130,7 +130,7 @@ impl Lead {
         match &announced {
             Announced::Filling(response, _) | Announced::Stored(response) => {
                 let policy = response.policy();
-                let shareable = policy.ttl(now) > 0 && !policy.no_cache();
+                let shareable = policy.freshness_lifetime().0 > 0 && !policy.no_cache();
                 if shareable || self.joinable {
                     self.collapse.note_shareable(self.hash, shareable, now);
                 }

@@ -22,7 +22,7 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
-use lastmile_http::cache::reuse::{Reuse, reuse};
+use lastmile_http::cache::reuse::{Reuse, StaleReason, reuse};
 use lastmile_http::cache::stale::{is_error, may_replace_error};
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
 use lastmile_http::cache::validation::head_confirms;
@@ -201,9 +201,16 @@ async fn cached<I: Io>(
     }
 }
 
-/// Whether a response that somebody else asked for may be used as it is.
+/// Whether a response that somebody else asked for may be used as it is. It may have become stale on its way: a crowd
+/// that has waited for a slow origin shall not stand before it again, each on its own.
 fn is_usable(response: &StoredResponse, directives: &RequestDirectives, now: UnixTime) -> bool {
-    !matches!(reuse(response.policy(), directives, now), Reuse::Validate(_))
+    let policy = response.policy();
+    let is_bound = directives.max_age.is_some() || directives.min_fresh.is_some();
+    match reuse(policy, directives, now) {
+        Reuse::Fresh { .. } | Reuse::WhileRevalidating { .. } => true,
+        Reuse::Validate(StaleReason::Stale) => !is_bound && policy.freshness_lifetime().0 > 0,
+        Reuse::Validate(_) => false,
+    }
 }
 
 /// Whether a request must not be given what somebody else asked for earlier, or nobody else shall wait for what it
