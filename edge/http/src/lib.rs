@@ -13,6 +13,7 @@ pub mod multipart;
 pub mod persistence;
 pub mod precondition;
 pub mod range;
+pub mod rules;
 pub mod target;
 pub mod time;
 mod uri;
