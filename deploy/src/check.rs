@@ -51,10 +51,10 @@ pub fn run(flags: &CheckFlags) -> Result<(), Failure> {
     let path = &flags.file;
     let text = config::text_of(path)?;
     let found = match flags.kind.unwrap_or_else(|| guess(path, &text)) {
-        Kind::Config => {
-            let keys = config::check(&Cli::command(), path)?;
-            format!("a configuration with {keys} keys")
-        }
+        Kind::Config => match config::check(&Cli::command(), path)? {
+            (keys, 0) => format!("a configuration with {keys} keys"),
+            (keys, sites) => format!("a configuration with {keys} keys and {sites} sites"),
+        },
         Kind::Zone => {
             let zone = Some(ZoneSource::File(path.clone()));
             of_gslb(&Config { zone, ..Config::default() })?
@@ -98,6 +98,7 @@ mod tests {
             ("lastmile.toml", "[edge]\nram = 1\n", Kind::Config, "a table for a role"),
             ("cdn.toml", "# x\n[[zone]]\nname = \"a.\"\n", Kind::Zone, "arrays of tables"),
             ("cdn.toml", "[[edge]]\n", Kind::Zone, "the GSLB's edges, not the role"),
+            ("lastmile.toml", "[[site]]\n", Kind::Config, "sites are the edge's"),
             ("prefixes.csv", "10.0.0.0/8,north\n", Kind::Map, "by extension"),
             ("dns_table.txt", "a.example. A 10.0.0.1\n", Kind::LabTable, "rows"),
             ("lastmile.conf", "[edge]\n", Kind::Config, "a table under another extension"),

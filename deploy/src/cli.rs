@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::quantity::{Period, Size, address};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use lastmile_edge::site::Site;
 use lastmile_edge::{IoChoice, Upstream};
 use lastmile_tuning::cpu::Cores;
 use std::ffi::OsString;
@@ -44,10 +45,7 @@ pub enum Command {
   lastmile up --port-base 0 --json      ports chosen by the kernel, told as one line of JSON")]
     Up(UpFlags),
     /// Run one edge: a cache in front of an origin or of a parent
-    #[command(after_help = "Examples:
-  lastmile edge --listen 0.0.0.0:8080 --upstream http://192.0.2.1:8081 --ram 4GiB
-  lastmile edge --listen 127.0.0.1:8081 --upstream http://127.0.0.1:8000 --name parent
-  lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file")]
+    #[command(after_help = format!("{EDGE_EXAMPLES}\n\n{}", config::site::help()))]
     Edge(EdgeFlags),
     /// Run an origin: a server of real files or of synthetic objects
     #[command(after_help = format!("{ORIGIN_EXAMPLES}\n\n{}", lastmile_origin::SYNTHETIC_HELP))]
@@ -58,6 +56,13 @@ pub enum Command {
   lastmile gslb --listen 127.0.0.1:5353 --lab-table dns_table.txt
   dig @127.0.0.1 -p 5353 www.customer.test +subnet=10.1.0.0/16")]
     Gslb(GslbFlags),
+    /// Print the rules of HTTP, section by section: which test shows each one, or why it is not kept
+    #[command(after_help = "Examples:
+  lastmile rules
+  lastmile rules --section 9111
+  lastmile rules --section 9111-4.2      its subsections too
+  lastmile rules --json")]
+    Rules(RulesFlags),
     /// Look at a configuration or zone file and say what is wrong, without starting anything
     #[command(after_help = "Examples:
   lastmile check lastmile.toml
@@ -70,6 +75,20 @@ pub enum Command {
   lastmile bench compare --help      its flags and cases")]
     Bench(crate::bench::BenchFlags),
 }
+
+const EDGE_EXAMPLES: &str = "Examples:
+  lastmile edge --listen 0.0.0.0:8080 --upstream http://192.0.2.1:8081 --ram 4GiB
+  lastmile edge --listen 127.0.0.1:8081 --upstream http://127.0.0.1:8000 --name parent
+  lastmile edge --upstream http://127.0.0.1:8000 --log -      each request and what was decided
+  lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file
+
+A file may be as short as this (deploy/examples/lastmile.toml has every key):
+  [edge]
+  upstream = \"http://127.0.0.1:8000\"
+  [[site]]
+  hosts = [\"www.customer.test\"]
+  key-query-except = [\"utm_*\"]
+  stale-if-error = \"1h\"";
 
 const ORIGIN_EXAMPLES: &str = "Examples:
   lastmile origin --listen 127.0.0.1:8000 --dir /srv/www
@@ -118,6 +137,12 @@ pub struct UpFlags {
     /// Print one line of JSON instead of the table
     #[arg(long)]
     pub json: bool,
+    /// Write a line of JSON for each request that an edge or the parent answers to FILE, - for stderr
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// The sites of the file of --config.
+    #[arg(skip)]
+    pub sites: Vec<Site>,
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
@@ -144,6 +169,12 @@ pub struct EdgeFlags {
     /// How to talk to the kernel: auto (io_uring where it is allowed), uring or epoll
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub io: IoChoice,
+    /// Write a line of JSON for each answered request to FILE, - for stderr
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// The sites of the file of --config.
+    #[arg(skip)]
+    pub sites: Vec<Site>,
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
@@ -196,6 +227,17 @@ pub struct GslbFlags {
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
+}
+
+/// Flags of `lastmile rules`.
+#[derive(Args, Clone, Debug)]
+pub struct RulesFlags {
+    /// Only those of one RFC, such as 9111, or of one of its sections, such as 9111-4.2
+    #[arg(long, value_name = "RFC")]
+    pub section: Option<crate::rules::Section>,
+    /// Print one line of JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `lastmile check`.
@@ -251,9 +293,19 @@ fn token(text: &str) -> Result<String, String> {
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
     let command = Cli::command();
     let matches = command.clone().try_get_matches_from(&arguments).map_err(|e| explain(&e))?;
-    let arguments = config::merge(&command, &matches, arguments)?;
+    let (arguments, sites) = config::merge(&command, &matches, arguments)?;
     let matches = command.try_get_matches_from(arguments).map_err(|e| explain(&e))?;
-    Cli::from_arg_matches(&matches).map(|cli| cli.command).map_err(|e| explain(&e))
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|e| explain(&e))?;
+    match &mut cli.command {
+        Command::Up(flags) => flags.sites = sites,
+        Command::Edge(flags) => flags.sites = sites,
+        Command::Origin(_)
+        | Command::Gslb(_)
+        | Command::Rules(_)
+        | Command::Check(_)
+        | Command::Bench(_) => {}
+    }
+    Ok(cli.command)
 }
 
 /// The help that was asked for, or what is wrong with the command line in one line.

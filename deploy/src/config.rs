@@ -1,9 +1,13 @@
-//! `lastmile.toml`: a table for each role, whose keys are the role's flags. A file's keys become
-//! arguments in front of those that were typed, so that both go through the same checks.
+//! `lastmile.toml`: a table for each role, whose keys are the role's flags, and a `[[site]]` for each
+//! site of an edge. A role's keys become arguments in front of those that were typed, so that both go
+//! through the same checks.
+
+pub mod site;
 
 use crate::failure::Failure;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use lastmile_edge::site::Site;
 use std::ffi::OsString;
 use std::path::Path;
 use toml::Spanned;
@@ -20,8 +24,15 @@ struct Entry {
     arguments: Vec<String>,
 }
 
+/// What a file says.
+#[derive(Debug, Default)]
+struct Contents {
+    entries: Vec<Entry>,
+    sites: Vec<Site>,
+}
+
 /// `arguments` with those of the file that `--config` names put in front, except for keys that were
-/// given as flags.
+/// given as flags; and the file's sites.
 ///
 /// # Errors
 /// [`Failure::Misused`]: file, line, key, value, and what is allowed.
@@ -29,12 +40,12 @@ pub fn merge(
     command: &Command,
     matches: &ArgMatches,
     arguments: Vec<OsString>,
-) -> Result<Vec<OsString>, Failure> {
-    let Some((role, flags)) = matches.subcommand() else { return Ok(arguments) };
+) -> Result<(Vec<OsString>, Vec<Site>), Failure> {
+    let Some((role, flags)) = matches.subcommand() else { return Ok((arguments, Vec::new())) };
     let Ok(Some(path)) = flags.try_get_one::<std::path::PathBuf>("config") else {
-        return Ok(arguments);
+        return Ok((arguments, Vec::new()));
     };
-    let entries = read(command, path)?;
+    let contents = read(command, path)?;
     let typed = |key: &str| {
         let argument = tables(command)
             .find(|table| table.get_name() == role)
@@ -45,20 +56,22 @@ pub fn merge(
     };
     // The program's name and the command come first: there are no flags before a command.
     let (first, rest) = arguments.split_at(arguments.len().min(2));
-    let of_file = entries
+    let of_file = contents
+        .entries
         .into_iter()
         .filter(|entry| entry.table == role && !typed(&entry.key))
         .flat_map(|entry| entry.arguments)
         .map(OsString::from);
-    Ok(first.iter().cloned().chain(of_file).chain(rest.iter().cloned()).collect())
+    let arguments = first.iter().cloned().chain(of_file).chain(rest.iter().cloned()).collect();
+    Ok((arguments, contents.sites))
 }
 
-/// Looks at every table of the file at `path`; says how many keys it sets.
+/// Looks at every table of the file at `path`; says how many keys of roles and how many sites it has.
 ///
 /// # Errors
 /// As for [`merge`].
-pub fn check(command: &Command, path: &Path) -> Result<usize, Failure> {
-    read(command, path).map(|entries| entries.len())
+pub fn check(command: &Command, path: &Path) -> Result<(usize, usize), Failure> {
+    read(command, path).map(|contents| (contents.entries.len(), contents.sites.len()))
 }
 
 /// The text of a file that a user wrote.
@@ -74,14 +87,14 @@ pub fn text_of(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| misused(error.to_string()))
 }
 
-/// The names of the tables that a configuration may have.
+/// The names of the tables that a configuration may have, other than `[[site]]`.
 #[must_use]
 pub fn table_names(command: &Command) -> Vec<String> {
     tables(command).map(|table| table.get_name().to_owned()).collect()
 }
 
-fn read(command: &Command, path: &Path) -> Result<Vec<Entry>, Failure> {
-    entries(command, &text_of(path)?).map_err(|(line, what)| {
+fn read(command: &Command, path: &Path) -> Result<Contents, Failure> {
+    contents(command, &text_of(path)?).map_err(|(line, what)| {
         let place = if line == 0 { String::new() } else { format!(":{line}") };
         Failure::Misused(format!("{}{place}: {what}", path.display()))
     })
@@ -104,17 +117,22 @@ fn keys(table: &Command) -> impl Iterator<Item = &Arg> {
 /// Line and message of what is wrong.
 type Wrong = (usize, String);
 
-fn entries(command: &Command, text: &str) -> Result<Vec<Entry>, Wrong> {
+fn contents(command: &Command, text: &str) -> Result<Contents, Wrong> {
     let document = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
         (line, error.message().lines().collect::<Vec<_>>().join("; "))
     })?;
-    let mut found = Vec::new();
+    let mut found = Contents::default();
     for (name, value) in in_order(document.get_ref()) {
         let line = line_of(text, name.span().start);
         let name = name.get_ref().as_ref();
+        if name == "site" {
+            found.sites = site::sites(text, value)?;
+            continue;
+        }
         let table = tables(command).find(|table| table.get_name() == name).ok_or_else(|| {
-            (line, format!("{name}: unknown table; allowed: {}", table_names(command).join(", ")))
+            let names = table_names(command).join(", ");
+            (line, format!("{name}: unknown table; allowed: {names}, [[site]]"))
         })?;
         let contents = value.get_ref().as_table().ok_or_else(|| {
             (line, format!("{name}: a {} instead of a table", value.get_ref().type_str()))
@@ -124,7 +142,7 @@ fn entries(command: &Command, text: &str) -> Result<Vec<Entry>, Wrong> {
             let key = key.get_ref().as_ref();
             let arguments = arguments_of(command, table, key, value.get_ref())
                 .map_err(|what| (line, format!("{name}.{key}: {what}")))?;
-            found.push(Entry { table: name.to_owned(), key: key.to_owned(), arguments });
+            found.entries.push(Entry { table: name.to_owned(), key: key.to_owned(), arguments });
         }
     }
     Ok(found)
@@ -236,7 +254,7 @@ mod tests {
             ("[up]\nedges = 0\n[edge]\nram = 1\n", 2, "up.edges: \"0\" is not a number", "a range"),
             ("[edge]\nconfig = \"a\"\n", 2, "edge.config: unknown key", "no file within a file"),
         ] {
-            let (found, what) = entries(&Cli::command(), text).unwrap_err();
+            let (found, what) = contents(&Cli::command(), text).unwrap_err();
             assert_eq!(found, line, "{why}: {what}");
             assert!(what.starts_with(message), "{why}: {what}");
             assert!(!what.contains('\n'), "{why}: one line: {what}");
@@ -244,11 +262,33 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_has_every_key() {
+        let example = include_str!("../examples/lastmile.toml");
+        // What would end a role by itself, or serve a directory that is not there, is commented out.
+        let all = example.replace("\n# for = ", "\nfor = ").replace("\n# dir = ", "\ndir = ");
+        let contents = contents(&Cli::command(), &all).unwrap();
+        for table in tables(&Cli::command()) {
+            for key in keys(table).filter_map(Arg::get_long) {
+                let has = |entry: &Entry| entry.table == table.get_name() && entry.key == key;
+                assert!(contents.entries.iter().any(has), "{}.{key}", table.get_name());
+            }
+        }
+        for key in site::key_names() {
+            assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+        }
+        let commented = |line: &&str| line.contains(" = ") && !line.starts_with('#');
+        for line in example.lines().filter(commented) {
+            assert!(line.contains("  # "), "a comment says what it is: {line}");
+        }
+    }
+
+    #[test]
     fn keys_become_arguments() {
         let text = "[origin]\nsynthetic = true\n[edge]\nlisten = [\"127.0.0.1:1\", \"[::1]:2\"]\n\
                     ram = 1048576\nfor = \"20s\"\n";
-        let arguments: Vec<_> = entries(&Cli::command(), text)
+        let arguments: Vec<_> = contents(&Cli::command(), text)
             .unwrap()
+            .entries
             .into_iter()
             .flat_map(|entry| entry.arguments)
             .collect();

@@ -3,12 +3,13 @@
 //! In the order in which a command line meets them:
 //!
 //! * [`cli`]: the commands and their flags; [`quantity`]: sizes and durations as people write them.
-//! * [`config`]: `lastmile.toml`, whose keys are the flags; [`failure`]: what ends with which status.
+//! * [`config`]: `lastmile.toml`, whose keys are the flags, and its sites; [`failure`]: what ends with which status.
 //! * [`roles`]: an origin, an edge or a GSLB made of its flags, and stopped again.
 //! * [`node`]: one role as a process; [`stop`]: what ends it; [`admin`]: what it tells about itself,
 //!   [`metrics`]: in which words.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
 //! * [`check`]: a configuration looked at without starting anything.
+//! * [`rules`]: the rules of HTTP and where each one is tested.
 //! * [`mod@bench`]: measurements beside other caches.
 
 pub mod admin;
@@ -21,6 +22,7 @@ pub mod metrics;
 pub mod node;
 pub mod quantity;
 pub mod roles;
+pub mod rules;
 pub mod site;
 pub mod stop;
 pub mod up;
@@ -40,6 +42,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Edge(flags) => node::run(&flags.process, || roles::edge::start(&flags)),
         Command::Origin(flags) => node::run(&flags.process, || roles::origin::start(&flags)),
         Command::Gslb(flags) => node::run(&flags.process, || roles::gslb::start(&flags)),
+        Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
     });

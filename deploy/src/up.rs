@@ -14,7 +14,6 @@ use crate::roles::{self, Board, PARENT, Running};
 use crate::site::Site;
 use crate::stop::Stop;
 use lastmile_edge::{Config as EdgeConfig, Upstream};
-use lastmile_tuning::cpu::Cores;
 use plan::Plan;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +48,7 @@ struct Up {
 
 /// Starts upstreams before those that ask them. What has started is on `board`, also on failure.
 fn start(flags: &UpFlags, board: &Arc<Board>) -> Result<(Site, Up), Failure> {
-    let cores = roles::edge::cores_or_all(flags.cores.as_ref())?;
+    let common = common(flags)?;
     let plan = Plan::new(flags.port_base, flags.edges, flags.process.admin);
     let site = match &flags.dir {
         Some(path) => Site::own(path),
@@ -58,8 +57,8 @@ fn start(flags: &UpFlags, board: &Arc<Board>) -> Result<(Site, Up), Failure> {
     let source = lastmile_origin::Source::Both(site.path().to_owned());
     let config = lastmile_origin::Config::new(plan.origin, source);
     let origin = add(board, roles::origin::launch(config)?);
-    let parent = add(board, edge(flags, &cores, PARENT.to_owned(), plan.parent, origin)?);
-    let edges = edges(flags, &cores, &plan, parent, board)?;
+    let parent = add(board, edge(&common, PARENT.to_owned(), plan.parent, origin)?);
+    let edges = edges(&common, &plan, parent, board)?;
     let zone = lastmile_gslb::Config {
         listen: plan.gslb,
         zone: Some(zone::source(flags.edges)),
@@ -74,11 +73,21 @@ fn start(flags: &UpFlags, board: &Arc<Board>) -> Result<(Site, Up), Failure> {
     Ok((site, Up { site: served, origin, parent, edges, gslb, admin }))
 }
 
+/// What the edges and the parent have in common: all but name, addresses and upstream.
+fn common(flags: &UpFlags) -> Result<EdgeConfig, Failure> {
+    let cores = roles::edge::cores_or_all(flags.cores.as_ref())?;
+    let mut config = EdgeConfig::new(String::new(), Vec::new(), Vec::new(), cores);
+    config.ram_octets = flags.ram.0;
+    config.io = flags.io;
+    config.sites = roles::edge::sites(&flags.sites)?;
+    config.log = roles::edge::log(flags.log.as_deref())?;
+    Ok(config)
+}
+
 /// All edges on one port, each at its own address: DNS has no ports to give. Where the kernel chooses
 /// the port, it chooses for the first edge, and the others try to follow.
 fn edges(
-    flags: &UpFlags,
-    cores: &Cores,
+    common: &EdgeConfig,
     plan: &Plan,
     parent: SocketAddr,
     board: &Board,
@@ -86,7 +95,7 @@ fn edges(
     let mut started: Vec<SocketAddr> = Vec::with_capacity(plan.edges.len());
     for (number, wanted) in plan.edges.iter().enumerate() {
         let name = format!("edge-{}", number + 1);
-        let start = |listen| edge(flags, cores, name.clone(), listen, parent);
+        let start = |listen| edge(common, name.clone(), listen, parent);
         let running = match started.first() {
             Some(first) if wanted.port() == 0 => {
                 let same = SocketAddr::new(wanted.ip(), first.port());
@@ -100,16 +109,14 @@ fn edges(
 }
 
 fn edge(
-    flags: &UpFlags,
-    cores: &Cores,
+    common: &EdgeConfig,
     name: String,
     listen: SocketAddr,
     upstream: SocketAddr,
 ) -> Result<Running, Failure> {
     let upstream = format!("http://{upstream}").parse::<Upstream>().map_err(Failure::Failed)?;
-    let mut config = EdgeConfig::new(name, vec![listen], vec![upstream], cores.clone());
-    config.ram_octets = flags.ram.0;
-    config.io = flags.io;
+    let mut config = common.clone();
+    (config.name, config.listen, config.upstreams) = (name, vec![listen], vec![upstream]);
     roles::edge::launch(config)
 }
 

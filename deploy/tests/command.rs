@@ -18,7 +18,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn help_has_an_example_of_every_command() {
-    for command in ["up", "edge", "origin", "gslb", "check"] {
+    for command in ["up", "edge", "origin", "gslb", "rules", "check"] {
         let output = lastmile(&[command, "--help"]).output().unwrap();
         assert!(output.status.success(), "{command}");
         let help = stdout(&output);
@@ -27,11 +27,15 @@ fn help_has_an_example_of_every_command() {
         assert_eq!(stderr(&output), "", "{command}");
     }
     let overview = stdout(&lastmile(&["--help"]).output().unwrap());
-    for word in ["up", "edge", "origin", "gslb", "check", "Exit status"] {
+    for word in ["up", "edge", "origin", "gslb", "rules", "check", "Exit status"] {
         assert!(overview.contains(word), "{word}: {overview}");
     }
     let origin = stdout(&lastmile(&["origin", "--help"]).output().unwrap());
     assert!(origin.contains("max-age"), "the table of synthetic objects: {origin}");
+    let edge = stdout(&lastmile(&["edge", "--help"]).output().unwrap());
+    for word in ["[[site]]", "key-query-except = ", "stale-if-error = ", "--log"] {
+        assert!(edge.contains(word), "{word}: {edge}");
+    }
 }
 
 #[test]
@@ -47,12 +51,19 @@ fn misuse_is_one_line_and_status_2() {
         (&["edge"], "edge: nowhere to fetch from: give --upstream", "no upstream"),
         (&["edge", "--upstream", "ftp://a"], "ftp", "a scheme that it does not speak"),
         (&["edge", "--upstream", "http://[::1]:1", "--cores", "1000"], "core 1000", "no such core"),
+        (
+            &["edge", "--upstream", "http://[::1]:1", "--log", "/no/such/dir/log"],
+            "--log: /no/such/dir/log: ",
+            "a log that can't be written",
+        ),
+        (&["up", "--port-base", "0", "--log", "/no/such/dir/log"], "--log: /no/such/", "of up"),
         (&["origin"], "origin: nothing to serve: give --dir", "no source"),
         (&["origin", "--dir", "/no/such/dir", "--listen", "127.0.0.1:0"], "/no/such/dir", "no dir"),
         (&["gslb"], "gslb: nothing to answer with: give --zone", "no zone"),
         (&["up", "--edges", "0"], "\"0\" is not a number of edges; allowed: 1 to 32", "too few"),
         (&["up", "--port-base", "65535"], "is not a first port; allowed: 0", "no room above"),
         (&["up", "--dir", "/no/such/dir", "--port-base", "0"], "/no/such/dir", "no directory"),
+        (&["rules", "--section", "1"], "\"1\" is no section with rules; allowed: ", "no such RFC"),
         (&["check"], "<FILE>", "a file is needed"),
         (&["check", "/no/such/file"], "/no/such/file: ", "a file that is not there"),
     ];
@@ -84,6 +95,16 @@ fn mistakes_in_a_file_name_line_and_key() {
             ":2: origin.listen: \"80\" is not an address",
             "another role's",
         ),
+        (
+            "[[site]]\nerrors = \"soon\"\n",
+            ":2: site.errors: \"soon\" is not allowed; allowed:",
+            "a site",
+        ),
+        (
+            "[[site]]\n[[site]]\n",
+            ":2: site.hosts: missing; allowed: one site without",
+            "two defaults",
+        ),
     ] {
         std::fs::write(&file, text).unwrap();
         let ways: [&[&str]; 2] = [&["check", path, "--as", "config"], &["edge", "--config", path]];
@@ -110,10 +131,31 @@ fn check_says_what_is_good() {
         "{}",
         stdout(&output)
     );
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lastmile.toml");
+    let output = lastmile(&["check", example]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).ends_with(" keys and 4 sites\n"), "{}", stdout(&output));
     let zone = concat!(env!("CARGO_MANIFEST_DIR"), "/../gslb/examples/cdn.toml");
     let output = lastmile(&["check", zone]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stdout(&output).contains("2 edges"), "{}", stdout(&output));
+}
+
+#[test]
+fn rules_are_printed_with_their_tests() {
+    let all = stdout(&lastmile(&["rules"]).output().unwrap());
+    let rows = all.lines().filter(|line| line.starts_with("RFC ")).count();
+    assert!(rows >= 200, "{all}");
+    let sums = all.lines().last().unwrap();
+    assert!(sums.starts_with(&format!("{rows} rules: ")), "{sums}");
+    let output = lastmile(&["rules", "--section", "9111-4.4"]).output().unwrap();
+    let some = stdout(&output);
+    assert!(output.status.success() && some.contains("RFC 9111 §4.4 "), "{some}");
+    assert!(!some.contains("RFC 9111 §4.3 ") && some.contains(".rs::"), "{some}");
+    let json = stdout(&lastmile(&["rules", "--json"]).output().unwrap());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), rows);
+    assert_eq!(json[0]["rfc"], all[4..8].parse::<u16>().unwrap());
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use super::{Role, Running};
 use crate::cli::EdgeFlags;
 use crate::failure::Failure;
+use lastmile_edge::log::Log;
+use lastmile_edge::site::{Site, Sites};
 use lastmile_edge::{Config, StartErrorKind};
 use lastmile_tuning::cpu::Cores;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 /// Where an edge listens when it is not told.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -31,7 +34,28 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
     );
     config.ram_octets = flags.ram.0;
     config.io = flags.io;
+    config.sites = sites(&flags.sites)?;
+    config.log = log(flags.log.as_deref())?;
     launch(config)
+}
+
+/// The sites of the file of `--config`.
+///
+/// # Errors
+/// [`Failure::Misused`] when two have the same hosts.
+pub fn sites(sites: &[Site]) -> Result<Sites, Failure> {
+    Sites::new(sites.to_vec()).map_err(|what| Failure::Misused(format!("sites: {what}")))
+}
+
+/// The log of `--log`.
+///
+/// # Errors
+/// [`Failure::Misused`] when the file can't be written to.
+pub fn log(path: Option<&Path>) -> Result<Option<Log>, Failure> {
+    let start = |path: &Path| {
+        Log::start(path).map_err(|e| Failure::Misused(format!("--log: {}: {e}", path.display())))
+    };
+    path.map(start).transpose()
 }
 
 /// Starts an edge, called as its configuration says.
