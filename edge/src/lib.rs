@@ -28,6 +28,7 @@ mod fill;
 mod inbound;
 pub mod io;
 mod key;
+mod last_hop;
 mod listener;
 pub mod log;
 mod lookup;
@@ -42,6 +43,7 @@ mod start;
 mod store;
 mod stored;
 mod stream;
+mod tunnel;
 mod upstream;
 pub mod worker;
 

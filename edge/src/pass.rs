@@ -9,9 +9,11 @@ use crate::inbound::{Content, ContentError, Inbound};
 use crate::io::clock::TICK;
 use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::key::Key;
+use crate::last_hop::answer_as_last;
 use crate::relay::{Parts, relay, relay_while_pumping};
 use crate::request::{Refusal, Request};
 use crate::respond::{Coding, respond_refusal, write_interim};
+use crate::tunnel::tunnel;
 use crate::upstream::fetch::{INTERIM_MAX, ReceivedHead, connect, fetch, is_repeatable, next_head};
 use crate::upstream::outgoing::{Purpose, write_request_head};
 use crate::upstream::pool::Connection;
@@ -22,20 +24,33 @@ use core::time::Duration;
 use futures_lite::future::or;
 use lastmile_http::cache::invalidation::{invalidates, other_targets};
 use lastmile_http::cache::key::write_key;
+use lastmile_http::expect::Expectation;
 use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::{HeadError, ResponseHead, Version};
+use lastmile_http::max_forwards::MaxForwards;
+use lastmile_http::persistence::response_allows_reuse;
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
-const UNBOUNDED: Duration = Duration::MAX;
+pub(crate) const UNBOUNDED: Duration = Duration::MAX;
 
-/// Sends `request` to the upstream as it is, and the response back.
+/// The empty line behind the fields.
+const HEAD_END: &[u8] = b"\r\n";
+
+/// Sends `request` to the upstream as it is, and the response back; or answers it as its last recipient.
 pub(crate) async fn pass<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     request: &Request<'_>,
     why: Why,
 ) -> After {
+    // RFC 9110 §7.6.2: "MUST NOT forward".
+    if request.max_forwards == MaxForwards::Last {
+        return answer_as_last(worker, client, request).await;
+    }
     worker.counters().passes.increment();
+    if request.upgrades {
+        return tunnel(worker, client, request).await;
+    }
     if request.framing != Framing::None {
         return pass_with_content(worker, client, request, why).await;
     }
@@ -62,6 +77,11 @@ fn write_head<I: Io>(
     out: &mut Vec<u8>,
 ) {
     write_request_head(worker.name(), request, client.peer, Purpose::Pass, out);
+    if request.expectation == Expectation::Continue {
+        out.truncate(out.len() - HEAD_END.len());
+        out.extend_from_slice(b"Expect: 100-continue\r\n");
+        out.extend_from_slice(HEAD_END);
+    }
 }
 
 /// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI, and for those on the same origin that
@@ -125,21 +145,22 @@ async fn pass_with_content<I: Io>(
     write_head(worker, client, request, &mut head);
     let mut content = Content::new(request.framing);
     let pumped = Cell::new(None);
+    let continued = Cell::new(request.expectation != Expectation::Continue);
     let outcome = {
         let (client_receiver, client_sender) = client.stream.split();
         let (receiver, sender) = connection.stream.split();
         let inbound = &mut client.inbound;
         let source = Source { content: &mut content, inbound, receiver: client_receiver };
         let mut pump = pin!(async {
-            let outcome = pump(worker, head, request.framing, source, sender).await;
+            let outcome = pump(worker, head, request, source, sender).await;
             pumped.set(Some(outcome));
             if !matches!(outcome, Pumped::ClientFailed(_)) {
                 core::future::pending::<()>().await;
             }
         });
         let inbound = &mut connection.inbound;
-        let waiting = final_head(worker, request, inbound, receiver, client_sender);
-        let head = first_of(worker, waiting, pump.as_mut(), &pumped).await;
+        let waiting = final_head(worker, request, inbound, receiver, client_sender, &continued);
+        let head = first_of(worker, waiting, pump.as_mut(), &pumped, &continued).await;
         match head.and_then(|head| framed(request, head)) {
             Ok((head, framing)) => {
                 invalidate(worker, request, &head.view());
@@ -147,6 +168,8 @@ async fn pass_with_content<I: Io>(
                 let inbound = &mut connection.inbound;
                 let (sent, noted) = (&client.sent, &mut client.noted);
                 let parts = Parts { inbound, receiver, sender: client_sender, sent, noted };
+                let ends = pumped.get().is_none() && ends_early(&head, framing, &continued);
+                let request = &Request { persists: request.persists && !ends, ..*request };
                 let response = (head, framing);
                 let relaying = relay_while_pumping(worker, request, response, why, parts, times);
                 // The pump goes on while the response is relayed, and ends only when the client's content fails.
@@ -162,7 +185,7 @@ async fn pass_with_content<I: Io>(
     match outcome {
         Ok((after, reusable)) if content.is_done() => {
             // Read from the client is not yet sent: a rest would take the next request for content.
-            if reusable && pumped.get() == Some(Pumped::Done) {
+            if reusable && pumped.get() == Some(Pumped::Done) && reads_content(request) {
                 worker.pool.put(connection, worker.io.now(), worker.counters());
             }
             after
@@ -172,6 +195,19 @@ async fn pass_with_content<I: Io>(
         Ok((after, _)) => after,
         Err(broken) => answer_broken(worker, client, request, why, broken).await,
     }
+}
+
+/// Whether the connection will end with this response, which came before all of the request's content was sent: since
+/// the client waits for a 100 that does not come any more, or the upstream takes no more (RFC 9110 §10.1.1 wants the
+/// client told).
+fn ends_early(head: &ReceivedHead, framing: Framing, continued: &Cell<bool>) -> bool {
+    !continued.get() || !response_allows_reuse(&head.view(), framing)
+}
+
+/// Whether servers agree that a request with this method may have content. One that does not reads it as the next
+/// request, whose answer must not meet anybody else's request: such a connection is not used again.
+fn reads_content(request: &Request<'_>) -> bool {
+    !matches!(request.head.method, b"GET" | b"HEAD" | b"DELETE" | b"TRACE")
 }
 
 /// Says what went wrong before there was a response, to whom it may concern.
@@ -247,7 +283,7 @@ struct Source<'a, R> {
 async fn pump<I: Io, R: Receive, T: Transmit>(
     worker: &Worker<I>,
     head: Vec<u8>,
-    framing: Framing,
+    request: &Request<'_>,
     source: Source<'_, R>,
     sender: &mut T,
 ) -> Pumped {
@@ -255,8 +291,12 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
     if sender.send(head, timeouts.upstream_send).await.0.is_err() {
         return Pumped::Refused;
     }
-    let coding = Coding::new(Version::Http11, framing);
-    let wait = Wait::Busy(timeouts.client_receive);
+    let coding = Coding::new(Version::Http11, request.framing);
+    // A client that waits for a 100 sends nothing as long as the upstream takes to say so.
+    let mut wait = Wait::Busy(match request.expectation {
+        Expectation::None => timeouts.client_receive,
+        Expectation::Continue => timeouts.client_receive + timeouts.upstream_head,
+    });
     loop {
         let mut batch = Vec::new();
         match source.content.next(source.inbound, source.receiver, wait).await {
@@ -264,6 +304,7 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
             Ok(None) => {}
             Err(error) => return Pumped::ClientFailed(error),
         }
+        wait = Wait::Busy(timeouts.client_receive);
         let ended = source.content.is_done();
         if ended {
             batch.extend(coding.end());
@@ -277,20 +318,28 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
     }
 }
 
-/// The response's head, while the content is being sent. Once that is done the head must come within its time.
+/// The response's head, while the content is being sent. Once that is done, or while the client waits for a 100, the
+/// head must come within its time.
 async fn first_of<I: Io>(
     worker: &Worker<I>,
     waiting: impl Future<Output = Result<ReceivedHead, Broken>>,
     pump: Pin<&mut impl Future<Output = ()>>,
     pumped: &Cell<Option<Pumped>>,
+    continued: &Cell<bool>,
 ) -> Result<ReceivedHead, Broken> {
     let limit = worker.shared.config.timeouts.upstream_head;
     let watch = async {
-        while pumped.get().is_none() {
-            worker.io.sleep(TICK).await;
+        let mut since = worker.io.now();
+        loop {
+            let (sent, now) = (pumped.get().is_some(), worker.io.now());
+            if !sent && continued.get() {
+                since = now;
+            }
+            match limit.checked_sub(now.saturating_since(since)).filter(|left| !left.is_zero()) {
+                Some(left) => worker.io.sleep(if sent { left } else { TICK }).await,
+                None => return Err(Broken::Upstream(Failure::NoResponse(IoError::TimedOut))),
+            }
         }
-        worker.io.sleep(limit).await;
-        Err(Broken::Upstream(Failure::NoResponse(IoError::TimedOut)))
     };
     let pumping = async {
         pump.await;
@@ -309,6 +358,7 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
     inbound: &mut Inbound,
     receiver: &mut R,
     client: &mut T,
+    continued: &Cell<bool>,
 ) -> Result<ReceivedHead, Broken> {
     let limits = &worker.shared.config.head_limits;
     for _ in 0..INTERIM_MAX {
@@ -320,6 +370,9 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
         if head.status() == 101 {
             break;
         }
+        if head.status() == 100 {
+            continued.set(true);
+        }
         if request.head.version == Version::Http11 {
             let limit = worker.shared.config.timeouts.client_send;
             if client.send(interim(worker, &head), limit).await.0.is_err() {
@@ -330,7 +383,7 @@ async fn final_head<I: Io, R: Receive, T: Transmit>(
     Err(Broken::Upstream(Failure::BadHead(HeadError::BadStatusLine)))
 }
 
-fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {
+pub(crate) fn interim<I: Io>(worker: &Worker<I>, head: &ReceivedHead) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
     write_interim(worker.name(), &head.view(), worker.io.now(), &mut out);
     out

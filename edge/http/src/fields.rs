@@ -7,9 +7,10 @@ use crate::head::Fields;
 ///
 /// RFC 9110 §7.6.1 names the first five beside Connection itself. Trailer announces trailer fields, which are dropped
 /// here (§6.5.1). The three of Proxy- behind it belong to a proxy beside the client and may not be stored (RFC 9111
-/// §3.1), and HTTP2-Settings goes with an Upgrade that nobody here understands (RFC 7540 §3.2.1). The last two are no
-/// fields at all, but gateways that turn names into variables (RFC 3875 §4.1.18) can't tell them from the real ones.
-const HOP_BY_HOP: [&str; 13] = [
+/// §3.1), and HTTP2-Settings goes with an Upgrade that nobody here understands (RFC 7540 §3.2.1). Expect is written anew
+/// for those who may ask for it (RFC 9110 §10.1.1). The last two are no fields at all, but gateways that turn names into
+/// variables (RFC 3875 §4.1.18) can't tell them from the real ones.
+const HOP_BY_HOP: [&str; 14] = [
     "connection",
     "proxy-connection",
     "keep-alive",
@@ -21,6 +22,7 @@ const HOP_BY_HOP: [&str; 13] = [
     "proxy-authentication-info",
     "proxy-authorization",
     "http2-settings",
+    "expect",
     "content_length",
     "transfer_encoding",
 ];
@@ -263,6 +265,7 @@ mod tests {
             ("", "proxy-authentication-info", true, "may not be stored"),
             ("", "proxy-authorization", true, "may not be stored"),
             ("", "http2-settings", true, "of an upgrade (RFC 7540 §3.2.1)"),
+            ("", "expect", true, "written anew"),
             ("", "Transfer_Encoding", true, "some gateways take it for the real one"),
             ("", "content_length", true, "the same"),
             ("", "content-length", false, "end to end"),
