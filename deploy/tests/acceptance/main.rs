@@ -15,6 +15,8 @@
 //! | `shared` | what must never be shared, or taken for whole when it was cut short |
 //! | `content` | contents of requests and responses, streamed |
 //! | `malformed` | requests that are refused |
+//! | `messages` | requests and answers that peers read in different ways |
+//! | `tunnel` | connections that go on in another protocol |
 //! | `failures` | upstreams that fail before, at and in the middle of a response |
 //! | `restart` | upstreams that come back, edges that end |
 
@@ -27,6 +29,7 @@ mod failures;
 mod files;
 mod load;
 mod malformed;
+mod messages;
 mod persistence;
 #[path = "../process/mod.rs"]
 mod process;
@@ -35,4 +38,5 @@ mod reuse;
 mod scripted;
 mod shared;
 mod steering;
+mod tunnel;
 mod world;
