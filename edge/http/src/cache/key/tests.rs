@@ -268,7 +268,7 @@ fn model(path_and_query: &str, rules: &KeyRules) -> (Vec<String>, Option<Vec<Str
         }
         parameters.into_iter().map(|(_, parameter)| parameter).collect::<Vec<_>>()
     });
-    (segments, query.filter(|query| !query.is_empty() && query.join("&") != ""))
+    (segments, query.filter(|query| !query.is_empty() && !query.join("&").is_empty()))
 }
 
 fn meaning(component: &str) -> String {
