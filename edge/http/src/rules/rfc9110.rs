@@ -8,7 +8,7 @@ pub(super) const RULES: &[Rule] = rules! { 9110
     "4.2.1" "An http URI without a host is refused."
         => "edge/http/src/target.rs::the_four_forms_are_understood";
     "4.2.3" "The default port, an empty port and no port are the same; so are an empty path and a slash."
-        => "edge/http/src/cache/key.rs::table";
+        => "edge/http/src/cache/invalidation.rs::table";
     "4.2.4" "User information in a target or Host is refused."
         => "edge/http/src/target.rs::there_is_one_host";
     "5.1" "Field names are case-insensitive."
@@ -41,6 +41,8 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "edge/http/src/time.rs::dates_are_written_as_imf_fixdate";
     "5.6.7" "A year of two digits is at most 50 years ahead."
         => "edge/http/src/time.rs::a_two_digit_year_is_at_most_50_years_ahead";
+    "5.6.7" "A date that is written reads back, for every day of the calendar."
+        => "edge/http/src/time.rs::every_day_of_the_calendar_is_its_own";
     "6.4.1" "Which messages have content follows from method and status."
         => "edge/http/src/framing.rs::responses_are_framed_by_method_status_and_fields";
     "6.5.1" "Trailer fields are not merged into the header; they may be discarded, and are."
@@ -61,6 +63,8 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
     "7.6.1" "Options of Connection are case-insensitive and may be in several lines."
         => "edge/http/src/fields.rs::fields_of_one_hop_are_known";
+    "7.6.2" "Max-Forwards of TRACE and OPTIONS is counted down; 0 ends here; others ignore it."
+        => "edge/http/src/max_forwards.rs::forwards_are_counted_down";
     "7.6.3" "Via is extended on requests."
         => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
     "7.6.3" "Via is extended on responses, those that this cache made included."
@@ -77,10 +81,14 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/acceptance/reuse.rs::head_says_what_get_would_say";
     "8.8.1" "Strong validators may be used for ranges, weak ones not."
         => "edge/http/src/range/tests.rs::if_range";
+    "8.8.1" "Which of a response's validators are strong."
+        => "edge/http/src/validator.rs::which_validators_are_strong";
     "8.8.2.2" "A Last-Modified of the very second of the response is weak."
         => "edge/http/src/range/tests.rs::if_range";
     "8.8.3" "An entity tag is quoted, opaque and case-sensitive."
         => "edge/http/src/validator.rs::an_entity_tag_has_quotes_around_and_none_within";
+    "8.8.3" "A list of tags is split where its grammar says, not at commas within tags."
+        => "edge/http/src/validator.rs::a_list_is_split_where_its_grammar_says";
     "8.8.3.2" "Strong and weak comparison are as in the table."
         => "edge/http/src/validator.rs::comparison_is_as_in_the_table_of_the_rfc";
     "8.8.3.2" "Comparison is symmetric, and what is strongly the same is weakly the same."
@@ -111,12 +119,18 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/acceptance/content.rs::curl_is_told_to_continue";
     "10.1.1" "A final status before the content is passed on at once, and the connection ends or is read on."
         => "deploy/tests/acceptance/content.rs::an_early_answer_reaches_a_client_that_is_still_sending";
+    "10.1.1" "100-continue counts from HTTP/1.1 with content only; it is case-insensitive."
+        => "edge/http/src/expect.rs::expectations_are_known_or_refused";
     "10.1.4" "TE is of one hop and not passed on; no trailers and no transfer codings are asked for."
         => "edge/http/src/fields.rs::fields_of_one_hop_are_known";
     "11.6.2" "Authorization is passed on as it is, and keeps the response for its user."
         => "deploy/tests/acceptance/shared.rs::a_request_for_one_user_leads_nobody";
     "11.7.2" "Proxy-Authorization and Proxy-Authenticate are of one hop and not passed on."
         => "edge/http/src/fields.rs::fields_of_one_hop_are_known";
+    "12.4.2" "A weight is a number with three digits at most; 1 when there is none."
+        => "edge/http/src/cache/vary/tests.rs::accepted_codings_count_by_their_meaning";
+    "12.5.3" "identity is acceptable unless it is refused; an empty field asks for no coding."
+        => "edge/http/src/cache/vary/tests.rs::accepted_codings_count_by_their_meaning";
     "12.5.5" "Vary is passed on, and selects."
         => "deploy/tests/acceptance/reuse.rs::variants_lie_side_by_side";
     "13.1.1" "If-Match is for the origin: a cache ignores it."
@@ -147,10 +161,22 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "edge/http/src/range/tests.rs::no_part_is_outside_the_content_or_twice_in_it";
     "14.2" "Range counts for GET only."
         => "deploy/tests/acceptance/reuse.rs::ranges";
+    "14.2" "Many ranges are ignored; overlapping and touching ones become one."
+        => "edge/http/src/range/tests.rs::several_ranges";
+    "14.2" "Only the octets that were asked for are sent, each once."
+        => "edge/http/src/range/tests.rs::the_octets_asked_for_are_sent_and_no_others";
     "14.4" "206 says which part it is, and 416 how long the whole is."
         => "deploy/tests/acceptance/reuse.rs::ranges";
+    "14.4" "Content-Range is one range in octets within a known length, or it is not used."
+        => "edge/http/src/cache/partial/tests.rs::content_range";
     "14.5" "A PUT with Content-Range passes; its origin must know what it means."
         => "deploy/tests/acceptance/content.rs::every_method_goes_through";
+    "14.6" "multipart/byteranges is framed as in the example."
+        => "edge/http/src/multipart.rs::framing_is_as_in_the_example";
+    "14.6" "Each part has the type of the whole and its own Content-Range."
+        => "edge/http/src/multipart.rs::a_part_has_the_type_of_the_whole";
+    "14.6" "A boundary is quoted where it must be."
+        => "edge/http/src/multipart.rs::the_boundary_is_quoted_where_it_must_be";
     "15" "A status of an unknown class or beyond three digits is not taken for another."
         => "edge/http/src/head/tests.rs::status_lines_are_read";
     "15" "A final status that is not known is passed on, and stored where that is explicit."
@@ -163,6 +189,12 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/acceptance/reuse.rs::responses_without_content";
     "15.3.7.1" "A single part has Content-Range, and what a 200 would have had."
         => "deploy/tests/acceptance/reuse.rs::ranges";
+    "15.3.7.2" "Several parts have no Content-Range outside, and an exact Content-Length."
+        => "edge/http/src/multipart.rs::the_length_is_exact";
+    "15.3.7.2" "Parts keep the order in which they were asked for."
+        => "edge/http/src/range/tests.rs::ranges_apart_keep_their_order";
+    "15.3.7.3" "Parts of one strong validator are combined, touching or overlapping."
+        => "edge/http/src/cache/partial/tests.rs::parts_are_combined";
     "15.4.5" "304 to a client has ETag and the other fields that it needs, and no content."
         => "deploy/tests/acceptance/reuse.rs::conditions_of_clients_are_answered_from_the_store";
     "15.5.9" "408 when a request does not arrive in time."
@@ -185,4 +217,6 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/acceptance/failures.rs::an_upstream_that_never_answers";
     "15.6.6" "505 for another major version."
         => "edge/http/src/head/tests.rs::errors_have_their_status";
+    "17.15" "A Range of many small parts costs no more than a bounded number of them."
+        => "edge/http/src/range/tests.rs::too_many_ranges_are_ignored";
 };

@@ -9,14 +9,22 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/directives/tests.rs::seconds_of_max_age";
     "1.2.2" "Seconds are digits only: a sign, a fraction or letters make them invalid."
         => "edge/http/src/time.rs::delta_seconds_are_digits_and_saturate";
+    "1.2.2" "What is written as seconds is a number that a recipient of 31 bits can hold."
+        => "edge/http/src/cache/age.rs::seconds_are_clamped";
     "2" "The key is at least the method and the target URI; only GET is stored, so that the URI is left."
-        => "edge/http/src/cache/key.rs::table";
+        => "edge/http/src/cache/invalidation.rs::table";
     "2" "Different URIs never share a key."
-        => "edge/http/src/cache/key.rs::different_uris_have_different_keys";
+        => "edge/http/src/cache/key/tests.rs::keys_are_equal_when_uris_are";
     "2" "What is stored under one host is not found under another."
         => "deploy/tests/acceptance/reuse.rs::hosts_are_told_apart";
     "2" "Simultaneous requests are collapsed into one, and only when its response may be shared."
         => "deploy/tests/acceptance/collapse.rs::a_crowd_costs_the_origin_one_fetch";
+    "2" "Percent-encoding of unreserved octets, dot segments and an empty query make no other key."
+        => "edge/http/src/cache/key/tests.rs::keys_are_equal_when_uris_are";
+    "2" "What a site leaves out of the key is not sent to the origin either."
+        => "edge/http/src/cache/key/tests.rs::what_differs_in_dropped_parameters_is_asked_alike";
+    "2" "A site may add request fields and cookies to what selects."
+        => "edge/http/src/cache/vary/tests.rs::sites_add_fields_and_cookies";
     "3" "Only responses to a method that is understood are stored."
         => "edge/http/src/cache/storable/tests.rs::methods_and_statuses";
     "3" "Only responses with a final status are stored."
@@ -33,6 +41,16 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/storable/tests.rs::methods_and_statuses";
     "3" "What is stored is stored, what is not is not, seen from outside."
         => "deploy/tests/acceptance/reuse.rs::only_what_may_be_stored_is_stored";
+    "3" "Each status code is stored as its definition says."
+        => "edge/http/src/cache/storable/tests.rs::every_status";
+    "3" "The response to a GET with content is not stored: the content is not in the key."
+        => "edge/http/src/cache/storable/tests.rs::content_of_the_request";
+    "3" "A response to a request with Cookie that only heuristics would make fresh is not stored."
+        => "edge/http/src/cache/storable/tests.rs::cookies_of_the_request";
+    "3" "Each reason against storing has a word of its own, for Cache-Status, counters and log."
+        => "edge/http/src/cache/storable/tests.rs::reasons_are_tokens_and_differ";
+    "3" "Private to one user by its cookie and fresh by heuristics only: not stored."
+        => "edge/http/src/cache/storable/tests.rs::cookies_of_the_request";
     "3.1" "Every field is stored but Connection, what it names, and the other fields of one hop."
         => "edge/http/src/fields.rs::fields_of_one_hop_are_known";
     "3.1" "Proxy-Authenticate, Proxy-Authentication-Info and Proxy-Authorization are not stored."
@@ -47,16 +65,30 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/validation/tests.rs::fields_after_an_update";
     "3.2" "The same update twice changes nothing the second time."
         => "edge/http/src/cache/validation/tests.rs::the_same_304_changes_nothing_the_second_time";
+    "3.2" "Content-Encoding and Content-Range stay with the stored octets." departed
+        "SHOULD update every field: these two say what the stored octets are, and a wrong one would corrupt them";
+    "3.2" "What describes the stored octets is never changed by an update."
+        => "edge/http/src/cache/validation/tests.rs::what_describes_the_octets_never_changes";
     "3.3" "A response that was cut short is not used as a whole one."
         => "deploy/tests/acceptance/failures.rs::what_broke_off_is_whole_the_next_time";
     "3.3" "A client can tell that what it got was cut short."
         => "deploy/tests/acceptance/failures.rs::a_content_that_breaks_off_is_broken_off_for_the_client";
     "3.3" "A part is never answered with as if it were the whole."
         => "deploy/tests/acceptance/reuse.rs::ranges";
+    "3.3" "A part is stored only with one sound Content-Range and a strong validator."
+        => "edge/http/src/cache/partial/tests.rs::which_part_may_be_stored";
+    "3.3" "A part answers only requests for what lies wholly within it."
+        => "edge/http/src/cache/partial/tests.rs::what_a_part_answers";
+    "3.4" "Parts are combined only when they share a strong validator."
+        => "edge/http/src/cache/partial/tests.rs::which_parts_may_be_combined";
+    "3.4" "What is combined is the union, and becomes a 200 only when nothing is missing."
+        => "edge/http/src/cache/partial/tests.rs::the_combination_is_the_union";
     "3.5" "must-revalidate, public and s-maxage let others have a response to an authorized request."
         => "edge/http/src/cache/storable/tests.rs::authorization_and_the_request";
     "3.5" "An authorized request whose response is not for others leads no collapsed ones."
         => "deploy/tests/acceptance/shared.rs::a_request_for_one_user_leads_nobody";
+    "3.5" "The same directives count when they come in CDN-Cache-Control."
+        => "edge/http/src/cache/storable/tests.rs::authorization_and_targeted_directives";
     "4" "A stored response is used only for the same URI and a method that allows it (GET, HEAD)."
         => "deploy/tests/acceptance/reuse.rs::head_says_what_get_would_say";
     "4" "A stored response is used only when the fields that Vary names match."
@@ -85,6 +117,14 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "deploy/tests/acceptance/collapse.rs::variants_are_collapsed_each_for_itself";
     "4.1" "A request field that does not reach the origin selects nothing."
         => "deploy/tests/acceptance/shared.rs::a_field_that_does_not_reach_the_origin_selects_nothing";
+    "4.1" "Accept-Encoding is compared by its meaning: weights, aliases, identity, in any order."
+        => "edge/http/src/cache/vary/tests.rs::codings_are_a_set_of_weights";
+    "4.1" "Accept, Accept-Language and Accept-Charset are compared by their meaning."
+        => "edge/http/src/cache/vary/tests.rs::other_preferences_count_by_their_meaning";
+    "4.1" "Fields that are not known are compared but for white space around commas and line splits."
+        => "edge/http/src/cache/vary/tests.rs::unknown_fields_keep_what_may_matter";
+    "4.1" "Cookie in Vary is compared as a whole, octet for octet."
+        => "edge/http/src/cache/vary/tests.rs::a_field_is_no_cookie";
     "4.2" "A response is fresh while its lifetime is greater than its age, to the millisecond."
         => "edge/http/src/cache/reuse.rs::table";
     "4.2" "What is stale does not become fresh again by itself."
@@ -95,6 +135,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/directives/tests.rs::seconds_of_max_age";
     "4.2.1" "The order of directives does not matter."
         => "edge/http/src/cache/directives/tests.rs::the_order_of_directives_does_not_matter";
+    "4.2.1" "Whatever is added to Cache-Control restricts no less."
+        => "edge/http/src/cache/directives/tests.rs::whatever_is_added_restricts_no_less";
     "4.2.2" "Heuristics are used only for statuses that allow them, or with public."
         => "edge/http/src/cache/freshness/tests.rs::heuristic";
     "4.2.2" "The heuristic is a tenth of the time since Last-Modified, a day at most."
@@ -115,12 +157,22 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/reuse.rs::what_forbids_stale_use_wins";
     "4.2.4" "A stale response is used without asking only when the client or the response allows it."
         => "edge/http/src/cache/reuse.rs::table";
+    "4.2.4" "Nothing that is forbidden or that nobody allows is used when stale."
+        => "edge/http/src/cache/stale/tests.rs::nothing_forbidden_or_unallowed_is_used_when_stale";
+    "4.2.4" "What was too stale stays so."
+        => "edge/http/src/cache/stale/tests.rs::what_was_too_stale_stays_so";
     "4.3.1" "If-None-Match carries the stored entity tag as it came, weak or strong."
         => "edge/http/src/cache/validation/tests.rs::conditions_for_one_response";
     "4.3.1" "If-Modified-Since carries the stored Last-Modified, beside the entity tag if there is one."
         => "edge/http/src/cache/validation/tests.rs::conditions_for_one_response";
     "4.3.1" "A stale response is validated before it is used."
         => "deploy/tests/acceptance/reuse.rs::stale_copies_are_validated";
+    "4.3.1" "Strong tags of the other stored responses of the URI are sent along, each once."
+        => "edge/http/src/cache/validation/tests.rs::conditions_for_several_responses";
+    "4.3.1" "Tags that are sent along are bounded in number."
+        => "edge/http/src/cache/validation/tests.rs::tags_of_others_are_bounded";
+    "4.3.1" "What is no entity tag is never sent as one."
+        => "edge/http/src/cache/validation/tests.rs::conditions_for_one_response";
     "4.3.2" "A client's conditions are answered from the store when it has a usable response."
         => "deploy/tests/acceptance/reuse.rs::conditions_of_clients_are_answered_from_the_store";
     "4.3.2" "A client's condition on a miss does not keep the response out of the store."
@@ -129,6 +181,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/precondition.rs::precedence";
     "4.3.2" "After validation the client's own conditions and range are answered from the updated response."
         => "deploy/tests/acceptance/reuse.rs::validated_copies_answer_ranges_and_conditions";
+    "4.3.2" "Without Last-Modified, If-Modified-Since is compared with Date."
+        => "edge/http/src/precondition.rs::without_last_modified_the_date_counts";
     "4.3.3" "A 304 makes the stored response usable; any other success replaces it."
         => "deploy/tests/acceptance/reuse.rs::stale_copies_are_validated";
     "4.3.3" "A 304 that makes a response private serves the one who asked, and nobody afterwards."
@@ -137,6 +191,12 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/validation/tests.rs::which_response_a_304_is_about";
     "4.3.4" "A 304 without one updates what was asked about."
         => "edge/http/src/cache/validation/tests.rs::which_response_a_304_is_about";
+    "4.3.4" "A response that is chosen among several by a 304 has its strong tag."
+        => "edge/http/src/cache/validation/tests.rs::to_be_identified_strongly_is_to_be_identified";
+    "4.3.5" "A HEAD whose validators and length are those stored freshens; another one makes invalid."
+        => "edge/http/src/cache/validation/tests.rs::what_a_head_says_of_a_stored_response";
+    "4.3.5" "What a HEAD confirms it confirms again after the update."
+        => "edge/http/src/cache/validation/tests.rs::what_a_head_confirms_it_confirms_again";
     "4.4" "An unsafe method with a non-error response invalidates the target URI; others do not."
         => "edge/http/src/cache/invalidation.rs::table";
     "4.4" "Methods that are unknown count as unsafe."
@@ -145,6 +205,12 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "deploy/tests/acceptance/reuse.rs::changes_invalidate";
     "4.4" "A response that is still arriving while its URI is invalidated serves nobody who asks later."
         => "deploy/tests/acceptance/shared.rs::what_is_arriving_when_it_is_deleted_is_not_used_again";
+    "4.4" "Location and Content-Location of the same origin are invalidated, relative ones resolved."
+        => "edge/http/src/cache/invalidation.rs::references";
+    "4.4" "A URI of another origin is never invalidated."
+        => "edge/http/src/cache/invalidation.rs::nothing_leaves_the_origin";
+    "4.4" "All lines of both fields are looked at, within bounds; malformed ones are passed over."
+        => "edge/http/src/cache/invalidation.rs::all_lines_are_looked_at";
     "5.1" "Age is written in whole seconds, and read as the first number when there are several."
         => "edge/http/src/cache/age.rs::age_field";
     "5.1" "An invalid Age is ignored; one that is too large is clamped."
@@ -155,6 +221,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "5.2" "Cache-Control is passed on by a proxy, whatever it did with it."
         => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
+    "5.2" "Semicolons, missing commas and open quotes hide no directive that restricts."
+        => "edge/http/src/cache/directives/tests.rs::a_word_that_restricts_is_not_lost_in_a_malformed_directive";
     "5.2.1.1" "max-age of a request: nothing older than that is used without asking."
         => "edge/http/src/cache/reuse.rs::table";
     "5.2.1.2" "max-stale of a request: so much staleness is accepted; without an argument, any."
@@ -177,12 +245,18 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/storable/tests.rs::methods_and_statuses";
     "5.2.2.4" "no-cache: never used without validation, however fresh."
         => "edge/http/src/cache/reuse.rs::table";
+    "5.2.2.4" "no-cache with field names: the rest is used, those fields are not kept."
+        => "edge/http/src/cache/directives/tests.rs::withheld_fields";
     "5.2.2.5" "no-store: no part of the response is stored."
         => "edge/http/src/cache/storable/tests.rs::directives";
     "5.2.2.6" "no-transform is understood and passed on; nothing is ever transformed."
         => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "5.2.2.7" "private without field names: not stored here."
         => "edge/http/src/cache/storable/tests.rs::directives";
+    "5.2.2.7" "private with field names: the rest is stored, those fields are not."
+        => "edge/http/src/cache/directives/tests.rs::withheld_fields";
+    "5.2.2.7" "Field names that are malformed, or needed here, make the whole response private."
+        => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "5.2.2.8" "proxy-revalidate: as must-revalidate, in this shared cache."
         => "edge/http/src/cache/reuse.rs::table";
     "5.2.2.9" "public makes a response storable whatever its status, and heuristics allowed."
@@ -195,6 +269,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/freshness/tests.rs::lifetime";
     "5.3" "Expires counts for nothing beside max-age or s-maxage."
         => "edge/http/src/cache/freshness/tests.rs::lifetime";
+    "5.3" "Expires is read in all three forms of a date; of several lines the earliest counts."
+        => "edge/http/src/cache/freshness/tests.rs::lifetime";
     "5.4" "Pragma: no-cache of a request counts when there is no Cache-Control; of a response, never."
         => "edge/http/src/cache/directives/tests.rs::directives_of_a_request";
     "5.5" "Warning is obsolete: none is made, and what comes is passed on like any other field."
@@ -202,8 +278,18 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "6" "The history list of a user agent." foreign "there is no user interface here";
     "7.1" "Nothing that a client can send makes the cache store what another URI or host would get."
         => "deploy/tests/acceptance/malformed.rs::malformed_requests_are_refused_and_the_connection_ends";
+    "7.1" "Request fields that frameworks take for host, target or method do not reach the origin."
+        => "edge/http/src/cache/unkeyed.rs::fields";
+    "7.1" "Neither do they in other spellings."
+        => "edge/http/src/cache/unkeyed.rs::spelling_does_not_matter";
+    "7.1" "The response to a target with dot segments is not stored under its normal form."
+        => "edge/http/src/cache/key/tests.rs::dot_segments_are_found";
     "7.2" "What was stored can be told from outside by its timing." departed
         "a shared cache that is quick shows that it has something; a private response is never stored";
-    "7.3" "Set-Cookie does not keep a response out of the store unless the site says so."
-        => "edge/http/src/cache/storable/tests.rs::directives";
+    "7.3" "Set-Cookie does not keep a response that is explicitly for all out of the store."
+        => "edge/http/src/cache/storable/tests.rs::cookies_of_the_response";
+    "7.3" "Set-Cookie does not keep a response that only heuristics would make fresh out of the store." departed
+        "it is not forbidden, and such a response is one user's more often than not: not stored";
+    "7.3" "Set-Cookie with nothing that says that the response is for all: not stored."
+        => "edge/http/src/cache/storable/tests.rs::cookies_of_the_response";
 };

@@ -141,8 +141,6 @@ pub(super) const RULES: &[Rule] = rules! { 9112
         => "deploy/tests/acceptance/restart.rs::an_origin_that_closes_idle_connections";
     "9.6" "The last response of a connection says close."
         => "edge/http/src/persistence.rs::the_client_is_told";
-    "9.6" "Nothing is done with what follows a request with close."
-        => "deploy/tests/acceptance/persistence.rs::connections_stay_open_when_both_sides_want_that";
     "9.6" "A connection is closed in stages, so that a reset does not overtake the last response."
         => "deploy/tests/acceptance/content.rs::an_early_answer_reaches_a_client_that_is_still_sending";
     "9.6" "A client that has closed its sending direction still gets its answers."
