@@ -139,7 +139,7 @@ reasons! {
     // Not stored.
     "status" "no-store" "private" "request-no-store" "authorization" "vary-star"
     "not-explicit" "no-freshness-no-validator" "set-cookie" "cookie"
-    "dot-segments" "vary-not-sent" "too-large" "no-room"
+    "request-content" "dot-segments" "vary-not-sent" "too-large" "no-room"
     // Failures (RFC 9209 §2.3).
     "connection_timeout" "connection_refused" "destination_ip_unroutable" "connection_terminated"
     "proxy_internal_response" "dns_error" "http_response_timeout" "connection_read_timeout"
@@ -173,5 +173,20 @@ impl Reasons {
     pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
         let sum = |index: usize| all.clone().map(|reasons| reasons.0[index].value()).sum();
         REASONS.iter().enumerate().map(|(index, (_, name))| (*name, sum(index))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lastmile_http::cache::storable::NotStorable;
+
+    #[test]
+    fn every_reason_has_a_counter() {
+        let stale = StaleReason::ALL.iter().map(|reason| reason.reason());
+        let not_storable = NotStorable::ALL.iter().map(|reason| reason.reason());
+        for reason in stale.chain(not_storable) {
+            assert!(REASONS.iter().any(|(known, _)| *known == reason), "{reason}");
+        }
     }
 }

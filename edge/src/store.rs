@@ -178,7 +178,11 @@ fn site_directives(site: &Site, head: &ResponseHead<'_>) -> ResponseDirectives {
 }
 
 fn storing_rules(site: &Site) -> StoringRules {
-    StoringRules { set_cookie: site.set_cookie, keyed_cookies: !site.key.cookies.is_empty() }
+    StoringRules {
+        set_cookie: site.set_cookie,
+        keyed_cookies: !site.key.cookies.is_empty(),
+        ignore_client_directives: site.ignore_client_directives,
+    }
 }
 
 /// Which fields of a response are for the first client only: those that the response names (RFC 9111 §5.2.2.4,
@@ -404,7 +408,9 @@ fn may_be_kept(
     let asked = RequestHead { method: b"GET", ..request.head };
     let whole =
         ResponseHead { status: if head.status == 206 { 200 } else { head.status }, ..*head };
-    storable(&asked, &whole, directives, &storing_rules(request.site), now)?;
+    // Whose cookies confirm what is stored does not matter.
+    let rules = StoringRules { keyed_cookies: true, ..storing_rules(request.site) };
+    storable(&asked, &whole, directives, &rules, now)?;
     selection(&request.site.key, head.fields, request.head.fields, selecting)?;
     if varies_by_what_was_not_sent(request, head.fields) {
         return Err(NotStored::now("vary-not-sent"));

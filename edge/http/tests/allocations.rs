@@ -5,7 +5,7 @@
 
 use lastmile_http::cache::directives::{request_directives, response_directives};
 use lastmile_http::cache::freshness::StoredPolicy;
-use lastmile_http::cache::key::write_key;
+use lastmile_http::cache::key::{KeyRules, write_key};
 use lastmile_http::cache::reuse::{Reuse, reuse};
 use lastmile_http::cache::status::{CacheStatus, write_cache_status};
 use lastmile_http::cache::vary::{selection, selects};
@@ -18,6 +18,7 @@ use lastmile_http::precondition::{Precondition, evaluate, is_conditional};
 use lastmile_http::range::{RangeOutcome, evaluate_range};
 use lastmile_http::target::effective_target;
 use lastmile_http::time::UnixTime;
+use lastmile_http::validator::Validators;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -112,7 +113,7 @@ fn stored() -> Stored {
     let mut chosen = Vec::new();
     let request = b"accept-language: de,en;q=0.7\r\naccept-encoding: GZIP, deflate,br\r\n";
     let request = parse_fields(request, &mut request_spans).expect("the fields are sound");
-    selection(head.fields, request, &mut chosen).expect("there is no `Vary: *`");
+    selection(&KeyRules::default(), head.fields, request, &mut chosen).expect("there is no `Vary: *`");
     Stored { policy: StoredPolicy::new(&head, &directives, DATE, DATE), selection: chosen }
 }
 
@@ -126,7 +127,8 @@ fn hit(scratch: &mut Scratch, stored: &Stored) {
     assert_eq!(request_framing(&head), Ok(Framing::None));
     assert!(request_wants_persistence(head.version, head.fields));
     scratch.key.clear();
-    write_key(target.authority, target.path_and_query, &mut scratch.key);
+    let rules = KeyRules::default();
+    write_key(&rules, target.authority, target.path_and_query, &mut scratch.key);
     assert_eq!(scratch.key, b"www.customer.test/img/logo.svg?v=3");
     let directives = request_directives(head.fields);
     assert!(selects(&stored.selection, head.fields));
@@ -136,14 +138,15 @@ fn hit(scratch: &mut Scratch, stored: &Stored) {
     assert_eq!((age.0, ttl), (30, 30));
     let etag = Some(b"\"the tag\"".as_slice());
     let modified = Some(b"Sun, 06 Nov 1994 07:00:00 GMT".as_slice());
+    let validators = Validators { etag, last_modified: modified, date: DATE };
     assert!(is_conditional(head.fields));
-    let condition = evaluate(head.method, head.fields, etag, modified, NOW);
+    let condition = evaluate(head.method, head.fields, &validators, NOW);
     assert_eq!(condition, Precondition::Proceed);
-    let range = evaluate_range(head.fields, 1000, etag, modified, NOW);
+    let range = evaluate_range(head.fields, 1000, &validators, NOW);
     assert_eq!(range, RangeOutcome::Part { first: 0, last: 99 });
     scratch.out.clear();
     let status = CacheStatus::Hit { ttl, detail: None };
-    write_cache_status("edge-1", &status, &mut scratch.out);
+    write_cache_status("edge-1", &status, None, &mut scratch.out);
     assert_eq!(scratch.out, b"edge-1; hit; ttl=30");
 }
 

@@ -13,6 +13,8 @@ pub struct StoringRules {
     pub set_cookie: SetCookie,
     /// The cookies on which responses depend are part of the cache key.
     pub keyed_cookies: bool,
+    /// The directives of requests count for nothing.
+    pub ignore_client_directives: bool,
 }
 
 /// What becomes of a response with Set-Cookie.
@@ -122,7 +124,7 @@ pub fn storable(
         return Err(NotStorable::RequestContent);
     }
     check_status(request, response.status, directives)?;
-    check_directives(request, directives)?;
+    check_directives(request, directives, rules)?;
     check_cookies(request, response.fields, directives, rules)?;
     // RFC 9111 §4.1: never matches.
     if response.fields.list("vary").any(|name| name == b"*") {
@@ -172,6 +174,7 @@ fn is_understood(status: u16) -> bool {
 fn check_directives(
     request: &RequestHead<'_>,
     directives: &ResponseDirectives,
+    rules: &StoringRules,
 ) -> Result<(), NotStorable> {
     // RFC 9111 §5.2.2.3: who understands the status disregards a no-store beside must-understand.
     if directives.no_store && !directives.must_understand {
@@ -182,7 +185,7 @@ fn check_directives(
         return Err(NotStorable::Private);
     }
     // §5.2.1.5
-    if request_directives(request.fields).no_store {
+    if !rules.ignore_client_directives && request_directives(request.fields).no_store {
         return Err(NotStorable::RequestNoStore);
     }
     // §3.5
