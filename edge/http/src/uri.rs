@@ -3,8 +3,8 @@
 /// The port of http when an authority names none (RFC 9110 §4.2.1).
 const DEFAULT_PORT: u16 = 80;
 
-/// The octets of `component` as they are in all URIs that are equivalent: percent-encoded unreserved octets decoded, the
-/// digits of other encodings in upper case (RFC 3986 §6.2.2.1, §6.2.2.2).
+/// The octets of `component` as they are in all URIs that are equivalent: unreserved octets decoded where they are
+/// percent-encoded, the digits of other encodings in upper case (RFC 3986 §6.2.2.1, §6.2.2.2).
 ///
 /// `component` is what stands between two delimiters: a segment or a parameter. One with a `%` that encodes nothing
 /// stays as it is, since decoding beside it could make it encode something. It can't become equal to a well-formed one,

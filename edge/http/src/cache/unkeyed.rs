@@ -4,7 +4,8 @@
 //! name them in Vary. An origin that is never sent them can't be made to write them into a response that is stored.
 //!
 //! Collected from J. Kettle, "Practical Web Cache Poisoning" (2018) and "Web Cache Entanglement" (2020), the names that
-//! its tool Param Miner tries, H. V. Nguyen et al., "Your Cache Has Fallen" (2019, CPDoS), and what frameworks document.
+//! its tool Param Miner tries, H. V. Nguyen et al., "Your Cache Has Fallen" (2019, CPDoS), and what frameworks' manuals
+//! say.
 //!
 //! X-Forwarded-For is not among them: the edge itself says there who asked. Neither are fields that clients use as
 //! their specifications intend (Accept-Language, Cookie, Origin, ...): who answers those names them in Vary.

@@ -431,7 +431,9 @@ proptest! {
 
     #[test]
     fn the_order_of_codings_does_not_matter(
-        (list, shuffled) in codings().prop_flat_map(|list| (Just(list.clone()), Just(list).prop_shuffle())),
+        (list, shuffled) in codings().prop_flat_map(|list| {
+            (Just(list.clone()), Just(list).prop_shuffle())
+        }),
     ) {
         // RFC 9110 §12.5.3, where no coding has two weights.
         if (0..CODINGS.len()).all(|coding| preferred(&list, coding, coding).is_some()) {
