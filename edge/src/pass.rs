@@ -151,13 +151,7 @@ async fn pass_with_content<I: Io>(
         let (receiver, sender) = connection.stream.split();
         let inbound = &mut client.inbound;
         let source = Source { content: &mut content, inbound, receiver: client_receiver };
-        let mut pump = pin!(async {
-            let outcome = pump(worker, head, request, source, sender).await;
-            pumped.set(Some(outcome));
-            if !matches!(outcome, Pumped::ClientFailed(_)) {
-                core::future::pending::<()>().await;
-            }
-        });
+        let mut pump = pin!(pump_to_fault(worker, head, request, source, sender, &pumped));
         let inbound = &mut connection.inbound;
         let waiting = final_head(worker, request, inbound, receiver, client_sender, &continued);
         let head = first_of(worker, waiting, pump.as_mut(), &pumped, &continued).await;
@@ -172,12 +166,16 @@ async fn pass_with_content<I: Io>(
                 let request = &Request { persists: request.persists && !ends, ..*request };
                 let response = (head, framing);
                 let relaying = relay_while_pumping(worker, request, response, why, parts, times);
-                // The pump goes on while the response is relayed, and ends only when the client's content fails.
-                Ok(or(relaying, async {
-                    pump.await;
+                // The pump goes on while the response is relayed.
+                let pumping = async {
+                    pump.as_mut().await;
                     (After::Abort, false)
-                })
-                .await)
+                };
+                let (after, reusable) = or(relaying, pumping).await;
+                if after == After::Keep {
+                    read_on(worker, pump, &pumped).await;
+                }
+                Ok((after, reusable))
             }
             Err(failure) => Err(failure),
         }
@@ -195,6 +193,20 @@ async fn pass_with_content<I: Io>(
         Ok((after, _)) => after,
         Err(broken) => answer_broken(worker, client, request, why, broken).await,
     }
+}
+
+/// Goes on with content that an early response did not wait for: the client was not told that the connection ends.
+async fn read_on<I: Io>(
+    worker: &Worker<I>,
+    pump: Pin<&mut impl Future<Output = ()>>,
+    pumped: &Cell<Option<Pumped>>,
+) {
+    let watch = async {
+        while pumped.get().is_none() {
+            worker.io.sleep(TICK).await;
+        }
+    };
+    or(pump, watch).await;
 }
 
 /// Whether the connection will end with this response, which came before all of the request's content was sent: since
@@ -277,6 +289,22 @@ struct Source<'a, R> {
     content: &'a mut Content,
     inbound: &'a mut Inbound,
     receiver: &'a mut R,
+}
+
+/// Sends the head and all content, and ends only when the client's content fails.
+async fn pump_to_fault<I: Io, R: Receive, T: Transmit>(
+    worker: &Worker<I>,
+    head: Vec<u8>,
+    request: &Request<'_>,
+    source: Source<'_, R>,
+    sender: &mut T,
+    pumped: &Cell<Option<Pumped>>,
+) {
+    let outcome = pump(worker, head, request, source, sender).await;
+    pumped.set(Some(outcome));
+    if !matches!(outcome, Pumped::ClientFailed(_)) {
+        core::future::pending::<()>().await;
+    }
 }
 
 /// Sends the head and all content; the content keeps its framing.

@@ -512,6 +512,32 @@ fn a_client_that_waits_in_vain_is_told_that_the_connection_ends() {
     assert!(upstream.take_seen().iter().all(|seen| seen.head.starts_with("POST / ")));
 }
 
+/// RFC 9112 §9.3: who did not say that the connection ends reads the rest of the content, and no request in it.
+#[test]
+fn an_early_answer_is_followed_by_the_rest_of_the_content() {
+    let upstream = Upstream::new();
+    let (_edge, address) = start_edge(&upstream.url, &[]);
+    let mut client = Client::connect(&address);
+    let length = format!("Content-Length: {}\r\n", SMUGGLED.len());
+    for fields in [&length, "Transfer-Encoding: chunked\r\n"] {
+        upstream.answer(OK, "");
+        client.send(request("POST", "/early", fields).as_bytes());
+        let response = client.receive("POST");
+        assert_eq!((response.status, response.field("connection")), (200, String::new()));
+        match fields.contains("chunked") {
+            true => {
+                client.send(format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len()).as_bytes())
+            }
+            false => client.send(SMUGGLED.as_bytes()),
+        }
+        assert_eq!(client.ask("POST", "/next", "").status, 200);
+        let seen = upstream.take_seen();
+        let heads: Vec<_> = seen.iter().map(|seen| seen.head.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(heads, ["/early", "/next"]);
+        assert!(seen[0].content.contains("/smuggled"), "it is content: {seen:#?}");
+    }
+}
+
 /// RFC 9110 §7.6.2, §9.3.7, §9.3.8: who must not forward a request answers it.
 #[test]
 fn the_last_one_answers() {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Answer {
     /// When the head is there.
     pub(crate) at_once: String,
-    /// When the content is there too; if it is empty, the content is not waited for.
+    /// When the content is there too.
     pub(crate) then: String,
 }
 
@@ -97,11 +97,6 @@ fn serve(mut stream: TcpStream, number: usize, shared: &Mutex<Shared>) -> std::i
             shared.answers.pop_front().unwrap_or_else(usual)
         };
         stream.write_all(answer.at_once.as_bytes())?;
-        if answer.then.is_empty() {
-            // What still comes is of no interest.
-            std::io::copy(&mut stream, &mut std::io::sink())?;
-            return Ok(());
-        }
         let content = read_content(&mut stream, &head)?;
         {
             let mut shared = shared.lock().unwrap();
