@@ -54,7 +54,7 @@ pub struct Entry<'a> {
     pub target: &'a [u8],
     /// The status that was sent.
     pub status: u16,
-    /// Octets of content that were sent.
+    /// Octets that were handed to the client: head and content.
     pub octets: u64,
     /// The member of Cache-Status that was sent, without those of other caches.
     pub cache: &'a [u8],
