@@ -282,9 +282,11 @@ impl<'a> Cursor<'a> {
     /// agree on what it means. ASCII that RFC 3986 does not have in a URI stays as it is: browsers send `|` or `{`.
     fn target(&mut self) -> &'a [u8] {
         let rest = &self.octets[self.position..];
-        let length = visible_length(rest, b'!');
-        let ascii = rest[..length].iter().position(|octet| !octet.is_ascii());
-        self.advance(ascii.unwrap_or(length))
+        let visible = &rest[..visible_length(rest, b'!')];
+        if visible.is_ascii() {
+            return self.advance(visible.len());
+        }
+        self.advance(visible.iter().take_while(|octet| octet.is_ascii()).count())
     }
 
     fn value(&mut self) -> &'a [u8] {
