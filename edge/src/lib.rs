@@ -11,7 +11,7 @@
 //! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
 //! | 8 | `upstream` | addresses, kept connections, the request upstream |
 //! | 9 | `store`, `stored` | what comes back is taken in and kept |
-//! | 10 | `respond`, `stream`, `relay`, `pass` | octets for the client |
+//! | 10 | `respond`, `stream`, `relay`, `pass`, `tunnel`, `last_hop` | octets for the client |
 //!
 //! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
 
