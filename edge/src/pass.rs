@@ -28,6 +28,7 @@ use lastmile_http::expect::Expectation;
 use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::{HeadError, ResponseHead, Version};
 use lastmile_http::max_forwards::MaxForwards;
+use lastmile_http::target::Target;
 use lastmile_http::persistence::response_allows_reuse;
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
@@ -101,8 +102,11 @@ fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, response: &Respo
         let removed = worker.shared.ram.remove(hash, &key, |_| true);
         worker.counters().invalidated.add(removed as u64);
     };
-    remove(request.target.authority, request.target.path_and_query);
-    other_targets(&request.target, response.fields, remove);
+    // What the origin knows as its name.
+    let authority = rules.host.as_deref().map_or(request.target.authority, str::as_bytes);
+    let target = Target { authority, ..request.target };
+    remove(target.authority, target.path_and_query);
+    other_targets(&target, response.fields, remove);
 }
 
 /// How sending the request's content ended.
