@@ -8,22 +8,27 @@ use std::time::Duration;
 
 /// All that is told under one name.
 #[derive(Default)]
-struct Family<'a> {
+struct Family {
     help: &'static str,
-    /// Role and value.
-    values: Vec<(&'a str, u64)>,
+    /// Labels and value.
+    values: Vec<(String, u64)>,
 }
 
 /// The text form that Prometheus reads, version 0.0.4: each metric's HELP and TYPE once, then a line
 /// for each role that has it.
 #[must_use]
 pub fn prometheus(reports: &[Report], uptime: Duration) -> String {
-    let mut families: BTreeMap<String, Family<'_>> = BTreeMap::new();
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
     for report in reports {
         for (name, help, value) in &report.samples {
+            // A name may come with labels of its own: `decisions_total{reason="stale"}`.
+            let (name, own) = name.split_once('{').map_or((*name, ""), |(name, labels)| {
+                (name, labels.strip_suffix('}').unwrap_or(labels))
+            });
+            let comma = if own.is_empty() { "" } else { "," };
             let family = families.entry(metric_name(report.kind, name)).or_default();
             family.help = help;
-            family.values.push((&report.name, *value));
+            family.values.push((format!("role=\"{}\"{comma}{own}", report.name), *value));
         }
     }
     let mut out = String::new();
@@ -31,8 +36,8 @@ pub fn prometheus(reports: &[Report], uptime: Duration) -> String {
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
         let help = help.replace('\\', r"\\").replace('\n', " ");
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (role, value) in values {
-            let _ = writeln!(out, "{name}{{role=\"{role}\"}} {value}");
+        for (labels, value) in values {
+            let _ = writeln!(out, "{name}{{{labels}}} {value}");
         }
     }
     let _ = writeln!(
@@ -105,6 +110,21 @@ mod tests {
             # TYPE lastmile_uptime_seconds gauge\n\
             lastmile_uptime_seconds 1.500\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_metric_has_its_own_labels_behind_the_role() {
+        let mut report = report("edge-1", "edge", 7);
+        report.samples = vec![
+            ("decisions_total{reason=\"hit\"}", "Why.", 1),
+            ("decisions_total{reason=\"stale\"}", "Why.", 2),
+        ];
+        let text = prometheus(&[report], Duration::ZERO);
+        let expected = "# HELP lastmile_edge_decisions_total Why.\n\
+            # TYPE lastmile_edge_decisions_total counter\n\
+            lastmile_edge_decisions_total{role=\"edge-1\",reason=\"hit\"} 1\n\
+            lastmile_edge_decisions_total{role=\"edge-1\",reason=\"stale\"} 2\n";
+        assert!(text.starts_with(expected), "{text}");
     }
 
     #[test]
