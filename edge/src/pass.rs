@@ -28,8 +28,8 @@ use lastmile_http::expect::Expectation;
 use lastmile_http::framing::{Framing, response_framing};
 use lastmile_http::head::{HeadError, ResponseHead, Version};
 use lastmile_http::max_forwards::MaxForwards;
-use lastmile_http::target::Target;
 use lastmile_http::persistence::response_allows_reuse;
+use lastmile_http::target::Target;
 
 /// A wait that somebody else ends: a response while the request's content is still being sent.
 pub(crate) const UNBOUNDED: Duration = Duration::MAX;

@@ -144,7 +144,7 @@ fn octets_go_both_ways_until_one_side_ends() {
     assert_eq!(client.hear(5), b"early", "what came together with the request");
     client.say(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(client.hear(18), b"GET / HTTP/1.1\r\n\r\n", "no request any more");
-    let octets: Vec<u8> = (0..LARGE).map(|index| (index * 7 >> 3) as u8).collect();
+    let octets: Vec<u8> = (0..LARGE).map(|index| ((index * 7) >> 3) as u8).collect();
     let mut sender = client.0.try_clone().unwrap();
     let sent = octets.clone();
     let sending = std::thread::spawn(move || sender.write_all(&sent).unwrap());

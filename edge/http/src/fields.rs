@@ -7,9 +7,9 @@ use crate::head::Fields;
 ///
 /// RFC 9110 §7.6.1 names the first five beside Connection itself. Trailer announces trailer fields, which are dropped
 /// here (§6.5.1). The three of Proxy- behind it belong to a proxy beside the client and may not be stored (RFC 9111
-/// §3.1), and HTTP2-Settings goes with an Upgrade that nobody here understands (RFC 7540 §3.2.1). Expect is written anew
-/// for those who may ask for it (RFC 9110 §10.1.1). The last two are no fields at all, but gateways that turn names into
-/// variables (RFC 3875 §4.1.18) can't tell them from the real ones.
+/// §3.1), and HTTP2-Settings goes with an Upgrade that nobody here understands (RFC 7540 §3.2.1). Expect is written
+/// anew for those who may ask for it (RFC 9110 §10.1.1). The last two are no fields at all, but gateways that turn
+/// names into variables (RFC 3875 §4.1.18) can't tell them from the real ones.
 const HOP_BY_HOP: [&str; 14] = [
     "connection",
     "proxy-connection",

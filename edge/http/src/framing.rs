@@ -257,6 +257,18 @@ mod tests {
                 Err(E::BadTransferCoding),
                 "something behind it in another line",
             ),
+        ];
+        for (version, lines, expected, why) in rows {
+            assert_eq!(of_request(version, lines), expected, "{lines:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn codings_that_look_like_chunked_are_refused() {
+        // RFC 9112 §6.1, §6.3, §7.1, §11.2
+        use FramingError as E;
+        use Version::{Http10, Http11};
+        let rows = [
             (Http11, "Transfer-Encoding:\r\n", Err(E::BadTransferCoding), "empty"),
             (Http11, "Transfer-Encoding: \"chunked\"\r\n", Err(E::BadTransferCoding), "quotes"),
             (Http11, "Transfer-Encoding: chunked;a=b\r\n", Err(E::BadTransferCoding), "§7.1"),
