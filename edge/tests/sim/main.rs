@@ -1,5 +1,6 @@
 //! The whole edge in a deterministic simulation: clients, an edge of two workers, a parent and an origin on a simulated
-//! network. A seed decides everything; `SEED=n cargo test -p lastmile-edge --test sim` runs one again.
+//! network. A seed decides everything; `SEED=n cargo test -p lastmile-edge --test sim` runs one again, and `SEEDS=n` runs
+//! as many as that.
 
 #![allow(
     clippy::unwrap_used,
@@ -61,7 +62,8 @@ fn every_seed_satisfies_the_oracles() {
         return;
     }
     let mut sums = BTreeMap::<&str, u64>::new();
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(SEEDS) {
         for (name, value) in replay(seed).counters {
             *sums.entry(name).or_default() += value;
         }
