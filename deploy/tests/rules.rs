@@ -275,3 +275,55 @@ fn one_core() -> String {
     let cores = lastmile_tuning::cpu::Cores::allowed().unwrap();
     cores.numbers()[0].to_string()
 }
+
+/// RFC 9111 §4: of several stored responses that a request selects, the one with the most recent Date is used.
+#[test]
+fn the_most_recent_of_several_responses_is_used() {
+    let dated = |date: &str, vary: &str, content: &str| {
+        answer(
+            &format!("Date: {date}\r\nCache-Control: max-age=4000000000\r\nVary: {vary}\r\n"),
+            content,
+        )
+    };
+    let (older, newer) = ("Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:01 GMT");
+    for (first, second, expected, why) in
+        [(newer, older, "one", "it was stored first"), (older, newer, "two", "it was stored last")]
+    {
+        let scripted = Scripted::new(&[&dated(first, "X-A", "one"), &dated(second, "X-B", "two")]);
+        let (_edge, address) = start_edge(&scripted.url, &["--io", "epoll"]);
+        let mut client = Client::connect(&address);
+        assert_eq!(client.ask("GET", "/", "X-A: 1\r\nX-B: 1\r\n").content, b"one");
+        assert_eq!(client.ask("GET", "/", "X-A: 2\r\nX-B: 2\r\n").content, b"two");
+        let both = client.ask("GET", "/", "X-A: 1\r\nX-B: 2\r\n");
+        assert!(both.cache_status().contains("; hit"), "{why}: {}", both.cache_status());
+        assert_eq!(both.content, expected.as_bytes(), "{why}");
+    }
+}
+
+/// RFC 9110 §15.2, RFC 8297 §2: what comes before the answer to a GET is passed on as well, but not to HTTP/1.0; §7.6.3:
+/// Via has the version in which each message came.
+#[test]
+fn versions_and_interim_responses() {
+    let hinted = format!("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n{}", answer("", "hi"));
+    let old = answer("", "hi").replace("HTTP/1.1", "HTTP/1.0");
+    for (version, script, interim, asked, told) in [
+        ("HTTP/1.1", &hinted, vec![103], "via: 1.1 edge", "1.1 edge"),
+        ("HTTP/1.0", &hinted, vec![], "via: 1.0 edge", "1.1 edge"),
+        ("HTTP/1.1", &old, vec![], "via: 1.1 edge", "1.0 edge"),
+    ] {
+        let scripted = Scripted::new(&[script]);
+        let (_edge, address) = start_edge(&scripted.url, &["--io", "epoll"]);
+        let mut client = Client::connect(&address);
+        client.send(format!("GET / {version}\r\nHost: a\r\n\r\n").as_bytes());
+        let response = client.receive("GET");
+        assert_eq!(
+            (response.interim, response.content.as_slice()),
+            (interim, &b"hi"[..]),
+            "{version}"
+        );
+        let request = scripted.requests().remove(0).to_ascii_lowercase();
+        assert!(request.contains(asked), "{version}: {request}");
+        let via = response.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("via"));
+        assert_eq!(via.unwrap().1, told, "{version}");
+    }
+}

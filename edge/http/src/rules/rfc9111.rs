@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "2" "Percent-encoding of unreserved octets, dot segments and an empty query make no other key."
         => "edge/http/src/cache/key/tests.rs::keys_are_equal_when_uris_are";
     "2" "What a site leaves out of the key is not sent to the origin either."
-        => "edge/http/src/cache/key/tests.rs::what_differs_in_dropped_parameters_is_asked_alike";
+        => "deploy/tests/sites.rs::keys_are_as_the_site_says";
     "2" "A site may add request fields and cookies to what selects."
         => "edge/http/src/cache/vary/tests.rs::sites_add_fields_and_cookies";
     "3" "Only responses to a method that is understood are stored."
@@ -57,6 +57,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/fields.rs::fields_of_one_hop_are_known";
     "3.1" "Trailer fields are kept apart from header fields: they are dropped."
         => "edge/http/src/chunked/tests.rs::content_is_decoded";
+    "3.1" "All other fields are stored as they came, known or not."
+        => "deploy/tests/rules.rs::fields_of_the_origin_arrive";
     "3.2" "A stored response is updated with every field of the new one, line by line replaced."
         => "edge/http/src/cache/validation/tests.rs::fields_after_an_update";
     "3.2" "Content-Length is not updated: the stored content stays as long as it is."
@@ -103,6 +105,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "deploy/tests/acceptance/content.rs::every_method_goes_through";
     "4" "A collapsed request is forwarded by itself when the response may not be shared."
         => "deploy/tests/acceptance/collapse.rs::what_may_not_be_shared_is_not_shared";
+    "4" "Of several responses that a request selects the one with the most recent Date is used."
+        => "deploy/tests/rules.rs::the_most_recent_of_several_responses_is_used";
     "4.1" "All fields that Vary names must match those of the request that was answered."
         => "edge/http/src/cache/vary/tests.rs::a_request_selects_what_it_would_write";
     "4.1" "Vary with a star matches nothing and is not stored."
@@ -187,6 +191,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "deploy/tests/acceptance/reuse.rs::stale_copies_are_validated";
     "4.3.3" "A 304 that makes a response private serves the one who asked, and nobody afterwards."
         => "deploy/tests/acceptance/shared.rs::a_304_for_one_user_is_for_nobody_else";
+    "4.3.3" "An error in place of a validation is passed on, or the stale response used where that is allowed."
+        => "deploy/tests/sites.rs::stale_copies_are_used_as_the_site_says";
     "4.3.4" "A 304 with a strong tag updates only responses with that tag."
         => "edge/http/src/cache/validation/tests.rs::which_response_a_304_is_about";
     "4.3.4" "A 304 without one updates what was asked about."
@@ -197,6 +203,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/validation/tests.rs::what_a_head_says_of_a_stored_response";
     "4.3.5" "What a HEAD confirms it confirms again after the update."
         => "edge/http/src/cache/validation/tests.rs::what_a_head_confirms_it_confirms_again";
+    "4.3.5" "After a HEAD the stored content is used with the HEAD's fields, or not at all."
+        => "deploy/tests/rules.rs::head_freshens_or_makes_invalid";
     "4.4" "An unsafe method with a non-error response invalidates the target URI; others do not."
         => "edge/http/src/cache/invalidation.rs::table";
     "4.4" "Methods that are unknown count as unsafe."
@@ -211,6 +219,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/invalidation.rs::nothing_leaves_the_origin";
     "4.4" "All lines of both fields are looked at, within bounds; malformed ones are passed over."
         => "edge/http/src/cache/invalidation.rs::all_lines_are_looked_at";
+    "4.4" "What the answer to a change names is fetched anew, seen from outside."
+        => "deploy/tests/rules.rs::changes_invalidate_what_their_answer_names";
     "5.1" "Age is written in whole seconds, and read as the first number when there are several."
         => "edge/http/src/cache/age.rs::age_field";
     "5.1" "An invalid Age is ignored; one that is too large is clamped."
@@ -220,9 +230,11 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "5.2" "Several lines of Cache-Control are one list; empty members are skipped."
         => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "5.2" "Cache-Control is passed on by a proxy, whatever it did with it."
-        => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
+        => "deploy/tests/rules.rs::fields_of_the_origin_arrive";
     "5.2" "Semicolons, missing commas and open quotes hide no directive that restricts."
         => "edge/http/src/cache/directives/tests.rs::a_word_that_restricts_is_not_lost_in_a_malformed_directive";
+    "5.2.1" "A site may have directives of clients count for nothing, which the section allows."
+        => "deploy/tests/sites.rs::directives_of_clients_count_where_the_site_lets_them";
     "5.2.1.1" "max-age of a request: nothing older than that is used without asking."
         => "edge/http/src/cache/reuse.rs::table";
     "5.2.1.2" "max-stale of a request: so much staleness is accepted; without an argument, any."
@@ -246,7 +258,7 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "5.2.2.4" "no-cache: never used without validation, however fresh."
         => "edge/http/src/cache/reuse.rs::table";
     "5.2.2.4" "no-cache with field names: the rest is used, those fields are not kept."
-        => "edge/http/src/cache/directives/tests.rs::withheld_fields";
+        => "deploy/tests/rules.rs::what_is_stored_shows_in_the_second_answer";
     "5.2.2.5" "no-store: no part of the response is stored."
         => "edge/http/src/cache/storable/tests.rs::directives";
     "5.2.2.6" "no-transform is understood and passed on; nothing is ever transformed."
@@ -254,7 +266,7 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "5.2.2.7" "private without field names: not stored here."
         => "edge/http/src/cache/storable/tests.rs::directives";
     "5.2.2.7" "private with field names: the rest is stored, those fields are not."
-        => "edge/http/src/cache/directives/tests.rs::withheld_fields";
+        => "deploy/tests/rules.rs::what_is_stored_shows_in_the_second_answer";
     "5.2.2.7" "Field names that are malformed, or needed here, make the whole response private."
         => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "5.2.2.8" "proxy-revalidate: as must-revalidate, in this shared cache."
@@ -274,16 +286,16 @@ pub(super) const RULES: &[Rule] = rules! { 9111
     "5.4" "Pragma: no-cache of a request counts when there is no Cache-Control; of a response, never."
         => "edge/http/src/cache/directives/tests.rs::directives_of_a_request";
     "5.5" "Warning is obsolete: none is made, and what comes is passed on like any other field."
-        => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
+        => "deploy/tests/rules.rs::fields_of_the_origin_arrive";
     "6" "The history list of a user agent." foreign "there is no user interface here";
     "7.1" "Nothing that a client can send makes the cache store what another URI or host would get."
         => "deploy/tests/acceptance/malformed.rs::malformed_requests_are_refused_and_the_connection_ends";
     "7.1" "Request fields that frameworks take for host, target or method do not reach the origin."
-        => "edge/http/src/cache/unkeyed.rs::fields";
+        => "deploy/tests/rules.rs::fields_of_the_client_arrive_unless_they_could_poison";
     "7.1" "Neither do they in other spellings."
         => "edge/http/src/cache/unkeyed.rs::spelling_does_not_matter";
     "7.1" "The response to a target with dot segments is not stored under its normal form."
-        => "edge/http/src/cache/key/tests.rs::dot_segments_are_found";
+        => "deploy/tests/rules.rs::what_is_stored_shows_in_the_second_answer";
     "7.2" "What was stored can be told from outside by its timing." departed
         "a shared cache that is quick shows that it has something; a private response is never stored";
     "7.3" "Set-Cookie does not keep a response that is explicitly for all out of the store."

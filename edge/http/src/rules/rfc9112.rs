@@ -21,6 +21,8 @@ pub(super) const RULES: &[Rule] = rules! { 9112
         => "edge/http/src/head/tests.rs::request_lines_are_strict";
     "2.3" "The version of what is sent is ours, whatever the other side's."
         => "deploy/tests/acceptance/persistence.rs::connections_stay_open_when_both_sides_want_that";
+    "2.3" "What is sent on has our version, whatever the client's was."
+        => "deploy/tests/acceptance/messages.rs::what_is_understood_is_passed_on_in_that_form";
     "3" "A request line has two single spaces; any other white space is refused."
         => "edge/http/src/head/tests.rs::request_lines_are_strict";
     "3" "A request line that is too long is answered with 414."
@@ -36,7 +38,7 @@ pub(super) const RULES: &[Rule] = rules! { 9112
     "3.2.2" "Absolute form is understood, and its authority replaces Host."
         => "edge/http/src/target.rs::the_four_forms_are_understood";
     "3.2.2" "A proxy sends the Host of the target that it understood."
-        => "deploy/tests/acceptance/reuse.rs::hosts_are_told_apart";
+        => "deploy/tests/acceptance/messages.rs::what_is_understood_is_passed_on_in_that_form";
     "3.2.3" "Authority form is for CONNECT only, and needs a port."
         => "edge/http/src/target.rs::the_four_forms_are_understood";
     "3.2.4" "Asterisk form is for OPTIONS only; an absolute form without path becomes it."
@@ -46,7 +48,9 @@ pub(super) const RULES: &[Rule] = rules! { 9112
     "4" "A status line has three digits; a missing reason phrase is accepted, with its space or without."
         => "edge/http/src/head/tests.rs::status_lines_are_read";
     "4" "A status line that is none is answered to the client with 502."
-        => "deploy/tests/acceptance/failures.rs::an_upstream_that_answers_nonsense";
+        => "deploy/tests/acceptance/messages.rs::malformed_answers_become_a_502";
+    "4" "An answer that can't be trusted is none: 502, and its connection is closed."
+        => "deploy/tests/acceptance/messages.rs::malformed_answers_become_a_502";
     "5" "A field line is a name, a colon and a value; white space around the value is taken off."
         => "edge/http/src/head/tests.rs::a_request_is_read";
     "5" "What is written as a field line reads back as the same field."
@@ -89,8 +93,10 @@ pub(super) const RULES: &[Rule] = rules! { 9112
         => "edge/http/src/framing.rs::requests_are_framed_without_guessing";
     "6.3" "A response without either field ends with the connection, which is not used again."
         => "edge/http/src/persistence.rs::responses_allow_reuse";
-    "6.3" "An upstream's octets behind a response are not taken for the next response."
+    "6.3" "An upstream that has not read all of a request is not sent another one on that connection."
         => "deploy/tests/acceptance/shared.rs::a_content_that_was_refused_swallows_nobodys_request";
+    "6.3" "Octets behind an answer are nobody's answer: the connection is not used again."
+        => "deploy/tests/acceptance/messages.rs::octets_behind_an_answer_answer_nobody";
     "7" "A transfer coding is of one hop: the content is decoded and framed anew."
         => "deploy/tests/acceptance/content.rs::large_contents_pass_in_both_directions_at_once";
     "7.1" "Chunks are decoded, of any size up to 64 bits; a larger one is refused, not wrapped round."
@@ -131,8 +137,10 @@ pub(super) const RULES: &[Rule] = rules! { 9112
         => "deploy/tests/acceptance/content.rs::an_early_answer_reaches_a_client_that_is_still_sending";
     "9.3" "A proxy keeps no connection with an HTTP/1.0 client." foreign
         "this is a gateway: the client means this server when it says keep-alive, and is answered so";
-    "9.3.1" "A request is repeated by itself only when it is idempotent, and only once."
+    "9.3.1" "An idempotent request is repeated when a kept connection turns out closed."
         => "deploy/tests/acceptance/restart.rs::a_restart_of_the_origin_between_two_misses";
+    "9.3.1" "A request that is not idempotent is not repeated."
+        => "deploy/tests/rules.rs::only_idempotent_requests_are_repeated";
     "9.3.2" "Pipelined requests are accepted, unsafe ones included, and done one after the other."
         => "deploy/tests/acceptance/persistence.rs::pipelined_requests_are_answered_in_order";
     "9.5" "A head that takes too long is answered with 408 and the end of the connection."
@@ -145,14 +153,21 @@ pub(super) const RULES: &[Rule] = rules! { 9112
         => "deploy/tests/acceptance/content.rs::an_early_answer_reaches_a_client_that_is_still_sending";
     "9.6" "A client that has closed its sending direction still gets its answers."
         => "deploy/tests/acceptance/persistence.rs::a_client_that_has_said_all_still_gets_its_answers";
+    "9.6" "What follows a request with close is not processed."
+        => "deploy/tests/rules.rs::nothing_is_done_after_the_last_request";
     "9.7" "TLS." foreign "connections are in clear text; a request for https is answered with 421";
-    "10.1" "message/http is the content of an answer to TRACE." foreign "see TRACE, 9.3.8 of RFC 9110";
+    "10.1" "message/http is the content of an answer to TRACE."
+        => "deploy/tests/acceptance/messages.rs::the_last_one_answers";
     "11.1" "A response can't be split by what a client sends: no CR or LF reaches a field or start line."
         => "edge/http/src/head/tests.rs::field_lines_are_strict";
     "11.2" "Ambiguous framing of a request is refused, never passed on."
         => "edge/http/src/framing.rs::requests_are_framed_without_guessing";
     "11.2" "A request hidden in a malformed content is never taken for one."
         => "deploy/tests/acceptance/malformed.rs::malformed_content_is_refused_and_the_connection_ends";
+    "11.2" "None of the known ways to have two parsers disagree reaches the upstream."
+        => "deploy/tests/acceptance/messages.rs::what_peers_read_in_different_ways_is_refused";
+    "11.2" "Nor does any in chunked content."
+        => "deploy/tests/acceptance/messages.rs::content_that_peers_read_in_different_ways_ends_the_request";
     "11.3" "What can be checked of a message's integrity is its framing; a fault in it is passed on as a fault."
         => "deploy/tests/acceptance/failures.rs::a_content_that_breaks_off_is_broken_off_for_the_client";
 };

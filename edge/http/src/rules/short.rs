@@ -28,6 +28,8 @@ pub(super) const RFC5861: &[Rule] = rules! { 5861
         => "edge/http/src/cache/reuse.rs::while_revalidating";
     "3" "A site may set it for responses that say nothing; an explicit 0 stays 0."
         => "edge/http/src/cache/stale/tests.rs::defaults_of_a_site";
+    "3" "The answer comes at once; the upstream is asked behind it, once."
+        => "deploy/tests/sites.rs::stale_copies_are_used_as_the_site_says";
     "4" "stale-if-error is read; an argument that is invalid allows nothing."
         => "edge/http/src/cache/directives/tests.rs::flags_of_a_response";
     "4" "On an error or no answer a stale response is used for so long, if nothing forbids it."
@@ -36,6 +38,8 @@ pub(super) const RFC5861: &[Rule] = rules! { 5861
         => "edge/http/src/cache/stale/tests.rs::errors";
     "4" "A request's stale-if-error counts as well."
         => "edge/http/src/cache/directives/tests.rs::directives_of_a_request";
+    "4" "An upstream that is not there counts as an error."
+        => "deploy/tests/sites.rs::stale_copies_are_used_as_the_site_says";
 };
 
 pub(super) const RFC6585: &[Rule] = rules! { 6585
@@ -103,7 +107,7 @@ pub(super) const RFC9211: &[Rule] = rules! { 9211
     "2.6" "collapsed when the request waited for another one's."
         => "deploy/tests/acceptance/collapse.rs::a_crowd_costs_the_origin_one_fetch";
     "2.7" "key is a string, and shown only where the site says so."
-        => "edge/http/src/cache/status.rs::the_key_is_a_string";
+        => "deploy/tests/sites.rs::keys_are_as_the_site_says";
     "2.8" "detail is the decision's reason."
         => "edge/http/src/cache/reuse.rs::reasons";
 };
@@ -129,8 +133,10 @@ pub(super) const RFC9213: &[Rule] = rules! { 9213
         => "edge/http/src/cache/targeted/tests.rs::withheld_fields";
     "2.2" "A targeted field that is not on the list changes nothing."
         => "edge/http/src/cache/targeted/tests.rs::which_field_applies";
+    "2.2" "What is stored by it is seen in the second answer."
+        => "deploy/tests/rules.rs::what_is_stored_shows_in_the_second_answer";
     "3.1" "CDN-Cache-Control is the target list."
         => "edge/http/src/cache/targeted/tests.rs::which_field_applies";
     "3.1" "CDN-Cache-Control is passed on, so that a cache behind this one can use it."
-        => "deploy/tests/acceptance/content.rs::fields_of_one_hop_stay_on_it";
+        => "deploy/tests/rules.rs::fields_of_the_origin_arrive";
 };
