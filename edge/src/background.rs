@@ -1,7 +1,8 @@
 //! Stale responses revalidated in the background, while they are served (RFC 5861 §3).
 
+use crate::candidates::Candidates;
 use crate::collapse::Part;
-use crate::exchange::{Candidates, Found, ask, find};
+use crate::exchange::{Found, ask, find};
 use crate::fill::Announced;
 use crate::io::Io;
 use crate::key::Key;

@@ -49,7 +49,7 @@ macro_rules! counters {
                 let sum = |value: fn(&Self) -> u64| {
                     workers.clone().map(value).fold(0, u64::wrapping_add)
                 };
-                let reasons = Reasons::sum(workers.clone().map(|worker| &worker.reasons));
+                let reasons = Reasons::sum(&workers.clone().map(|worker| &worker.reasons));
                 let reasons = reasons.into_iter().map(|(name, value)| (name, REASONS_HELP, value));
                 let all = [$(($name, $help, sum(|worker| worker.$field.value())),)*];
                 all.into_iter().chain(reasons).collect()

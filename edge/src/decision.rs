@@ -170,7 +170,9 @@ impl Reasons {
     }
 
     /// Name and value of each, summed over workers.
-    pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
+    pub(crate) fn sum<'a>(
+        all: &(impl Iterator<Item = &'a Self> + Clone),
+    ) -> Vec<(&'static str, u64)> {
         let sum = |index: usize| all.clone().map(|reasons| reasons.0[index].value()).sum();
         REASONS.iter().enumerate().map(|(index, (_, name))| (*name, sum(index))).collect()
     }

@@ -1,6 +1,7 @@
 //! One request and its response: the function that owns every branch. Steps are in the files it calls.
 
 use crate::background::revalidate_later;
+use crate::candidates::Candidates;
 use crate::client::{After, Client};
 use crate::collapse::{Lead, Part};
 use crate::decision::{Noted, Why, decide};
@@ -12,7 +13,7 @@ use crate::lookup::{Lookup, look_up};
 use crate::pass::pass;
 use crate::relay::relay;
 use crate::request::Request;
-use crate::respond::{respond_failure, respond_stored};
+use crate::respond::{respond_failure, respond_stored, status_of};
 use crate::store::{Begun, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, stream_fill};
@@ -63,11 +64,13 @@ pub(crate) fn answer_at_once<I: Io>(
     let answer = |response: &Arc<StoredResponse>, ttl| {
         let status = CacheStatus::Hit { ttl, detail: None };
         let content = response.content()?;
+        let start = out.len();
+        let large = respond_stored(worker.name(), request, response, content, &status, now, out);
         if ttl <= 0 || worker.shared.config.log.is_some() {
             let reason = if ttl > 0 { "hit" } else { "max-stale" };
-            decide(worker, noted, request, response.status(), &status, reason);
+            decide(worker, noted, request, status_of(&out[start..]), &status, reason);
         }
-        Some(respond_stored(worker.name(), request, response, content, &status, now, out))
+        Some(large)
     };
     let ram = &worker.shared.ram;
     match look_up(ram, (key.hash, key.octets), request, &request.directives(), now, answer) {
@@ -131,6 +134,7 @@ async fn cached<I: Io>(
             }
             Found::WhileRevalidating(response, ttl) => {
                 revalidate_later(worker, client.peer, head);
+                worker.counters().hits.increment();
                 worker.counters().stale_served.increment();
                 let detail = "stale-while-revalidate";
                 let status = CacheStatus::Hit { ttl, detail: Some(detail) };
@@ -381,67 +385,6 @@ fn learn_from_head<I: Io>(
     }
 }
 
-/// Stored responses that the upstream is asked to confirm (RFC 9111 §4.3.1).
-#[derive(Default)]
-pub(crate) struct Candidates {
-    /// The one that the request selects.
-    selected: Option<Arc<StoredResponse>>,
-    /// Others for the same URI, which the upstream may name by a strong entity tag.
-    others: Vec<Arc<StoredResponse>>,
-}
-
-impl Candidates {
-    pub(crate) fn of<I: Io>(
-        worker: &Worker<I>,
-        (hash, key): (u64, &[u8]),
-        request: &Request<'_>,
-        stale: Option<&Arc<StoredResponse>>,
-    ) -> Self {
-        let can_be_asked_about =
-            |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
-        let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
-        let mut others = Vec::new();
-        if !request.head.fields.contains("range") {
-            worker.shared.ram.lookup(hash, key, |other| {
-                let is_whole = other.part().is_none() && can_be_asked_about(other);
-                if is_whole && stale.is_none_or(|stale| !Arc::ptr_eq(stale, other)) {
-                    others.push(Arc::clone(other));
-                }
-                None::<()>
-            });
-        }
-        Self { selected, others }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.selected.is_none() && self.others.is_empty()
-    }
-
-    /// What to ask the upstream for.
-    pub(crate) fn purpose(&self, request: &Request<'_>) -> Purpose<'_> {
-        let selected = self.selected.as_deref();
-        let range = request.head.fields.contains("range");
-        match selected {
-            None if range => Purpose::Part,
-            None if self.others.is_empty() => Purpose::Store,
-            selected => {
-                let part = range && selected.is_some_and(|selected| selected.part().is_some());
-                Purpose::Validate { selected, others: &self.others, part }
-            }
-        }
-    }
-
-    /// The one that a 304 means (RFC 9111 §4.3.4).
-    pub(crate) fn identified<S>(&self, response: &Response<S>) -> Option<&StoredResponse> {
-        let head = response.head.view();
-        let by_tag = |stored: &&StoredResponse| stored.is_identified_strongly_by(&head);
-        let selected = self.selected.as_deref();
-        let others = self.others.iter().map(|other| &**other);
-        let known = selected.into_iter().chain(others).find(by_tag);
-        known.or_else(|| selected.filter(|selected| selected.is_identified_by(&head)))
-    }
-}
-
 /// Asks the upstream. Interim responses go to `interim`, if it understands them.
 pub(crate) async fn ask<I: Io>(
     worker: &Worker<I>,
@@ -527,9 +470,10 @@ async fn send_stored<I: Io>(
     let Some(content) = response.content() else {
         return fail(worker, client, request, Failure::Abandoned, ForwardReason::Miss.into()).await;
     };
-    decide(worker, &mut client.noted, request, response.status(), status, reason);
-    let (name, now) = (worker.name(), worker.io.now());
+    let (name, now, start) = (worker.name(), worker.io.now(), client.output.len());
     let large = respond_stored(name, request, response, content, status, now, &mut client.output);
+    let sent = status_of(&client.output[start..]);
+    decide(worker, &mut client.noted, request, sent, status, reason);
     client.send(worker, large, request.persists).await
 }
 

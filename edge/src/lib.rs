@@ -4,18 +4,22 @@
 //! | --- | --- | --- |
 //! | 1 | `listener` | a connection is accepted, on one of the pinned workers |
 //! | 2 | `connection` | requests are taken off it, pipelined ones together |
-//! | 3 | `request` | a head is understood or refused |
+//! | 3 | `request`, [`site`] | a head is understood or refused; what its site says |
 //! | 4 | `exchange` | the function that owns every branch |
+//! | | `decision`, [`log`] | why: for Cache-Status, the counters, the log |
 //! | 5 | `key`, `lookup` | what the store has, and whether it may be used |
 //! | 6 | [`ram`] | the RAM tier |
 //! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
-//! | 8 | `upstream` | addresses, kept connections, the request upstream |
-//! | 9 | `store`, `stored` | what comes back is taken in and kept |
-//! | 10 | `respond`, `stream`, `relay`, `pass`, `tunnel`, `last_hop` | octets for the client |
+//! | 8 | `candidates`, `upstream` | what to ask: addresses, kept connections, the request upstream |
+//! | | `background` | the same without a client, for what is served stale meanwhile |
+//! | 9 | `store`, `stored`, `parts` | what comes back is taken in, kept, put together |
+//! | 10 | `respond`, `stream`, `relay`, `pass` | octets for the client |
+//! | | `last_hop`, `tunnel` | requests that end here, and those that leave HTTP |
 //!
 //! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
 
 mod background;
+mod candidates;
 mod client;
 mod collapse;
 pub mod config;

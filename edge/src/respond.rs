@@ -236,7 +236,8 @@ fn write_partial_head(response: &StoredResponse, content_type: Option<&str>, out
     write_status_line(206, b"Partial Content", out);
     for (field_name, value) in response.fields(&mut Vec::new()).iter() {
         let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
-        if !is(b"content-range") && !(content_type.is_some() && is(b"content-type")) {
+        let written_anew = content_type.is_some() && is(b"content-type") || is(b"content-range");
+        if !written_anew {
             write_field(field_name, value, out);
         }
     }
@@ -382,6 +383,12 @@ fn write_own_content(
     if !head_only {
         out.extend_from_slice(text.as_bytes());
     }
+}
+
+/// The status of a response that was written as this head.
+pub(crate) fn status_of(head: &[u8]) -> u16 {
+    let digits = head.get(b"HTTP/1.1 ".len()..).and_then(|rest| rest.get(..3)).unwrap_or_default();
+    digits.iter().fold(0, |status, digit| status * 10 + u16::from(digit.wrapping_sub(b'0')))
 }
 
 /// The reason phrases of the statuses that we make (RFC 9110 §15).
