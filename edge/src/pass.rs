@@ -2,7 +2,7 @@
 //! content in memory.
 
 use crate::client::{After, Client};
-use crate::decision::Why;
+use crate::decision::{Why, decide_refusal};
 use crate::error::Failure;
 use crate::exchange::fail;
 use crate::inbound::{Content, ContentError, Inbound};
@@ -241,22 +241,29 @@ async fn answer_broken<I: Io>(
         }
         Broken::Content(ContentError::Framing(error)) => {
             worker.counters().requests_bad.increment();
-            respond_refusal(
-                worker.name(),
-                Refusal::Framing(error),
-                worker.io.now(),
-                &mut client.output,
-            );
-            client.send(worker, Vec::new(), false).await;
+            refuse(worker, client, Refusal::Framing(error)).await;
             After::Linger
         }
         Broken::Content(ContentError::Io(IoError::TimedOut)) => {
             worker.counters().request_timeouts.increment();
-            respond_refusal(worker.name(), Refusal::Timeout, worker.io.now(), &mut client.output);
-            client.send(worker, Vec::new(), false).await
+            refuse(worker, client, Refusal::Timeout).await
         }
-        Broken::Content(_) | Broken::ClientGone => After::Close,
+        Broken::Content(_) | Broken::ClientGone => {
+            // There is nobody to answer.
+            decide_refusal(worker, &mut client.noted, 0, "client-gone");
+            After::Close
+        }
     }
+}
+
+async fn refuse<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+    refusal: Refusal,
+) -> After {
+    decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
+    respond_refusal(worker.name(), refusal, worker.io.now(), &mut client.output);
+    client.send(worker, Vec::new(), false).await
 }
 
 /// The head, once it is clear where its content ends.
