@@ -205,6 +205,8 @@ fn the_log_has_a_line_for_each_request() {
     for (host, target, fields) in [
         ("a.test", "/bytes/100/log?max-age=60", ""),
         ("a.test", "/bytes/100/log?max-age=60", ""),
+        ("a.test", "/bytes/100/log?max-age=60", "Range: bytes=0-9\r\n"),
+        ("a.test", "/bytes/100/log?max-age=60", "Range: bytes=100-\r\n"),
         ("b.test", "/bytes/100/\"log\"?cache-control=no-store", ""),
         ("b.test", "/bytes/100/log?status=404", ""),
         ("b.test", "/none", "Cache-Control: only-if-cached\r\n"),

@@ -83,7 +83,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "errors",
         example: "\"5s\"",
-        meaning: "keep errors that say nothing of their lifetime for so long [default: 0s]",
+        meaning: "keep 404, 410, 414, 451 and 5xx that say nothing of it for so long [default: 0s]",
         set: |site, value| value.seconds().map(|s| site.defaults.error_lifetime = s),
     },
     Key {
@@ -161,8 +161,7 @@ pub fn help() -> String {
         "Sites, in the file of --config: a table [[site]] for each, with these keys:\n",
     );
     for key in KEYS {
-        let assignment = format!("{} = {}", key.name, key.example);
-        text.push_str(&format!("  {assignment:<52} {}\n", key.meaning));
+        text.push_str(&format!("  {} = {}\n      {}\n", key.name, key.example, key.meaning));
     }
     text
 }
