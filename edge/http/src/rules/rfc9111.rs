@@ -296,8 +296,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/unkeyed.rs::spelling_does_not_matter";
     "7.1" "The response to a target with dot segments is not stored under its normal form."
         => "deploy/tests/rules.rs::what_is_stored_shows_in_the_second_answer";
-    "7.2" "What was stored can be told from outside by its timing." departed
-        "a shared cache that is quick shows that it has something; a private response is never stored";
+    "7.2" "Nothing tells from outside what others have asked for." departed
+        "a shared cache is there to be quick when it has something, and Cache-Status says so";
     "7.3" "Set-Cookie does not keep a response that is explicitly for all out of the store."
         => "edge/http/src/cache/storable/tests.rs::cookies_of_the_response";
     "7.3" "Set-Cookie does not keep a response that only heuristics would make fresh out of the store." departed

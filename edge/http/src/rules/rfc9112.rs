@@ -48,9 +48,9 @@ pub(super) const RULES: &[Rule] = rules! { 9112
     "4" "A status line has three digits; a missing reason phrase is accepted, with its space or without."
         => "edge/http/src/head/tests.rs::status_lines_are_read";
     "4" "A status line that is none is answered to the client with 502."
-        => "deploy/tests/acceptance/messages.rs::malformed_answers_become_a_502";
+        => "deploy/tests/acceptance/messages/answers.rs::malformed_answers_become_a_502";
     "4" "An answer that can't be trusted is none: 502, and its connection is closed."
-        => "deploy/tests/acceptance/messages.rs::malformed_answers_become_a_502";
+        => "deploy/tests/acceptance/messages/answers.rs::malformed_answers_become_a_502";
     "5" "A field line is a name, a colon and a value; white space around the value is taken off."
         => "edge/http/src/head/tests.rs::a_request_is_read";
     "5" "What is written as a field line reads back as the same field."
@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = rules! { 9112
     "6.3" "An upstream that has not read all of a request is not sent another one on that connection."
         => "deploy/tests/acceptance/shared.rs::a_content_that_was_refused_swallows_nobodys_request";
     "6.3" "Octets behind an answer are nobody's answer: the connection is not used again."
-        => "deploy/tests/acceptance/messages.rs::octets_behind_an_answer_answer_nobody";
+        => "deploy/tests/acceptance/messages/answers.rs::octets_behind_an_answer_answer_nobody";
     "7" "A transfer coding is of one hop: the content is decoded and framed anew."
         => "deploy/tests/acceptance/content.rs::large_contents_pass_in_both_directions_at_once";
     "7.1" "Chunks are decoded, of any size up to 64 bits; a larger one is refused, not wrapped round."
