@@ -327,3 +327,18 @@ fn versions_and_interim_responses() {
         assert_eq!(via.unwrap().1, told, "{version}");
     }
 }
+
+/// RFC 9209 §2.1.5, §4: an error of the upstream is told in a sentence, and its address nowhere.
+#[test]
+fn an_error_does_not_say_where_the_upstream_is() {
+    // Port 9 of an address of loopback where no service is.
+    let (_edge, address) = start_edge("http://127.0.0.77:9", &[]);
+    let response = Client::connect(&address).get("/");
+    assert_eq!(response.status, 502);
+    let told = response.field("proxy-status");
+    assert!(told.starts_with("edge; error=connection_refused; details=\""), "{told}");
+    for (name, value) in &response.fields {
+        assert!(!value.contains("127.0.0.77") && !value.contains(":9"), "{name}: {value}");
+    }
+    assert!(!response.text().contains("127.0.0.77"), "{}", response.text());
+}

@@ -119,8 +119,8 @@ pub(super) const RULES: &[Rule] = rules! { 9110
         => "deploy/tests/rules.rs::only_idempotent_requests_are_repeated";
     "9.2.3" "GET and HEAD are answered from the store."
         => "deploy/tests/acceptance/reuse.rs::head_says_what_get_would_say";
-    "9.3.1" "A GET with content is passed on with it, and its response is not stored."
-        => "deploy/tests/acceptance/content.rs::every_method_goes_through";
+    "9.3.1" "The content of a GET has no meaning that a cache could know: its response is not stored."
+        => "edge/http/src/cache/storable/tests.rs::content_of_the_request";
     "9.3.2" "HEAD is answered with the fields of GET and without content."
         => "deploy/tests/acceptance/reuse.rs::head_says_what_get_would_say";
     "9.3.3" "A response to POST may be stored for later GETs." departed

@@ -78,11 +78,11 @@ pub(super) const RFC9209: &[Rule] = rules! { 9209
     "2.1.4" "received-status says which status the upstream sent." departed
         "a MAY: a response that came is passed on with its status, and Cache-Status has fwd-status";
     "2.1.5" "details are one sentence that names no address."
-        => "deploy/tests/acceptance/failures.rs::an_upstream_that_is_not_there";
+        => "deploy/tests/rules.rs::an_error_does_not_say_where_the_upstream_is";
     "2.3" "A timeout is told apart from a refusal, and both from a malformed answer."
         => "deploy/tests/acceptance/failures.rs::an_upstream_that_never_answers";
     "4" "Nothing in it reveals the origin."
-        => "deploy/tests/acceptance/failures.rs::an_upstream_that_answers_nonsense";
+        => "deploy/tests/rules.rs::an_error_does_not_say_where_the_upstream_is";
 };
 
 pub(super) const RFC9211: &[Rule] = rules! { 9211
