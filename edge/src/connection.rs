@@ -110,7 +110,13 @@ fn next_step<I: Io>(
         let parsed = parse_request(client.inbound.unread(), &mut scratch.spans, limits);
         let (head, length) = match parsed {
             Ok(Parsed::Complete { head, length }) => (head, length),
-            Ok(Parsed::Partial) => return Step::Receive,
+            Ok(Parsed::Partial) => {
+                // RFC 9112 §2.2: an empty line behind a request is no beginning of the next one.
+                if client.inbound.unread() == b"\r\n" {
+                    client.inbound.consume(2);
+                }
+                return Step::Receive;
+            }
             Err(error) => return Step::Refuse(Refusal::Head(error)),
         };
         let sites = &worker.shared.config.sites;
@@ -215,7 +221,10 @@ async fn refuse<I: Io>(
         Refusal::Timeout => worker.counters().request_timeouts.increment(),
         _ => worker.counters().requests_bad.increment(),
     }
-    respond_refusal(worker.name(), refusal, worker.io.now(), &mut client.output);
+    // Whatever is wrong with it.
+    let head_only = client.inbound.unread().starts_with(b"HEAD ");
+    let out = &mut client.output;
+    respond_refusal(worker.name(), refusal, head_only, worker.io.now(), out);
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
     log(worker, &client.noted, client.peer, None, client.output.len() as u64);
     if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {

@@ -145,10 +145,15 @@ reasons! {
     "proxy_internal_response" "dns_error" "http_response_timeout" "connection_read_timeout"
     "http_protocol_error" "http_response_incomplete" "proxy_loop_detected" "http_request_denied"
     // Refusals.
-    "bad-request-line" "bad-version" "bad-field-name" "bad-field-value" "bare-cr" "bare-lf"
+    "bad-request-line" "bad-status-line" "incomplete-field-line" "bad-version" "bad-field-name" "bad-field-value" "bare-cr" "bare-lf"
     "obs-fold" "target-too-long" "head-too-large" "too-many-fields"
     "host-missing" "host-repeated" "bad-host" "bad-authority" "bad-target-form" "path-missing"
-    "other-scheme" "connect-not-supported" "request-timeout"
+    "other-scheme" "connect-not-supported" "request-timeout" "trace-with-content"
+    "bad-max-forwards" "unknown-expectation" "method-too-long" "client-gone"
+    "bad-content-length" "content-length-too-large" "content-lengths-differ"
+    "transfer-coding-in-http10" "transfer-coding-and-length" "bad-transfer-coding"
+    "unknown-transfer-coding" "bad-chunk-size" "chunk-too-large" "bad-chunk-extension"
+    "chunk-extension-too-long" "bad-chunk-line-end" "bad-trailer" "trailers-too-large"
     // Any other.
     "other"
 }

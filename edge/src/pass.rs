@@ -241,12 +241,12 @@ async fn answer_broken<I: Io>(
         }
         Broken::Content(ContentError::Framing(error)) => {
             worker.counters().requests_bad.increment();
-            refuse(worker, client, Refusal::Framing(error)).await;
+            refuse(worker, client, request, Refusal::Framing(error)).await;
             After::Linger
         }
         Broken::Content(ContentError::Io(IoError::TimedOut)) => {
             worker.counters().request_timeouts.increment();
-            refuse(worker, client, Refusal::Timeout).await
+            refuse(worker, client, request, Refusal::Timeout).await
         }
         Broken::Content(_) | Broken::ClientGone => {
             // There is nobody to answer.
@@ -259,10 +259,12 @@ async fn answer_broken<I: Io>(
 async fn refuse<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
+    request: &Request<'_>,
     refusal: Refusal,
 ) -> After {
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
-    respond_refusal(worker.name(), refusal, worker.io.now(), &mut client.output);
+    let out = &mut client.output;
+    respond_refusal(worker.name(), refusal, request.is_head(), worker.io.now(), out);
     client.send(worker, Vec::new(), false).await
 }
 

@@ -327,8 +327,15 @@ pub(crate) fn respond_failure(
     write_own_content(name, request.head.version, request.persists, request.is_head(), &text, out);
 }
 
-/// A response of ours to a request that is refused; the connection ends with it.
-pub(crate) fn respond_refusal(name: &str, refusal: Refusal, now: UnixTime, out: &mut Vec<u8>) {
+/// A response of ours to a request that is refused; the connection ends with it. Without content if it is `head_only`
+/// (RFC 9110 §9.3.2).
+pub(crate) fn respond_refusal(
+    name: &str,
+    refusal: Refusal,
+    head_only: bool,
+    now: UnixTime,
+    out: &mut Vec<u8>,
+) {
     let status = refusal.status();
     write_status_line(status, reason_phrase(status).as_bytes(), out);
     if status == 405 {
@@ -341,7 +348,7 @@ pub(crate) fn respond_refusal(name: &str, refusal: Refusal, now: UnixTime, out: 
     out.extend_from_slice(b"\r\n");
     let text = format!("{status} {}: {}\n", reason_phrase(status), refusal.reason());
     write_date(now, out);
-    write_own_content(name, Version::Http11, false, false, &text, out);
+    write_own_content(name, Version::Http11, false, head_only, &text, out);
 }
 
 /// Date (RFC 9110 §6.6.1), and an Age that says how old a response is that was made just now.
