@@ -71,7 +71,7 @@ counters! {
     passes "passes_total" "Requests sent to the upstream because of their method or form."
     revalidations "revalidations_total" "Stored responses that the upstream was asked to confirm."
     revalidated "revalidated_total" "Stored responses that the upstream confirmed (304)."
-    stale_served "stale_served_total" "Requests answered with a stale response: while revalidating, or instead of an error."
+    stale_served "stale_served_total" "Requests answered stale: while revalidating, or instead of an error."
     background "background_revalidations_total" "Revalidations begun in the background."
     invalidated "invalidated_total" "Responses taken out of the store by unsafe methods."
     tunnels "tunnels_total" "Connections that switched to another protocol."

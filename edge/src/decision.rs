@@ -145,7 +145,8 @@ reasons! {
     "proxy_internal_response" "dns_error" "http_response_timeout" "connection_read_timeout"
     "http_protocol_error" "http_response_incomplete" "proxy_loop_detected" "http_request_denied"
     // Refusals.
-    "bad-request-line" "bad-status-line" "incomplete-field-line" "bad-version" "bad-field-name" "bad-field-value" "bare-cr" "bare-lf"
+    "bad-request-line" "bad-status-line" "incomplete-field-line" "bad-version"
+    "bad-field-name" "bad-field-value" "bare-cr" "bare-lf"
     "obs-fold" "target-too-long" "head-too-large" "too-many-fields"
     "host-missing" "host-repeated" "bad-host" "bad-authority" "bad-target-form" "path-missing"
     "other-scheme" "connect-not-supported" "request-timeout" "trace-with-content"

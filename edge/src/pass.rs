@@ -85,8 +85,8 @@ fn write_head<I: Io>(
     }
 }
 
-/// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI, and for those on the same origin that
-/// the response says it is about.
+/// RFC 9111 §4.4: a change at the upstream invalidates what is stored for its URI, and for those on the same origin
+/// that the response says it is about.
 fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, response: &ResponseHead<'_>) {
     if !invalidates(request.head.method, response.status) {
         return;

@@ -70,8 +70,8 @@ impl From<NotStorable> for NotStored {
 }
 
 /// Begins to store `response`, in a task of its own that goes on when the client goes away. If it may not be stored,
-/// those who wait for it are told to ask for themselves. `is_newer` says that the upstream was asked whether what is stored
-/// is still good, and this is its answer.
+/// those who wait for it are told to ask for themselves. `is_newer` says that the upstream was asked whether what is
+/// stored is still good, and this is its answer.
 pub(crate) async fn begin_fill<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
@@ -113,8 +113,8 @@ pub(crate) async fn begin_fill<I: Io>(
     Begun::Filling { response: stored, length, reader }
 }
 
-/// Whether a response with this status, other than a confirmation, shows that what is stored is no longer right (RFC 9111
-/// §4.3.3): not if it is about the client or about the server's state.
+/// Whether a response with this status, other than a confirmation, shows that what is stored is no longer right (RFC
+/// 9111 §4.3.3): not if it is about the client or about the server's state.
 pub(crate) fn is_outdated_by(status: u16) -> bool {
     matches!(status, 200..=399 | 404 | 410) && status != 206
 }
@@ -346,9 +346,9 @@ pub(crate) fn content_failure(error: ContentError) -> Failure {
     }
 }
 
-/// Freshens `stale` by `response`, a 304 (RFC 9111 §4.3.4) or the answer to a HEAD that confirms it (§4.3.5), and puts it
-/// back into the store, if it may still be kept under its new head: a 304 can make a response private. Returns it, and
-/// whether it was stored.
+/// Freshens `stale` by `response`, a 304 (RFC 9111 §4.3.4) or the answer to a HEAD that confirms it (§4.3.5), and puts
+/// it back into the store, if it may still be kept under its new head: a 304 can make a response private. Returns it,
+/// and whether it was stored.
 pub(crate) fn freshen<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,

@@ -25,7 +25,8 @@ pub fn is_conditional(fields: Fields<'_>) -> bool {
 }
 
 /// Evaluates the conditions of a request against the stored response that would answer it. The caller has made sure
-/// that the answer would be a 2xx without them (RFC 9110 §13.2.1), and that it is the cache's to give (RFC 9111 §4.3.2).
+/// that the answer would be a 2xx without them (RFC 9110 §13.2.1), and that it is the cache's to give (RFC 9111
+/// §4.3.2).
 ///
 /// If-Match and If-Unmodified-Since are left out of account: a cache MAY ignore them, since they are for an origin
 /// (RFC 9110 §13.1.1, §13.1.4), and "are not applicable to a cache" (RFC 9111 §4.3.2).

@@ -113,7 +113,8 @@ fn stored() -> Stored {
     let mut chosen = Vec::new();
     let request = b"accept-language: de,en;q=0.7\r\naccept-encoding: GZIP, deflate,br\r\n";
     let request = parse_fields(request, &mut request_spans).expect("the fields are sound");
-    selection(&KeyRules::default(), head.fields, request, &mut chosen).expect("there is no `Vary: *`");
+    selection(&KeyRules::default(), head.fields, request, &mut chosen)
+        .expect("there is no `Vary: *`");
     Stored { policy: StoredPolicy::new(&head, &directives, DATE, DATE), selection: chosen }
 }
 

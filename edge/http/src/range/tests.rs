@@ -1,3 +1,5 @@
+//! Tables and properties of ranges.
+
 use super::RangeOutcome::{Part, Unsatisfiable, Whole};
 use super::*;
 use crate::head::parse_fields;

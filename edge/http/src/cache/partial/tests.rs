@@ -1,3 +1,5 @@
+//! Tables and properties: what is stored of a part, and what two of them make.
+
 use super::Combination::{Apart, Joined, Whole};
 use super::*;
 use crate::head::{Version, parse_fields};

@@ -1,3 +1,5 @@
+//! Tables and properties: what is asked, confirmed and changed by a validation.
+
 use super::*;
 use crate::head::parse_fields;
 use proptest::prelude::*;
