@@ -7,7 +7,7 @@ use crate::fill::Announced;
 use crate::io::Io;
 use crate::key::Key;
 use crate::request::Request;
-use crate::store::{begin_fill, freshen};
+use crate::store::{Earlier, begin_fill, freshen};
 use crate::upstream::fetch::discard;
 use crate::upstream::outgoing::Purpose;
 use crate::worker::Worker;
@@ -69,7 +69,8 @@ async fn revalidate<I: Io>(worker: &Rc<Worker<I>>, client: SocketAddr, head: &[u
         }
         Ok(response) => {
             // Without a reader it is taken in all the same.
-            begin_fill(worker, &request, lead, response, true).await;
+            let earlier = Earlier { is_asked_about: true, beginning: None };
+            begin_fill(worker, &request, lead, response, earlier).await;
         }
         Err(failure) => {
             worker.counters().upstream_errors.increment();

@@ -6,6 +6,9 @@ use crate::stored::StoredResponse;
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::Purpose;
 use crate::worker::Worker;
+use lastmile_http::cache::partial::{may_combine, part_of};
+use lastmile_http::cache::vary::selects;
+use lastmile_http::framing::Framing;
 use lastmile_http::validator::is_strong_tag;
 use std::sync::Arc;
 
@@ -16,6 +19,8 @@ pub(crate) struct Candidates {
     selected: Option<Arc<StoredResponse>>,
     /// Others for the same URI, which the upstream may name by a strong entity tag.
     others: Vec<Arc<StoredResponse>>,
+    /// The beginning of the representation, of which only the rest is missing (RFC 9111 §3.4).
+    beginning: Option<Arc<StoredResponse>>,
 }
 
 impl Candidates {
@@ -28,18 +33,24 @@ impl Candidates {
         let can_be_asked_about =
             |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
         let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
-        let mut others = Vec::new();
+        let (mut others, mut beginning) = (Vec::new(), None::<Arc<StoredResponse>>);
         if !request.head.fields.contains("range") {
             worker.shared.ram.lookup(hash, key, |other| {
                 let is_whole = other.part().is_none() && other.content().is_some();
                 let is_named = is_whole && other.etag().is_some_and(is_strong_tag);
                 if is_named && stale.is_none_or(|stale| !Arc::ptr_eq(stale, other)) {
                     others.push(Arc::clone(other));
+                } else if is_beginning(other)
+                    && selects(other.selection(), request.head.fields)
+                    && beginning.as_ref().is_none_or(|known| last_of(known) < last_of(other))
+                {
+                    beginning = Some(Arc::clone(other));
                 }
                 None::<()>
             });
         }
-        Self { selected, others }
+        let beginning = beginning.filter(|_| selected.is_none() && !request.is_head());
+        Self { selected, others, beginning }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -50,6 +61,9 @@ impl Candidates {
     pub(crate) fn purpose(&self, request: &Request<'_>) -> Purpose<'_> {
         let selected = self.selected.as_deref();
         let range = request.head.fields.contains("range");
+        if let Some(beginning) = &self.beginning {
+            return Purpose::Rest(beginning);
+        }
         match selected {
             None if range => Purpose::Part,
             None if self.others.is_empty() => Purpose::Store,
@@ -57,6 +71,19 @@ impl Candidates {
                 let part = range && selected.is_some_and(|selected| selected.part().is_some());
                 Purpose::Validate { selected, others: &self.others, part }
             }
+        }
+    }
+
+    /// The stored beginning of what `response` brings the rest of. `Err` when it brings some part, but not that.
+    pub(crate) fn completed_by<S>(
+        &self,
+        response: &Response<S>,
+    ) -> Result<Option<&Arc<StoredResponse>>, ()> {
+        let Some(beginning) = &self.beginning else { return Ok(None) };
+        match response.head.status() {
+            206 if is_rest(beginning, response) => Ok(Some(beginning)),
+            206 | 416 => Err(()),
+            _ => Ok(None),
         }
     }
 
@@ -69,4 +96,32 @@ impl Candidates {
         let known = selected.into_iter().chain(others).find(by_tag);
         known.or_else(|| selected.filter(|selected| selected.is_identified_by(&head)))
     }
+}
+
+/// Whether it begins with the first octet, and can be asked to be completed.
+fn is_beginning(stored: &StoredResponse) -> bool {
+    stored.part().is_some_and(|part| part.first == 0)
+        && stored.content().is_some()
+        && stored.etag().is_some_and(is_strong_tag)
+}
+
+fn last_of(stored: &StoredResponse) -> Option<u64> {
+    stored.part().map(|part| part.last)
+}
+
+/// RFC 9110 §15.3.7.3: the same strong validator; and it begins where the other ends, and ends where the representation
+/// does.
+fn is_rest<S>(beginning: &StoredResponse, response: &Response<S>) -> bool {
+    let head = response.head.view();
+    let length = match response.framing {
+        Framing::Length(octets) => Some(octets),
+        Framing::None | Framing::Chunked | Framing::UntilClose => None,
+    };
+    let (Some(part), Ok(rest)) = (beginning.part(), part_of(&head, length)) else { return false };
+    let mut spans = Vec::new();
+    let stored = (beginning.fields(&mut spans), beginning.policy().date());
+    may_combine(stored, (head.fields, response.response_time))
+        && rest.first == part.last + 1
+        && rest.last + 1 == rest.complete_length
+        && rest.complete_length == part.complete_length
 }

@@ -14,7 +14,7 @@ use crate::pass::pass;
 use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{respond_failure, respond_stored, status_of};
-use crate::store::{Begun, begin_fill, freshen, is_outdated_by, remove_selected};
+use crate::store::{Begun, Earlier, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, stream_fill};
 use crate::upstream::fetch::{Response, discard, fetch};
@@ -163,7 +163,9 @@ async fn cached<I: Io>(
                         Announced::Filling(response, length) if is_for_us(&response) => {
                             if let Some(reader) = fill.reader() {
                                 worker.counters().collapsed.increment();
-                                let arriving = Arriving { response, length, why, collapsed: true };
+                                let (status, collapsed) = (response.status(), true);
+                                let arriving =
+                                    Arriving { response, length, status, why, collapsed };
                                 return stream_fill(worker, client, request, arriving, reader)
                                     .await;
                             }
@@ -312,8 +314,20 @@ async fn lead_fetch<I: Io>(
         let purpose = plain.purpose(request);
         asked = ask(worker, Some(&mut *client), peer, request, hash, purpose).await;
     }
+    let mut beginning = None;
+    if let Ok(response) = &asked {
+        match candidates.completed_by(response) {
+            Ok(completed) => beginning = completed.cloned(),
+            Err(()) => {
+                asked = ask(worker, Some(&mut *client), peer, request, hash, Purpose::Store).await;
+            }
+        }
+    }
     match asked {
-        Ok(response) => receive(worker, client, request, lead, why, stale, response).await,
+        Ok(response) => {
+            let received = Received { response, stale, beginning };
+            receive(worker, client, request, lead, why, received).await
+        }
         Err(failure) => {
             worker.counters().upstream_errors.increment();
             lead.announce(Announced::Failed(failure), worker.io.now());
@@ -326,6 +340,14 @@ async fn lead_fetch<I: Io>(
     }
 }
 
+/// A response, and what was stored when it was asked for.
+struct Received<S> {
+    response: Response<S>,
+    stale: Option<Arc<StoredResponse>>,
+    /// What it is the rest of.
+    beginning: Option<Arc<StoredResponse>>,
+}
+
 /// A response that is no confirmation: stored while it is passed on if that may be done, else only passed on.
 async fn receive<I: Io>(
     worker: &Worker<I>,
@@ -333,9 +355,9 @@ async fn receive<I: Io>(
     request: &Request<'_>,
     mut lead: Lead,
     why: Why,
-    stale: Option<Arc<StoredResponse>>,
-    response: Response<I::Stream>,
+    received: Received<I::Stream>,
 ) -> After {
+    let Received { response, stale, beginning } = received;
     let status = response.head.status();
     // RFC 9111 §4.3.3, RFC 5861 §4.
     if is_error(status)
@@ -349,9 +371,10 @@ async fn receive<I: Io>(
     if request.is_head() {
         learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
     }
-    match begin_fill(worker, request, lead, response, stale.is_some()).await {
+    let earlier = Earlier { is_asked_about: stale.is_some(), beginning };
+    match begin_fill(worker, request, lead, response, earlier).await {
         Begun::Filling { response, length, reader } => {
-            let arriving = Arriving { response, length, why, collapsed: false };
+            let arriving = Arriving { response, length, status, why, collapsed: false };
             stream_fill(worker, client, request, arriving, reader).await
         }
         Begun::NotStored { response, reason } => {

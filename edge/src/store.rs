@@ -22,10 +22,11 @@ use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::cache::key::has_dot_segments;
 use lastmile_http::cache::partial::part_of;
 use lastmile_http::cache::storable::{NotStorable, SetCookie, StoringRules, storable};
+use lastmile_http::cache::validation::freshened;
 use lastmile_http::cache::vary::{selection, selects};
 use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
-use lastmile_http::head::{Fields, RequestHead, ResponseHead};
+use lastmile_http::head::{Fields, RequestHead, ResponseHead, parse_fields};
 use lastmile_http::time::UnixTime;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,41 +70,56 @@ impl From<NotStorable> for NotStored {
     }
 }
 
+/// What was there before a response came.
+pub(crate) struct Earlier {
+    /// Something was stored, and the upstream was asked whether it is still good; the response is its answer.
+    pub(crate) is_asked_about: bool,
+    /// The response is the rest of this one (RFC 9111 §3.4).
+    pub(crate) beginning: Option<Arc<StoredResponse>>,
+}
+
 /// Begins to store `response`, in a task of its own that goes on when the client goes away. If it may not be stored,
-/// those who wait for it are told to ask for themselves. `is_newer` says that the upstream was asked whether what is
-/// stored is still good, and this is its answer.
+/// those who wait for it are told to ask for themselves.
 pub(crate) async fn begin_fill<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     mut lead: Lead,
     response: Response<I::Stream>,
-    is_newer: bool,
+    earlier: Earlier,
 ) -> Begun<I::Stream> {
     let now = worker.io.now();
-    let (stored, length, room) = match admit(worker, request, &response) {
+    let beginning = earlier.beginning.as_deref();
+    let (stored, length, room) = match admit(worker, request, &response, beginning) {
         Ok(admitted) => admitted,
         Err(why) => {
             lead.announce(Announced::NotShared { lasting: why.lasting }, now);
-            let outdates = why.forbidden || is_newer && is_outdated_by(response.head.status());
+            let outdates =
+                why.forbidden || earlier.is_asked_about && is_outdated_by(response.head.status());
             if outdates && !request.is_head() {
                 remove_selected(worker, request, &lead);
             }
             return Begun::NotStored { response: Box::new(response), reason: why.reason };
         }
     };
+    let mut octets = 0;
+    for piece in beginning.and_then(StoredResponse::content).map_or(vec![], StoredContent::pieces) {
+        octets += piece.len() as u64;
+        lead.fill().push(piece);
+    }
     lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
     let reader = lead.fill().reader();
-    let reader = reader.expect("a fill that nothing was pushed to has its first octet");
-    let arrived =
-        length.is_some_and(|length| response.connection.inbound.unread().len() as u64 >= length);
+    let reader = reader.expect("a fill that has not overflowed has its first octet");
+    let here = octets + response.connection.inbound.unread().len() as u64;
+    let arrived = length.is_some_and(|length| here >= length);
     let intake = Intake {
         io: worker.io.clone(),
         worker: worker.handle(),
         lead,
         stored: Arc::clone(&stored),
+        expected: length,
         room: Some(room),
-        octets: 0,
-        charge: 0,
+        octets,
+        charge: octets,
     };
     if arrived {
         intake.run(response).await;
@@ -134,9 +150,17 @@ fn admit<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
     response: &Response<I::Stream>,
+    beginning: Option<&StoredResponse>,
 ) -> Result<Admitted, NotStored> {
     let now = worker.io.now();
-    let head = response.head.view();
+    let (mut merged, mut spans, mut merged_spans) = (Vec::new(), Vec::new(), Vec::new());
+    let mut head = response.head.view();
+    if let Some(beginning) = beginning {
+        // RFC 9111 §3.4: all of it, under the fields of both.
+        freshened(beginning.fields(&mut spans), head.fields, &mut merged);
+        let fields = parse_fields(&merged, &mut merged_spans).unwrap_or(head.fields);
+        head = ResponseHead { status: 200, reason: b"OK", fields, ..head };
+    }
     let site = request.site;
     let directives = site_directives(site, &head);
     storable(&request.head, &head, &directives, &storing_rules(site), now)?;
@@ -155,8 +179,12 @@ fn admit<I: Io>(
         Framing::Chunked | Framing::UntilClose => None,
     };
     let part = match head.status {
-        206 => Some(part_of(&head, length, response.response_time)?),
+        206 => Some(part_of(&head, length)?),
         _ => None,
+    };
+    let length = match beginning.and_then(StoredResponse::part) {
+        Some(part) => Some(part.complete_length),
+        None => length,
     };
     let ram = &worker.shared.ram;
     if length.is_some_and(|length| length > ram.object_octets_max()) {
@@ -218,6 +246,8 @@ struct Intake<I: Io> {
     stored: Arc<StoredResponse>,
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
+    /// Octets that it has, if that was announced.
+    expected: Option<u64>,
     octets: u64,
     /// What it costs to keep it until it is complete.
     charge: u64,
@@ -249,10 +279,12 @@ impl<I: Io> Intake<I> {
             let (receiver, _) = connection.stream.split();
             let part = response.content.next(&mut connection.inbound, receiver, wait).await;
             let Some(part) = part.map_err(content_failure)? else {
+                self.check_length(true)?;
                 self.complete(None);
                 return Ok(());
             };
             self.octets += part.len() as u64;
+            self.check_length(response.content.is_done())?;
             self.charge += (part.len() as u64).max(PART_CHARGE_MIN);
             self.counters().received_octets.add(part.len() as u64);
             self.make_room();
@@ -268,6 +300,13 @@ impl<I: Io> Intake<I> {
                 return Err(Failure::Abandoned);
             }
         }
+    }
+
+    /// A rest that is put behind a stored beginning must be as long as it said that the whole is.
+    fn check_length(&self, ended: bool) -> Result<(), Failure> {
+        let Some(expected) = self.expected else { return Ok(()) };
+        let is_wrong = if ended { self.octets != expected } else { self.octets > expected };
+        if is_wrong { Err(Failure::Truncated) } else { Ok(()) }
     }
 
     /// Sees to it that what has arrived fits into the RAM tier, or gives up on storing it.

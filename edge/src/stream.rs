@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub(crate) struct Arriving {
     pub(crate) response: Arc<StoredResponse>,
     pub(crate) length: Option<u64>,
+    /// What the upstream answered.
+    pub(crate) status: u16,
     pub(crate) why: Why,
     pub(crate) collapsed: bool,
 }
@@ -31,11 +33,11 @@ pub(crate) async fn stream_fill<I: Io>(
     arriving: Arriving,
     mut reader: Reader,
 ) -> After {
-    let Arriving { response, length, why, collapsed } = arriving;
+    let Arriving { response, length, status, why, collapsed } = arriving;
     let (name, now) = (worker.name(), worker.io.now());
     let cache_status = CacheStatus::Forward {
         reason: why.forward,
-        status: Some(response.status()),
+        status: Some(status),
         ttl: Some(response.policy().ttl(now)),
         stored: true,
         collapsed,

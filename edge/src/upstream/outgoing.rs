@@ -28,6 +28,8 @@ pub(crate) enum Purpose<'a> {
     },
     /// The part that the client asked for, to be stored as such.
     Part,
+    /// What is missing behind this stored beginning (RFC 9111 §3.4), or all if that is of another representation.
+    Rest(&'a StoredResponse),
     /// Exactly what the client asked; nothing is stored.
     Pass,
     /// To switch to another protocol (RFC 9110 §7.8).
@@ -38,7 +40,7 @@ impl Purpose<'_> {
     /// Whether the client's own condition or range goes upstream.
     fn forwards(self, field_name: &[u8]) -> bool {
         match self {
-            Self::Store => false,
+            Self::Store | Self::Rest(_) => false,
             Self::Validate { part, .. } => {
                 let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
                 part && (is(b"range") || is(b"if-range"))
@@ -50,7 +52,7 @@ impl Purpose<'_> {
     /// Whether what comes may be given to others, so that nothing that is in no key may have a part in it.
     fn is_shared(self) -> bool {
         match self {
-            Self::Store | Self::Validate { .. } | Self::Part => true,
+            Self::Store | Self::Validate { .. } | Self::Part | Self::Rest(_) => true,
             Self::Pass | Self::Upgrade => false,
         }
     }
@@ -112,6 +114,11 @@ pub(crate) fn write_request_head(
             let mut spans = Vec::new();
             let selected = selected.map(|stored| stored.fields(&mut spans));
             write_conditions(selected, others.iter().filter_map(|other| other.etag()), out);
+        }
+        Purpose::Rest(beginning) => {
+            let next = beginning.part().map_or(0, |part| part.last + 1);
+            write_field(b"Range", format!("bytes={next}-").as_bytes(), out);
+            write_field(b"If-Range", beginning.etag().unwrap_or_default(), out);
         }
         Purpose::Upgrade => {
             out.extend_from_slice(b"Connection: upgrade\r\n");

@@ -74,12 +74,11 @@ impl Part {
 ///
 /// # Errors
 /// [`NotStorable::Partial`] unless it is a 206 with one well-formed Content-Range in octets that says the complete
-/// length and agrees with the Content-Length (RFC 9110 §14.4), of one part (§15.3.7.1), and with a strong validator:
-/// without one it could neither be combined (RFC 9111 §3.4) nor be told from another version's.
+/// length and agrees with the Content-Length (RFC 9110 §14.4), of one part (§15.3.7.1). Without a strong validator it
+/// answers requests for octets within it (RFC 9111 §3.3), but is combined with nothing (§3.4).
 pub fn part_of(
     response: &ResponseHead<'_>,
     content_length: Option<u64>,
-    received_at: UnixTime,
 ) -> Result<Part, NotStorable> {
     let fields = response.fields;
     let mut ranges = fields.all("content-range");
@@ -89,7 +88,6 @@ pub fn part_of(
     let part = parse_content_range(range).ok_or(NotStorable::Partial)?;
     if content_length.is_some_and(|length| length != part.length())
         || fields.all("content-type").any(is_multipart)
-        || Validators::of(fields, received_at).strong().is_none()
     {
         return Err(NotStorable::Partial);
     }

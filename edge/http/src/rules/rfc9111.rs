@@ -77,7 +77,7 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "deploy/tests/acceptance/failures.rs::a_content_that_breaks_off_is_broken_off_for_the_client";
     "3.3" "A part is never answered with as if it were the whole."
         => "deploy/tests/acceptance/reuse.rs::ranges";
-    "3.3" "A part is stored only with one sound Content-Range and a strong validator."
+    "3.3" "A part is stored only with one sound Content-Range."
         => "edge/http/src/cache/partial/tests.rs::which_part_may_be_stored";
     "3.3" "A part answers only requests for what lies wholly within it."
         => "edge/http/src/cache/partial/tests.rs::what_a_part_answers";
