@@ -53,6 +53,8 @@ pub(crate) struct Step {
     pub(crate) content: Option<&'static str>,
     pub(crate) pause: Duration,
     pub(crate) answer: Answer,
+    /// What it answers when it is asked again in this step.
+    pub(crate) further: Option<Answer>,
     pub(crate) checks: Vec<Check>,
     /// Whether the request is repeated until all is as expected: for what happens behind an answer.
     pub(crate) repeats: bool,
@@ -154,6 +156,7 @@ pub(crate) fn method(method: &'static str) -> Step {
         content: None,
         pause: Duration::ZERO,
         answer: ok([]),
+        further: None,
         checks: Vec::new(),
         repeats: false,
     }
@@ -208,6 +211,12 @@ impl Step {
         self.answer = answer;
         self
     }
+
+    /// What it would answer to a second question, instead of the same again.
+    pub(crate) fn further(mut self, answer: Answer) -> Self {
+        self.further = Some(answer);
+        self
+    }
 }
 
 /// What is expected of it.
@@ -251,6 +260,20 @@ impl Step {
 
     pub(crate) fn says(self, name: &'static str, part: &str) -> Self {
         self.check(Check::FieldHas(name, part.to_owned()))
+    }
+
+    /// The content has this in it.
+    pub(crate) fn contains(self, part: &str) -> Self {
+        self.check(Check::ContentHas(part.to_owned()))
+    }
+
+    /// Without a word to the upstream, whatever comes.
+    pub(crate) fn not_asked(self) -> Self {
+        self.check(Check::NotAsked)
+    }
+
+    pub(crate) fn asked(self) -> Self {
+        self.check(Check::Asked)
     }
 
     pub(crate) fn lacks(self, name: &'static str) -> Self {

@@ -28,3 +28,9 @@ mod verdict;
 fn a_cache_as_the_rfcs_have_it() {
     run::run(cases::all(), cases::sites());
 }
+
+/// What is left when the upstream refuses connections.
+#[test]
+fn a_cache_without_an_upstream() {
+    run::run(cases::gone(), Vec::new());
+}

@@ -36,7 +36,12 @@ impl World {
         let base = moment::now();
         let script = |case: &Case| {
             let steps = case.steps.iter().enumerate();
-            let answers = steps.map(|(index, step)| answer(case, index, step, base)).collect();
+            let answers = steps
+                .map(|(index, step)| {
+                    let all = [Some(&step.answer), step.further.as_ref()].into_iter().flatten();
+                    all.map(|answer| ready(case, index, answer, base)).collect()
+                })
+                .collect();
             (case.name.clone(), Arc::new(Script::new(answers)))
         };
         let scripts: Scripts = cases.iter().map(script).collect();
@@ -56,9 +61,9 @@ impl World {
     }
 }
 
-/// What the upstream sends in a step, without blanks.
-fn answer(case: &Case, index: usize, step: &Step, base: i64) -> Answer {
-    let mut answer = step.answer.clone();
+/// An answer of a step, without blanks.
+fn ready(case: &Case, index: usize, answer: &Answer, base: i64) -> Answer {
+    let mut answer = answer.clone();
     let fill = |text: &String| filled(case, text, base);
     answer.fields = answer.fields.iter().map(fill).collect();
     for (_, fields) in &mut answer.interim {
@@ -162,7 +167,7 @@ fn take_step(world: &World, case: &Case, index: usize) -> Taken {
         Ok(response) => {
             let answer_of = |of: usize| {
                 let of = if of == 0 { index } else { of - 1 };
-                answer(case, of, &case.steps[of], world.base)
+                ready(case, of, &case.steps[of].answer, world.base)
             };
             let fill = |text: &String| filled(case, text, world.base);
             let seen = Seen { response, received: &received };
@@ -203,7 +208,7 @@ fn describe(
     for received in received {
         let _ = writeln!(report, "    upstream received: {}", indented(&received.head));
     }
-    let would = answer(case, index, step, world.base);
+    let would = ready(case, index, &step.answer, world.base);
     let said = if received.is_empty() { "would answer" } else { "answered" };
     let fields = would.fields.join("\n");
     let would = format!("{} {:?}\n{fields}", would.status, would.content.unwrap_or_default());

@@ -17,8 +17,8 @@ const HEAD_MAX: usize = 64 * 1024;
 
 /// What the upstream knows of one case.
 pub(crate) struct Script {
-    /// One for each step, with all that is left open in the table filled in.
-    answers: Vec<Answer>,
+    /// Those of each step, one after the other, with all that is left open in the table filled in.
+    answers: Vec<Vec<Answer>>,
     progress: Mutex<Progress>,
 }
 
@@ -51,7 +51,7 @@ impl Received {
 }
 
 impl Script {
-    pub(crate) fn new(answers: Vec<Answer>) -> Self {
+    pub(crate) fn new(answers: Vec<Vec<Answer>>) -> Self {
         Self { answers, progress: Mutex::default() }
     }
 
@@ -70,12 +70,14 @@ impl Script {
     fn take(&self, received: Received) -> Answer {
         let mut progress = self.progress.lock().unwrap();
         let step = progress.step;
+        let earlier = progress.received.iter().filter(|(at, _)| *at == step).count();
         progress.received.push((step, received));
-        self.answers[step].clone()
+        let answers = &self.answers[step];
+        answers[earlier.min(answers.len() - 1)].clone()
     }
 
     fn next_manner(&self) -> Manner {
-        self.answers[self.progress.lock().unwrap().step].manner
+        self.answers[self.progress.lock().unwrap().step][0].manner
     }
 }
 

@@ -1,10 +1,8 @@
 //! Expires, Date and Age, and heuristics: RFC 9111 §4.2, §5.1, §5.3, RFC 9110 §5.6.7, §6.6.1.
 
-use super::directives::case_of;
+use super::lifetimes::{Row, case_of};
 use crate::case::{Case, Check, Reuse, case, get, ok};
 use Reuse::{Asked, Hit};
-
-type Row = (&'static str, &'static str, &'static [&'static str], Reuse, &'static str);
 
 const EXPIRES: &[Row] = &[
     ("expires-future", "§5.3", &["Expires: {now+3600}"], Hit, "fresh until then"),

@@ -1,0 +1,165 @@
+//! Parts that the upstream sends: RFC 9111 §3.3, §3.4, RFC 9110 §14.4, §15.3.7.
+
+use crate::case::{Answer, Case, Manner, Step, answer, case, get, method, ok};
+
+const FRESH: &str = "Cache-Control: max-age=3600";
+const TEN: &str = "0123456789";
+
+/// Octets of the ten, inclusive.
+fn part(first: usize, last: usize, validator: &str) -> Answer {
+    let range = format!("Content-Range: bytes {first}-{last}/10");
+    answer(206, [FRESH, &range]).lines(&[validator]).content(&TEN[first..=last])
+}
+
+fn ask(range: &str) -> Step {
+    let line = format!("Range: bytes={range}");
+    get().with([&line])
+}
+
+fn first(name: &str, why: &str) -> Case {
+    case(name, "RFC 9111 §3.3, §3.4", why).step(
+        ask("0-4")
+            .answer(part(0, 4, "ETag: \"abc\""))
+            .miss()
+            .received("range", "bytes=0-4")
+            .has("content-range", "bytes 0-4/10"),
+    )
+}
+
+fn whole() -> Answer {
+    ok([FRESH, "ETag: \"abc\""]).content(TEN)
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let hit = |range: &str, content: &str| ask(range).not_asked().status(206).shows(content);
+    let mut cases = vec![
+        first("part-again", "stored")
+            .step(hit("0-4", "01234").has("content-range", "bytes 0-4/10")),
+        first("part-within", "wholly within")
+            .step(hit("1-2", "12").has("content-range", "bytes 1-2/10")),
+        first("part-two-within", "several, wholly within").step(
+            ask("0-0,3-4")
+                .not_asked()
+                .status(206)
+                .contains("Content-Range: bytes 0-0/10")
+                .contains("Content-Range: bytes 3-4/10"),
+        ),
+        first("part-not-within", "some octets are missing")
+            .step(ask("3-6").answer(part(3, 6, "ETag: \"abc\"")).asked().status(206).shows("3456")),
+        first("part-open", "to an end that is not there").step(
+            ask("3-").answer(part(3, 9, "ETag: \"abc\"")).asked().status(206).shows("3456789"),
+        ),
+        first("part-never-whole", "a part is never given as a whole")
+            .step(get().answer(whole()).miss().not_received("range"))
+            .step(get().hit(2))
+            .step(hit("0-4", "01234")),
+        first("part-head", "nor does it answer a HEAD")
+            .step(crate::case::head().answer(whole()).miss().has("content-length", "10")),
+        first("part-joined", "what touches is joined")
+            .step(ask("5-7").answer(part(5, 7, "ETag: \"abc\"")).miss())
+            .step(hit("3-6", "3456")),
+        first("part-completed", "all octets are there: a 200 from now on")
+            .step(ask("5-9").answer(part(5, 9, "ETag: \"abc\"")).miss())
+            .step(get().not_asked().status(200).shows(TEN).lacks("content-range"))
+            .step(hit("-2", "89")),
+        first("part-overlapping", "each octet once")
+            .step(ask("3-9").answer(part(3, 9, "ETag: \"abc\"")).miss())
+            .step(get().not_asked().status(200).shows(TEN)),
+        first("part-apart", "a gap between them")
+            .step(ask("7-8").answer(part(7, 8, "ETag: \"abc\"")).miss())
+            .step(hit("7-7", "7"))
+            .step(hit("0-1", "01"))
+            .step(ask("4-7").answer(part(4, 7, "ETag: \"abc\"")).asked().shows("4567")),
+        first("part-other-tag", "parts of two representations are never joined")
+            .step(ask("5-9").answer(part(5, 9, "ETag: \"new\"")).miss())
+            .step(get().answer(whole()).miss())
+            .step(get().hit(3)),
+        first("part-outdated", "the older one is not used any more")
+            .step(ask("5-9").answer(part(5, 9, "ETag: \"new\"")).miss())
+            .step(ask("0-4").answer(part(0, 4, "ETag: \"new\"")).miss())
+            .step(get().not_asked().status(200).shows(TEN).has("etag", "\"new\"")),
+        first("part-if-range", "the same tag")
+            .step(hit("0-4", "01234").with(["If-Range: \"abc\""])),
+        first("part-if-range-other", "another tag: the whole is wanted")
+            .step(ask("0-4").with(["If-Range: \"x\""]).answer(whole()).miss()),
+        first("part-invalidated", "as any stored response")
+            .step(method("POST").content("x").miss())
+            .step(ask("0-4").answer(part(0, 4, "ETag: \"abc\"")).asked()),
+    ];
+    cases.extend(unusable());
+    cases
+}
+
+/// Parts that are passed on and not kept.
+fn unusable() -> Vec<Case> {
+    let tag = "ETag: \"abc\"";
+    let once = |name: &str, why: &str, fields: &[&str], content: &str| {
+        let unkept = || answer(206, [FRESH]).lines(fields).content(content);
+        case(name, "RFC 9110 §14.4, §15.3.7", why)
+            .step(ask("0-4").answer(unkept()).miss())
+            .step(ask("0-4").answer(unkept()).miss())
+            .step(get().answer(whole()).miss())
+    };
+    let range = "Content-Range: bytes 0-4/10";
+    vec![
+        once("part-weak", "a weak tag joins nothing", &["ETag: W/\"abc\"", range], "01234"),
+        once("part-no-validator", "nor does none", &[range], "01234"),
+        once("part-no-range", "which octets are these?", &[tag], "01234"),
+        once(
+            "part-unknown-length",
+            "ours: of how many?",
+            &[tag, "Content-Range: bytes 0-4/*"],
+            "01234",
+        ),
+        once("part-backwards", "invalid", &[tag, "Content-Range: bytes 4-0/10"], "01234"),
+        once("part-behind-end", "invalid", &[tag, "Content-Range: bytes 6-10/10"], "01234"),
+        once(
+            "part-too-short",
+            "not the octets that it says",
+            &[tag, "Content-Range: bytes 0-8/10"],
+            "01234",
+        ),
+        once("part-unit", "another unit", &[tag, "Content-Range: lines 0-4/10"], "01234"),
+        once(
+            "part-two-ranges",
+            "two of them",
+            &[tag, range, "Content-Range: bytes 1-5/10"],
+            "01234",
+        ),
+        once(
+            "part-no-store",
+            "must not be stored",
+            &[tag, range, "Cache-Control: no-store"],
+            "01234",
+        ),
+        once(
+            "part-multipart",
+            "several parts in one",
+            &[tag, "Content-Type: multipart/byteranges; boundary=b"],
+            "--b\r\nContent-Range: bytes 0-4/10\r\n\r\n01234\r\n--b--\r\n",
+        ),
+        case("part-unasked", "RFC 9110 §15.3.7", "no whole response, and nobody asked for a part")
+            .step(get().answer(part(0, 4, tag)).asked())
+            .step(get().answer(whole()).miss()),
+        case("part-cut", "RFC 9112 §8", "with octets missing")
+            .step(
+                ask("0-4")
+                    .answer(part(0, 4, tag).sent(Manner::Cut))
+                    .check(crate::case::Check::CutShort),
+            )
+            .step(ask("0-1").answer(part(0, 1, tag)).asked().shows("01")),
+        case("part-date", "RFC 9110 §8.8.2.2", "a date that is strong")
+            .step(ask("0-4").answer(part(0, 4, "Last-Modified: {now-86400}")).miss())
+            .step(ask("5-9").answer(part(5, 9, "Last-Modified: {now-86400}")).miss())
+            .step(get().not_asked().status(200).shows(TEN)),
+        case("part-stale", "RFC 9111 §4", "no longer fresh")
+            .step(ask("0-4").answer(part(0, 4, tag).lines(&["Age: 7200"])).miss())
+            .step(ask("0-4").answer(part(0, 4, tag)).asked().status(206).shows("01234")),
+        case("part-whole-instead", "RFC 9110 §14.2", "the upstream knows no ranges")
+            .step(ask("0-4").answer(whole()).asked().contains("01234"))
+            .step(get().not_asked().status(200).shows(TEN)),
+        case("part-416", "RFC 9110 §15.5.17", "passed on, not stored")
+            .step(ask("20-").answer(answer(416, [FRESH, "Content-Range: bytes */10"])).miss())
+            .step(ask("20-").answer(answer(416, [FRESH, "Content-Range: bytes */10"])).miss()),
+    ]
+}
