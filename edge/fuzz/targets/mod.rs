@@ -3,6 +3,7 @@
 //! The fuzzer calls one of them for ever, and a test of lastmile-http calls each with all of its corpus.
 
 mod cache_control;
+mod cache_status;
 mod chunked;
 mod date;
 mod fields;
@@ -43,4 +44,5 @@ pub const TARGETS: &[Row] = &[
     ("part", part::run),
     ("validation", validation::run),
     ("location", location::run),
+    ("cache_status", cache_status::run),
 ];
