@@ -12,6 +12,7 @@
 //! | `collapse` | many clients, one fetch |
 //! | `persistence` | which connections stay open, and the order of answers |
 //! | `reuse` | what the store answers, and what it asks before |
+//! | `parts` | parts stored, put together and completed |
 //! | `shared` | what must never be shared, or taken for whole when it was cut short |
 //! | `content` | contents of requests and responses, streamed |
 //! | `malformed` | requests that are refused |
@@ -30,6 +31,7 @@ mod files;
 mod load;
 mod malformed;
 mod messages;
+mod parts;
 mod persistence;
 #[path = "../process/mod.rs"]
 mod process;

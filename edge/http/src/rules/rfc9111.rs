@@ -85,6 +85,8 @@ pub(super) const RULES: &[Rule] = rules! { 9111
         => "edge/http/src/cache/partial/tests.rs::which_parts_may_be_combined";
     "3.4" "What is combined is the union, and becomes a 200 only when nothing is missing."
         => "edge/http/src/cache/partial/tests.rs::the_combination_is_the_union";
+    "3.4" "Of what begins in the store only the rest is asked for, and cut short it is no whole."
+        => "deploy/tests/acceptance/parts.rs::only_the_rest_of_a_stored_beginning_is_asked_for";
     "3.5" "must-revalidate, public and s-maxage let others have a response to an authorized request."
         => "edge/http/src/cache/storable/tests.rs::authorization_and_the_request";
     "3.5" "An authorized request whose response is not for others leads no collapsed ones."

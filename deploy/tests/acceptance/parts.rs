@@ -1,0 +1,126 @@
+//! Parts of a representation: stored, put together, and completed by what is missing (RFC 9111 §3.3, §3.4).
+
+use crate::client::{Client, Ended};
+use crate::scripted::Scripted;
+use crate::world::start_edge;
+
+/// A 206 with these octets of `0123456789`.
+fn part(first: usize, last: usize, tag: &str) -> String {
+    let octets = &"0123456789"[first..=last];
+    format!(
+        "HTTP/1.1 206 Partial Content\r\nETag: {tag}\r\nCache-Control: max-age=60\r\n\
+         Content-Range: bytes {first}-{last}/10\r\nContent-Length: {}\r\n\r\n{octets}",
+        octets.len()
+    )
+}
+
+fn range(first: usize, last: usize) -> String {
+    format!("Range: bytes={first}-{last}\r\n")
+}
+
+#[test]
+fn parts_answer_what_lies_within_and_make_the_whole() {
+    let scripted =
+        Scripted::new(&[&part(0, 3, "\"a\""), &part(6, 9, "\"a\""), &part(3, 6, "\"a\"")]);
+    let (_edge, address) = start_edge(&scripted.url, &[]);
+    let mut client = Client::connect(&address);
+    for (first, last, told, why) in [
+        (0, 3, "fwd=uri-miss", "the first part"),
+        (1, 2, "; hit", "within it"),
+        (6, 9, "fwd=partial", "another, apart"),
+        (6, 7, "; hit", "within that"),
+        (0, 0, "; hit", "and the first is still there"),
+        (3, 6, "fwd=partial", "what joins both"),
+        (2, 8, "; hit", "across all three"),
+    ] {
+        let answer = client.ask("GET", "/x", &range(first, last));
+        assert_eq!(answer.status, 206, "{why}");
+        assert!(answer.cache_status().contains(told), "{why}: {}", answer.cache_status());
+        assert_eq!(answer.content, &b"0123456789"[first..=last], "{why}");
+        assert_eq!(answer.field("content-range"), format!("bytes {first}-{last}/10"), "{why}");
+    }
+    let whole = client.get("/x");
+    assert_eq!((whole.status, &whole.content[..]), (200, &b"0123456789"[..]));
+    assert!(whole.cache_status().contains("; hit"), "{}", whole.cache_status());
+    assert_eq!(whole.field("content-range"), "", "nothing of the parts is left");
+    let several = client.ask("GET", "/x", "Range: bytes=0-1, 8-\r\n");
+    assert_eq!(several.status, 206);
+    assert!(several.field("content-type").starts_with("multipart/byteranges; boundary="));
+    let text = String::from_utf8(several.content).unwrap();
+    assert!(text.contains("Content-Range: bytes 0-1/10\r\n\r\n01\r\n"), "{text}");
+    assert!(text.contains("Content-Range: bytes 8-9/10\r\n\r\n89\r\n"), "{text}");
+    assert_eq!(scripted.requests().len(), 3);
+}
+
+#[test]
+fn only_the_rest_of_a_stored_beginning_is_asked_for() {
+    let changed = "HTTP/1.1 200 OK\r\nETag: \"b\"\r\nCache-Control: max-age=60\r\n\
+                   Content-Length: 5\r\n\r\nother";
+    let other = part(4, 9, "\"b\"");
+    let rows: [(&str, &[&str], &str, &str); 3] = [
+        ("\"a\"", &[&part(4, 9, "\"a\"")], "0123456789", "the rest comes"),
+        ("\"a\"", &[changed], "other", "it has changed: all of it comes"),
+        ("\"a\"", &[&other, changed], "other", "a rest of something else is not put behind it"),
+    ];
+    for (tag, answers, content, why) in rows {
+        let first = part(0, 3, tag);
+        let scripts: Vec<&str> = [&first[..]].iter().chain(answers).copied().collect();
+        let scripted = Scripted::new(&scripts);
+        let (_edge, address) = start_edge(&scripted.url, &[]);
+        let mut client = Client::connect(&address);
+        client.ask("GET", "/x", &range(0, 3));
+        let whole = client.get("/x");
+        assert_eq!((whole.status, whole.ended), (200, Ended::Whole), "{why}");
+        assert_eq!(whole.content, content.as_bytes(), "{why}");
+        assert!(whole.cache_status().contains("fwd=partial"), "{why}: {}", whole.cache_status());
+        let again = client.get("/x");
+        assert_eq!(again.content, content.as_bytes(), "{why}");
+        assert!(again.cache_status().contains("; hit"), "{why}: {}", again.cache_status());
+        let requests = scripted.requests();
+        let asked = requests[1].to_ascii_lowercase();
+        assert!(asked.contains("\r\nrange: bytes=4-\r\n"), "{why}: {asked}");
+        assert!(asked.contains("\r\nif-range: \"a\"\r\n"), "{why}: {asked}");
+        if let Some(third) = requests.get(2) {
+            assert!(!third.to_ascii_lowercase().contains("range:"), "{why}: {third}");
+        }
+    }
+}
+
+#[test]
+fn a_rest_that_is_cut_short_is_never_taken_for_the_whole() {
+    let cut = part(4, 9, "\"a\"").replace("456789", "4567");
+    let chunked = "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nCache-Control: max-age=60\r\n\
+                   Content-Range: bytes 4-9/10\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   4\r\n4567\r\n0\r\n\r\n";
+    for (answer, why) in [(&cut[..], "the connection ends"), (chunked, "the chunks end")] {
+        let whole = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 10\r\n\r\n0123456789";
+        let scripted = Scripted::new(&[&part(0, 3, "\"a\""), answer, whole]);
+        let (_edge, address) = start_edge(&scripted.url, &[]);
+        Client::connect(&address).ask("GET", "/x", &range(0, 3));
+        let answer = Client::connect(&address).get("/x");
+        assert!(matches!(answer.ended, Ended::Early | Ended::Reset), "{why}: {answer:?}");
+        let again = Client::connect(&address).get("/x");
+        assert!(!again.cache_status().contains("; hit"), "{why}: {}", again.cache_status());
+        scripted.requests();
+    }
+}
+
+#[test]
+fn parts_of_different_versions_are_not_mixed() {
+    for (one, other, why) in
+        [("\"a\"", "\"b\"", "another tag"), ("W/\"a\"", "W/\"a\"", "weak tags")]
+    {
+        let scripts = [part(0, 4, one), part(5, 9, other), part(0, 4, other)];
+        let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
+        let scripted = Scripted::new(&scripts);
+        let (_edge, address) = start_edge(&scripted.url, &[]);
+        let mut client = Client::connect(&address);
+        client.ask("GET", "/x", &range(0, 4));
+        client.ask("GET", "/x", &range(5, 9));
+        let within = client.ask("GET", "/x", &range(5, 6));
+        assert!(within.cache_status().contains("; hit"), "{why}: {}", within.cache_status());
+        let gone = client.ask("GET", "/x", &range(0, 4));
+        assert!(gone.cache_status().contains("fwd=partial"), "{why}: {}", gone.cache_status());
+        assert_eq!(scripted.requests().len(), 3, "{why}");
+    }
+}
