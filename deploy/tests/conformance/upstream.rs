@@ -88,36 +88,43 @@ pub(crate) type Scripts = HashMap<String, Arc<Script>>;
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     gone: Arc<AtomicBool>,
-    streams: Arc<Mutex<Vec<TcpStream>>>,
+    open: Open,
 }
+
+/// The open connections, to end them all at once.
+type Open = Arc<Mutex<HashMap<SocketAddr, TcpStream>>>;
 
 impl Upstream {
     pub(crate) fn start(scripts: Scripts) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (gone, scripts) = (Arc::new(AtomicBool::new(false)), Arc::new(scripts));
-        let streams: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let (ended, open) = (Arc::clone(&gone), Arc::clone(&streams));
+        let open = Open::default();
+        let (ended, all) = (Arc::clone(&gone), Arc::clone(&open));
         std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                let mut open = open.lock().unwrap();
+            while let Ok((stream, peer)) = listener.accept() {
+                let mut open = all.lock().unwrap();
                 if ended.load(Ordering::SeqCst) {
                     break;
                 }
-                open.push(stream.try_clone().unwrap());
+                open.insert(peer, stream.try_clone().unwrap());
                 drop(open);
-                let scripts = Arc::clone(&scripts);
-                std::thread::spawn(move || serve(stream, &scripts));
+                let (scripts, all) = (Arc::clone(&scripts), Arc::clone(&all));
+                std::thread::spawn(move || {
+                    serve(&stream, &scripts);
+                    // Closed once both handles are dropped, and reset if there is anything unread.
+                    all.lock().unwrap().remove(&peer);
+                });
             }
         });
-        Self { address, gone, streams }
+        Self { address, gone, open }
     }
 
     /// Ends all connections, and refuses further ones once this returns.
     pub(crate) fn stop(&self) {
-        let mut open = self.streams.lock().unwrap();
+        let mut open = self.open.lock().unwrap();
         self.gone.store(true, Ordering::SeqCst);
-        for stream in open.drain(..) {
+        for (_, stream) in open.drain() {
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(open);
@@ -129,10 +136,10 @@ impl Upstream {
 }
 
 /// Answers request after request.
-fn serve(mut stream: TcpStream, scripts: &Scripts) {
+fn serve(mut stream: &TcpStream, scripts: &Scripts) {
     let _ = stream.set_nodelay(true);
     let _ = stream.set_read_timeout(Some(IDLE));
-    while let Some(head) = waiting_head(&stream) {
+    while let Some(head) = waiting_head(stream) {
         let text = String::from_utf8(head.clone()).unwrap();
         let target = text.split(' ').nth(1).unwrap_or_default();
         let path = target
@@ -151,10 +158,10 @@ fn serve(mut stream: TcpStream, scripts: &Scripts) {
         }
         let mut received = Received { head: text, content: Vec::new() };
         if !resets {
-            received.content = request_content(&mut stream, &received);
+            received.content = request_content(stream, &received);
         }
         let answer = script.take(received.clone());
-        if !send(&mut stream, &received, answer) {
+        if !send(stream, &received, answer) {
             return;
         }
     }
@@ -179,7 +186,7 @@ fn waiting_head(stream: &TcpStream) -> Option<Vec<u8>> {
     }
 }
 
-fn request_content(stream: &mut TcpStream, request: &Received) -> Vec<u8> {
+fn request_content(mut stream: &TcpStream, request: &Received) -> Vec<u8> {
     let mut content = Vec::new();
     if let Some(length) = request.field("content-length") {
         content.resize(length.parse().unwrap(), 0);
@@ -194,7 +201,7 @@ fn request_content(stream: &mut TcpStream, request: &Received) -> Vec<u8> {
 }
 
 /// Sends an answer; whether the connection goes on.
-fn send(stream: &mut TcpStream, request: &Received, answer: Answer) -> bool {
+fn send(mut stream: &TcpStream, request: &Received, answer: Answer) -> bool {
     match answer.manner {
         Manner::Close | Manner::Reset => return false,
         Manner::Silence => {
