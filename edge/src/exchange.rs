@@ -96,7 +96,8 @@ pub(crate) async fn exchange<I: Io>(
         return pass(worker, client, request, ForwardReason::Method.into()).await;
     }
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.
-    if request.is_head() && !has_stored(worker, request) {
+    let may_ask = !request.directives().only_if_cached;
+    if request.is_head() && may_ask && !has_stored(worker, request) {
         worker.counters().misses.increment();
         let why = Why::from(ForwardReason::UriMiss).with("head");
         return pass(worker, client, request, why).await;
