@@ -135,6 +135,24 @@ fn rest() -> Vec<Case> {
                     .lacks("content-range"),
             )
             .step(get().answer(whole_of(TEN)).asked()),
+        first("part-rest-authorization", "nor is what is one user's")
+            .step(
+                get()
+                    .with(["Authorization: Basic eDp5"])
+                    .answer(part(5, 9, tag))
+                    .further(whole_of(TEN))
+                    .status(200)
+                    .shows(TEN),
+            )
+            .step(get().answer(part(5, 9, tag)).status(200).shows(TEN)),
+        first("part-rest-request-no-store", "nor is what the request says so of").step(
+            get()
+                .with(["Cache-Control: no-store"])
+                .answer(part(5, 9, tag))
+                .further(whole_of(TEN))
+                .status(200)
+                .shows(TEN),
+        ),
         first("part-rest-head", "a HEAD is for the whole")
             .step(crate::case::head().answer(whole()).not_received("range").status(200)),
         first("part-rest-error", "an error is passed on")
