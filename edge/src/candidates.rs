@@ -34,13 +34,14 @@ impl Candidates {
             |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
         let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
         let (mut others, mut beginning) = (Vec::new(), None::<Arc<StoredResponse>>);
+        let octets_max = worker.shared.ram.object_octets_max();
         if !request.head.fields.contains("range") {
             worker.shared.ram.lookup(hash, key, |other| {
                 let is_whole = other.part().is_none() && other.content().is_some();
                 let is_named = is_whole && other.etag().is_some_and(is_strong_tag);
                 if is_named && stale.is_none_or(|stale| !Arc::ptr_eq(stale, other)) {
                     others.push(Arc::clone(other));
-                } else if is_beginning(other)
+                } else if is_beginning(other, octets_max)
                     && selects(other.selection(), request.head.fields)
                     && beginning.as_ref().is_none_or(|known| last_of(known) < last_of(other))
                 {
@@ -98,9 +99,9 @@ impl Candidates {
     }
 }
 
-/// Whether it begins with the first octet, and can be asked to be completed.
-fn is_beginning(stored: &StoredResponse) -> bool {
-    stored.part().is_some_and(|part| part.first == 0)
+/// Whether it begins with the first octet, and the whole, if it has at most `octets_max`, can be stored.
+fn is_beginning(stored: &StoredResponse, octets_max: u64) -> bool {
+    stored.part().is_some_and(|part| part.first == 0 && part.complete_length <= octets_max)
         && stored.content().is_some()
         && stored.etag().is_some_and(is_strong_tag)
 }

@@ -372,6 +372,7 @@ async fn receive<I: Io>(
     if request.is_head() {
         learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
     }
+    let (hash, is_rest) = (lead.key().0, beginning.is_some());
     let earlier = Earlier { is_asked_about: stale.is_some(), beginning };
     match begin_fill(worker, request, lead, response, earlier).await {
         Begun::Filling { response, length, reader } => {
@@ -380,7 +381,17 @@ async fn receive<I: Io>(
         }
         Begun::NotStored { response, reason } => {
             worker.counters().uncacheable.increment();
-            relay(worker, client, request, *response, why.with(reason)).await
+            let why = why.with(reason);
+            if !is_rest {
+                return relay(worker, client, request, *response, why).await;
+            }
+            // A rest that can't be put behind its beginning is of no use to who wants the whole.
+            drop(response);
+            let peer = client.peer;
+            match ask(worker, Some(&mut *client), peer, request, hash, Purpose::Store).await {
+                Ok(whole) => relay(worker, client, request, whole, why).await,
+                Err(failure) => fail(worker, client, request, failure, why).await,
+            }
         }
     }
 }

@@ -86,6 +86,22 @@ fn only_the_rest_of_a_stored_beginning_is_asked_for() {
     }
 }
 
+/// What may not be stored can't be completed in the store: the whole is asked for, and passed on.
+#[test]
+fn a_rest_that_may_not_be_stored_is_not_used() {
+    let secret = part(4, 9, "\"a\"").replace("max-age=60", "no-store");
+    let whole = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nCache-Control: no-store\r\n\
+                 Content-Length: 10\r\n\r\n0123456789";
+    let scripted = Scripted::new(&[&part(0, 3, "\"a\""), &secret, whole]);
+    let (_edge, address) = start_edge(&scripted.url, &[]);
+    let mut client = Client::connect(&address);
+    client.ask("GET", "/x", &range(0, 3));
+    let answer = client.get("/x");
+    assert_eq!((answer.status, &answer.content[..]), (200, &b"0123456789"[..]));
+    assert!(answer.cache_status().contains("detail=no-store"), "{}", answer.cache_status());
+    assert_eq!(scripted.requests().len(), 3);
+}
+
 #[test]
 fn a_rest_that_is_cut_short_is_never_taken_for_the_whole() {
     let cut = part(4, 9, "\"a\"").replace("456789", "4567");
