@@ -18,7 +18,8 @@ const UNSHAREABLE_SECONDS: u64 = 60;
 
 type Shard = HashMap<Box<[u8]>, Vec<Arc<Fill>>>;
 
-/// The fetches under way in this process. Bounded by the client connections: each has at most one.
+/// The fetches under way in this process. Bounded by the client connections, of which each has at most one, and the
+/// revalidations in the background.
 #[derive(Debug)]
 pub(crate) struct Collapse {
     shards: Box<[Mutex<Shard>]>,
@@ -81,9 +82,10 @@ impl Collapse {
         Part::Lead(Lead { collapse, hash, key: key.into(), fill, announced: false, joinable: true })
     }
 
-    /// Begins a fetch that nobody else can join.
+    /// Begins a fetch that nobody else can join. It is in the table all the same, to be disowned with the others.
     pub(crate) fn alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
-        let fill = Arc::default();
+        let fill = Arc::new(Fill::alone());
+        self.shard(hash).entry(key.into()).or_default().push(Arc::clone(&fill));
         let collapse = Arc::clone(self);
         Lead { collapse, hash, key: key.into(), fill, announced: false, joinable: false }
     }

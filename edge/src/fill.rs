@@ -68,6 +68,8 @@ struct State {
     overflowed: bool,
     /// Its URI was changed while it was arriving: it must not be stored.
     disowned: bool,
+    /// It is for the request alone that began it.
+    alone: bool,
     /// Offset up to which each reader has sent.
     readers: Slab<u64>,
     waiting: Vec<Waker>,
@@ -106,6 +108,11 @@ impl Fill {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// One that nobody can join.
+    pub(crate) fn alone() -> Self {
+        Self(Mutex::new(State { alone: true, ..State::default() }))
+    }
+
     /// Says once what became of the request.
     pub(crate) fn announce(&self, announced: Announced) {
         let mut state = self.state();
@@ -119,6 +126,9 @@ impl Fill {
     /// before the response did gets it whatever it says; who comes later needs one that may be used like a stored one.
     pub(crate) fn may_serve(&self, request: Fields<'_>, now: UnixTime) -> bool {
         let state = self.state();
+        if state.alone {
+            return false;
+        }
         match &state.announced {
             None => true,
             Some(Announced::Filling(response, _) | Announced::Stored(response)) => {
