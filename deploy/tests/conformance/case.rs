@@ -79,6 +79,10 @@ pub(crate) enum Manner {
     Whole,
     /// In chunks.
     Chunked,
+    /// In chunks, with the trailer field `X-Trailer: 1`.
+    Trailers,
+    /// With a status line of HTTP/1.0.
+    Old,
     /// In chunks, and closed before the last one.
     ChunkedWithoutEnd,
     /// With neither length nor chunks, ended by the close.

@@ -23,10 +23,44 @@ mod run;
 mod upstream;
 mod verdict;
 
+use case::{Check, Step, case, get, ok};
+
 /// All that one edge can be asked at a time.
 #[test]
 fn a_cache_as_the_rfcs_have_it() {
     run::run(cases::all(), cases::sites());
+}
+
+/// The cases are no good if what is wrong is not seen.
+#[test]
+fn what_is_wrong_is_seen() {
+    let wrong = [
+        get().not_asked(),
+        get().hit(1),
+        get().status(404),
+        get().shows("other"),
+        get().contains("other"),
+        get().has("x-a", "c"),
+        get().lacks("x-a"),
+        get().says("cache-status", "hit"),
+        get().received("via", "2 edge"),
+        get().received("x-none", "a"),
+        get().not_received("via"),
+        get().check(Check::AgeAtLeast(1000)),
+        get().check(Check::ReceivedLine("POST / HTTP/1.1".to_owned())),
+        get().check(Check::Interim(103)),
+        get().check(Check::CutShort),
+        get().check(Check::Of(1)),
+    ];
+    let count = wrong.len();
+    let cases = wrong.into_iter().enumerate().map(|(number, step)| {
+        let first = get().answer(ok(["Cache-Control: no-store"])).miss();
+        let step = Step { answer: ok(["X-A: b"]), ..step };
+        case(format!("wrong-{number}"), "", "").step(first).step(step)
+    });
+    let failed = run::failures(&cases.collect::<Vec<_>>(), Vec::new());
+    assert_eq!(failed.len(), count, "{}", failed.concat());
+    assert!(failed.iter().all(|report| report.contains("WRONG")), "{}", failed.concat());
 }
 
 /// What is left when the upstream refuses connections.

@@ -83,22 +83,23 @@ fn filled(case: &Case, text: &str, base: i64) -> String {
 pub(crate) fn run(cases: Vec<Case>, sites: Vec<Site>) {
     let wanted = std::env::var("CASE").unwrap_or_default();
     let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&wanted)).collect();
-    if cases.is_empty() {
-        return;
-    }
-    let world = World::new(&cases, sites);
+    let failed = failures(&cases, sites);
+    assert!(failed.is_empty(), "\n\n{}{} of {} failed", failed.concat(), failed.len(), cases.len());
+}
+
+/// A report for each case that has failed.
+pub(crate) fn failures(cases: &[Case], sites: Vec<Site>) -> Vec<String> {
+    let world = World::new(cases, sites);
     let failed = Mutex::new(Vec::new());
-    let longest = cases.iter().map(|case| case.refused_from.unwrap_or(case.steps.len())).max();
-    let first = 0..longest.unwrap_or_default();
-    all(&world, &cases, |case| first.start..case.refused_from.unwrap_or(case.steps.len()), &failed);
+    let end = |case: &Case| case.refused_from.unwrap_or(case.steps.len());
+    all(&world, cases, |case| 0..end(case), &failed);
     if cases.iter().any(|case| case.refused_from.is_some()) {
         world.upstream.stop();
-        let rest = |case: &Case| case.refused_from.unwrap_or(case.steps.len())..case.steps.len();
-        all(&world, &cases, rest, &failed);
+        all(&world, cases, |case| end(case)..case.steps.len(), &failed);
     }
     let mut failed = failed.into_inner().unwrap();
     failed.sort();
-    assert!(failed.is_empty(), "\n\n{}{} of {} failed", failed.concat(), failed.len(), cases.len());
+    failed
 }
 
 /// Some steps of each case, all cases at a time.
@@ -158,7 +159,9 @@ fn take_step(world: &World, case: &Case, index: usize) -> Taken {
     let edge = world.edge.addresses()[0];
     let response = client::ask(edge, step.method, request(world, case, step).as_bytes());
     let behind = step.checks.iter().any(|check| matches!(check, Check::AskedBehind));
-    let deadline = Instant::now() + PATIENCE;
+    // What is repeated may find an earlier question still under way, and ask none itself.
+    let patience = if step.repeats { Duration::from_millis(200) } else { PATIENCE };
+    let deadline = Instant::now() + patience;
     while behind && script.received(index).is_empty() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -229,18 +229,23 @@ fn written(request: &Received, answer: Answer) -> (Vec<u8>, bool) {
         let is = |line: &String| line.split(':').next().unwrap().eq_ignore_ascii_case(name);
         answer.fields.iter().any(is)
     };
-    out += &format!("HTTP/1.1 {} Status\r\n{}", answer.status, lines(&answer.fields));
+    let minor = u8::from(answer.manner != Manner::Old);
+    out += &format!("HTTP/1.{minor} {} Status\r\n{}", answer.status, lines(&answer.fields));
     if !names("Date") && !names("-Date") {
         out += &format!("Date: {}\r\n", moment::imf(moment::now()));
     }
     let is_empty = matches!(answer.status, 204 | 304) || request.line().starts_with("HEAD ");
     let has_framing = names("Content-Length") || names("Transfer-Encoding");
     match answer.manner {
-        Manner::Chunked | Manner::ChunkedWithoutEnd => {
+        Manner::Chunked | Manner::ChunkedWithoutEnd | Manner::Trailers => {
             out += "Transfer-Encoding: chunked\r\n";
             let middle = content.len() / 2;
             let (one, other) = content.split_at(middle);
-            let end = if answer.manner == Manner::Chunked { "0\r\n\r\n" } else { "" };
+            let end = match answer.manner {
+                Manner::Chunked => "0\r\n\r\n",
+                Manner::Trailers => "0\r\nX-Trailer: 1\r\n\r\n",
+                _ => "",
+            };
             let chunk = |part: &str| format!("{:x}\r\n{part}\r\n", part.len());
             content = format!("{}{}{end}", chunk(one), chunk(other));
         }
@@ -256,7 +261,8 @@ fn written(request: &Received, answer: Answer) -> (Vec<u8>, bool) {
     if !is_empty {
         out += &content;
     }
-    let goes_on = matches!(answer.manner, Manner::Whole | Manner::Chunked | Manner::Echo);
+    use Manner::{Chunked, Echo, Trailers, Whole};
+    let goes_on = matches!(answer.manner, Whole | Chunked | Trailers | Echo);
     (out.into_bytes(), goes_on)
 }
 

@@ -124,6 +124,12 @@ fn connections() -> Vec<Case> {
         case("until-close", "RFC 9112 §6.3", "complete when it ends")
             .step(get().answer(ok([FRESH]).sent(Manner::UntilClose)).miss())
             .step(get().hit(1).has("content-length", "13")),
+        case("trailers", "RFC 9110 §6.5.1", "no field of the head")
+            .step(get().answer(ok([FRESH]).sent(Manner::Trailers)).miss().lacks("x-trailer"))
+            .step(get().hit(1).lacks("x-trailer")),
+        case("version-1-0", "RFC 9110 §7.6.3", "in Via is the version in which it came")
+            .step(get().answer(ok([FRESH]).sent(Manner::Old)).miss().has("via", "1.0 edge"))
+            .step(get().hit(1).has("via", "1.0 edge")),
         case("empty", "RFC 9110 §8.6", "no content is content")
             .step(get().answer(ok([FRESH]).content("")).miss())
             .step(get().hit(1).has("content-length", "0")),

@@ -1,6 +1,6 @@
 //! HEAD: RFC 9110 §9.3.2, RFC 9111 §4.3.5, §4.4.
 
-use crate::case::{Answer, Case, answer, case, get, head, ok};
+use crate::case::{Answer, Case, Check, answer, case, get, head, ok};
 
 const FRESH: &str = "Cache-Control: max-age=3600";
 const STALE: [&str; 3] = ["Cache-Control: max-age=3600", "Age: 7200", "ETag: \"abc\""];
@@ -31,6 +31,35 @@ pub(crate) fn cases() -> Vec<Case> {
             .step(get().with(["X-A: 1"]).answer(ok([FRESH, "Vary: X-A"])).miss())
             .step(head().with(["X-A: 2"]).answer(ok([FRESH])).miss())
             .step(head().with(["X-A: 1"]).hit(1)),
+        case("head-variant-told", "RFC 9211 §2.2", "another variant is stored")
+            .step(get().with(["X-A: 1"]).answer(ok([FRESH, "Vary: X-A"])).miss())
+            .step(head().with(["X-A: 2"]).miss().says("cache-status", "fwd=vary-miss")),
+        case("head-method-told", "RFC 9211 §2.2", "nothing is stored")
+            .step(head().miss().says("cache-status", "fwd=uri-miss")),
+        case("head-swr", "RFC 5861 §3", "what is asked behind it is a GET")
+            .step(
+                get()
+                    .answer(ok([
+                        "Cache-Control: max-age=60, stale-while-revalidate=3600",
+                        "Age: 100",
+                    ]))
+                    .miss(),
+            )
+            .step(
+                head()
+                    .answer(ok([FRESH]))
+                    .check(Check::Of(1))
+                    .check(Check::AskedBehind)
+                    .check(Check::ReceivedLine("GET {path} HTTP/1.1".into())),
+            )
+            .step(get().check(Check::Of(2)).not_asked().eventually()),
+        case("head-sie", "RFC 5861 §4", "instead of an error")
+            .step(
+                get()
+                    .answer(ok(["Cache-Control: max-age=60, stale-if-error=3600", "Age: 100"]))
+                    .miss(),
+            )
+            .step(head().answer(answer(503, [])).asked().status(200).check(Check::Of(1))),
         case("head-error", citation, "an error of the upstream has no content either").step(
             head().answer(answer(500, []).content("oh no")).miss().has("content-length", "5"),
         ),

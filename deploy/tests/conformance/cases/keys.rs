@@ -34,6 +34,8 @@ const ROWS: &[Row] = &[
     ("path-encoded-question", "/a%3Fb", "/a?b", Asked, "no query"),
     ("path-encoded-percent", "/a%2541", "/aA", Asked, "decoded once"),
     ("path-semicolon", "/a;b", "/a", Asked, "not the same octets"),
+    ("path-percent", "/a%zz", "/a%ZZ", Asked, "nothing encoded, so octet for octet"),
+    ("path-bracket", "/a[b]", "/a[b]", Hit, "not of a URI, but met in the wild"),
     ("path-dots-asked", "/b", "/a/../b", Hit, "dot segments lead there"),
     ("path-dot-asked", "/a/b", "/a/./b", Hit, "dot segments lead there"),
     ("path-dots-encoded", "/b", "/a/%2E%2e/b", Hit, "dot segments lead there"),
@@ -69,7 +71,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// RFC 9112 §3.2
-fn targets() -> [Case; 6] {
+fn targets() -> [Case; 12] {
     let citation = "RFC 9112 §3.2.2";
     let absolute = "http://www.customer.test{path}";
     [
@@ -93,6 +95,17 @@ fn targets() -> [Case; 6] {
         case("target-two-hosts", "RFC 9112 §3.2", "400")
             .step(get().with(["Host: evil.test"]).not_asked().own(400)),
         case("target-no-host", "RFC 9112 §3.2", "400").step(get().host("").not_asked().own(400)),
+        case("target-host-user", "RFC 9110 §4.2.4", "400")
+            .step(get().host("a@b.test").not_asked().own(400)),
+        case("target-host-path", "RFC 9112 §3.2", "400")
+            .step(get().host("a.test/b").not_asked().own(400)),
+        case("target-host-port", "RFC 9112 §3.2", "400")
+            .step(get().host("a.test:b").not_asked().own(400)),
+        case("target-user", "RFC 9110 §4.2.4", "400")
+            .step(get().target("http://a@www.customer.test{path}").not_asked().own(400)),
+        case("target-fragment", "RFC 9112 §3.2", "no part of a target")
+            .step(get().at("#a").not_asked().own(400)),
+        case("target-space", "RFC 9112 §3", "400").step(get().at("/a b").not_asked().own(400)),
         case("target-bad-host", "RFC 9112 §3.2", "400")
             .step(get().host("a b").not_asked().own(400)),
     ]

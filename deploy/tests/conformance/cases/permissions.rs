@@ -6,6 +6,13 @@ use Reuse::{Asked, Hit};
 
 /// Whether it may be stored and used.
 const PERMISSIONS: &[Row] = &[
+    (
+        "cookie-set-public",
+        "§7.3",
+        &["Set-Cookie: a=b", "Cache-Control: public", "Last-Modified: {now-864000}"],
+        Hit,
+        "public says that others may have it",
+    ),
     ("no-store", "§5.2.2.5", &["Cache-Control: no-store, max-age=3600"], Asked, "not stored"),
     (
         "no-store-last",

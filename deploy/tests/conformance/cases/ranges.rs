@@ -1,6 +1,6 @@
 //! Ranges of what is stored whole: RFC 9110 §14, §15.3.7, §15.5.17, §13.1.5.
 
-use crate::case::{Case, Step, answer, case, get, head, method, ok};
+use crate::case::{Case, Check, Step, answer, case, get, head, method, ok};
 
 const FRESH: &str = "Cache-Control: max-age=3600";
 const TEN: &str = "0123456789";
@@ -123,7 +123,7 @@ fn if_range() -> impl Iterator<Item = Case> {
     })
 }
 
-fn others() -> [Case; 8] {
+fn others() -> [Case; 13] {
     [
         stored("range-head", "RFC 9110 §14.2", "defined for GET only").step(
             head()
@@ -144,6 +144,56 @@ fn others() -> [Case; 8] {
         case("range-weak-tag", "RFC 9110 §13.1.5", "a stored weak tag never matches If-Range")
             .step(get().answer(ok([FRESH, "ETag: W/\"abc\""]).content(TEN)).miss())
             .step(ask("bytes=0-3").with(["If-Range: W/\"abc\""]).hit(1).status(200).shows(TEN)),
+        case(
+            "range-swr",
+            "RFC 5861 §3",
+            "a part of what is stale; the whole is asked for behind it",
+        )
+        .step(
+            get()
+                .answer(
+                    ok(["Cache-Control: max-age=60, stale-while-revalidate=3600", "Age: 100"])
+                        .content(TEN),
+                )
+                .miss(),
+        )
+        .step(
+            ask("bytes=0-3")
+                .answer(ok([FRESH]).content("abcdefghij"))
+                .status(206)
+                .shows("0123")
+                .check(Check::AskedBehind)
+                .not_received("range"),
+        )
+        .step(get().not_asked().status(200).shows("abcdefghij").eventually()),
+        case("range-sie", "RFC 5861 §4", "a part of what is stale")
+            .step(
+                get()
+                    .answer(
+                        ok(["Cache-Control: max-age=60, stale-if-error=3600", "Age: 100"])
+                            .content(TEN),
+                    )
+                    .miss(),
+            )
+            .step(ask("bytes=0-3").answer(answer(503, [])).asked().status(206).shows("0123")),
+        case("range-stale-new", "RFC 9111 §4.3.3", "a part of what is new, or all of it")
+            .step(get().answer(ok([FRESH, "Age: 7200", "ETag: \"abc\""]).content(TEN)).miss())
+            .step(
+                ask("bytes=0-3").answer(ok([FRESH]).content("abcdefghij")).asked().contains("abcd"),
+            )
+            .step(get().not_asked().status(200).shows("abcdefghij")),
+        case("range-variant", "RFC 9111 §4.1", "of the variant that is asked for")
+            .step(get().with(["X-A: 1"]).answer(ok([FRESH, "Vary: X-A"]).content(TEN)).miss())
+            .step(
+                ask("bytes=0-3")
+                    .with(["X-A: 2"])
+                    .answer(ok([FRESH, "Vary: X-A"]).content("abcdefghij"))
+                    .asked()
+                    .contains("abcd"),
+            )
+            .step(ask("bytes=0-3").with(["X-A: 1"]).not_asked().shows("0123")),
+        stored("range-many", "RFC 9110 §14.2, §17.15", "many that overlap are not all sent")
+            .step(ask("bytes=0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-").hit(1).status(206).shows(TEN)),
         case("range-young-date", "RFC 9110 §8.8.2.2", "a date so near to Date is weak")
             .step(
                 get()

@@ -1,6 +1,6 @@
 //! Directives and credentials of requests: RFC 9111 §5.2.1, §5.4, §3.5.
 
-use crate::case::{Case, Reuse, case, get, head, ok};
+use crate::case::{Case, Reuse, case, get, head, method, ok};
 use Reuse::{Asked, Hit};
 
 /// A response with a lifetime of 3600 is stored; the request that is asked then.
@@ -254,10 +254,10 @@ pub(crate) fn cases() -> Vec<Case> {
             .step(with(fields).answer(answer(directives, age)).miss())
             .step(if reuse == Hit { second.hit(1) } else { second.miss() })
     });
-    used.chain(stored).chain(only_if_cached()).collect()
+    used.chain(stored).chain(others()).collect()
 }
 
-fn only_if_cached() -> [Case; 4] {
+fn others() -> [Case; 7] {
     let only = "Cache-Control: only-if-cached";
     let citation = "RFC 9111 §5.2.1.7";
     [
@@ -265,6 +265,20 @@ fn only_if_cached() -> [Case; 4] {
             .step(get().with([only]).not_asked().own(504)),
         case("only-if-cached-head", citation, "for HEAD too")
             .step(head().with([only]).not_asked().own(504)),
+        case("options-twice", "RFC 9110 §9.3.7", "its answer is not stored")
+            .step(method("OPTIONS").answer(ok(["Cache-Control: max-age=3600"])).miss())
+            .step(method("OPTIONS").miss())
+            .step(get().miss()),
+        case("put-twice", "RFC 9110 §9.3.4", "its answer is not stored")
+            .step(method("PUT").content("x").answer(ok(["Cache-Control: max-age=3600"])).miss())
+            .step(get().miss()),
+        case("method-override", "RFC 9110 §9.1", "forwarded with what is no GET").step(
+            method("POST")
+                .content("x")
+                .with(["X-HTTP-Method-Override: DELETE"])
+                .miss()
+                .received("x-http-method-override", "DELETE"),
+        ),
         case("only-if-cached-stale", citation, "what is stale can't be used")
             .step(get().answer(ok(["Cache-Control: max-age=3600", "Age: 4000"])).miss())
             .step(get().with([only]).not_asked().own(504)),

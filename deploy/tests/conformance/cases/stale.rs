@@ -46,7 +46,7 @@ fn revalidated() -> Vec<Case> {
             .step(get().hit(1).has("x-new", "1").eventually()),
         stored("swr-error", citation, "an error behind it takes nothing away", window)
             .step(meanwhile().answer(answer(503, [])).status(200).shows("swr-error#1"))
-            .step(meanwhile()),
+            .step(meanwhile().eventually()),
         stored(
             "swr-case",
             "RFC 9111 §5.2",
@@ -54,6 +54,25 @@ fn revalidated() -> Vec<Case> {
             "STALE-While-Revalidate=3600",
         )
         .step(meanwhile()),
+        stored(
+            "swr-no-store",
+            citation,
+            "what came behind it must not be stored, and ends it",
+            window,
+        )
+        .step(meanwhile().answer(ok(["Cache-Control: no-store"])))
+        .step(get().answer(ok(["Cache-Control: no-store"])).miss().eventually()),
+        stored("swr-only-if-cached", "RFC 9111 §5.2.1.7", "it is", window)
+            .step(meanwhile().with(["Cache-Control: only-if-cached"])),
+        stored("swr-condition", citation, "the client has it", window)
+            .step(meanwhile().with(["If-None-Match: \"abc\""]).status(304)),
+        stored("swr-poisoned", citation, "what is asked behind it is for all", window).step(
+            meanwhile()
+                .with(["If-None-Match: \"x\"", "Range: bytes=0-0"])
+                .status(206)
+                .contains("s")
+                .not_received("range"),
+        ),
         refused("swr-over", "stale-while-revalidate=20", "longer stale than that"),
         refused("swr-0", "stale-while-revalidate=0", "no time"),
         refused("swr-bad", "stale-while-revalidate=x", "no number"),
