@@ -96,23 +96,34 @@ pub(crate) async fn exchange<I: Io>(
         return pass(worker, client, request, ForwardReason::Method.into()).await;
     }
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.
-    let may_ask = !request.directives().only_if_cached;
-    if request.is_head() && may_ask && !has_stored(worker, request) {
+    if request.is_head()
+        && !request.directives().only_if_cached
+        && let Some(reason) = why_no_head(worker, request)
+    {
         worker.counters().misses.increment();
-        let why = Why::from(ForwardReason::UriMiss).with("head");
-        return pass(worker, client, request, why).await;
+        return pass(worker, client, request, Why::from(reason).with("head")).await;
     }
     cached(worker, client, request, head).await
 }
 
-fn has_stored<I: Io>(worker: &Worker<I>, request: &Request<'_>) -> bool {
+/// Why the store can't answer a HEAD (RFC 9211 §2.2); `None` when it has the whole response.
+fn why_no_head<I: Io>(worker: &Worker<I>, request: &Request<'_>) -> Option<ForwardReason> {
     let mut scratch = Vec::new();
     let key = Key::write(worker, request, &mut scratch);
+    let mut reason = ForwardReason::UriMiss;
     let found = worker.shared.ram.lookup(key.hash, key.octets, |response| {
-        let is_whole = response.part().is_none();
-        (is_whole && selects(response.selection(), request.head.fields)).then_some(())
+        let is_selected = selects(response.selection(), request.head.fields);
+        if is_selected && response.part().is_none() {
+            return Some(());
+        }
+        if is_selected {
+            reason = ForwardReason::Partial;
+        } else if reason == ForwardReason::UriMiss {
+            reason = ForwardReason::VaryMiss;
+        }
+        None
     });
-    found.is_some()
+    found.is_none().then_some(reason)
 }
 
 /// A request that the store may answer, now or after the upstream was asked.
