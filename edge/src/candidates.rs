@@ -6,6 +6,7 @@ use crate::stored::StoredResponse;
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::Purpose;
 use crate::worker::Worker;
+use lastmile_http::cache::key::has_dot_segments;
 use lastmile_http::cache::partial::{may_combine, part_of};
 use lastmile_http::cache::vary::selects;
 use lastmile_http::framing::Framing;
@@ -30,6 +31,10 @@ impl Candidates {
         request: &Request<'_>,
         stale: Option<&Arc<StoredResponse>>,
     ) -> Self {
+        // The origin may see another resource in dots than the key does: what it confirms is not what is stored.
+        if has_dot_segments(request.target.path_and_query) {
+            return Self::default();
+        }
         let can_be_asked_about =
             |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
         let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();

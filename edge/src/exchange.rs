@@ -23,6 +23,7 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
+use lastmile_http::cache::key::has_dot_segments;
 use lastmile_http::cache::reuse::{Reuse, StaleReason, reuse};
 use lastmile_http::cache::stale::{is_error, may_replace_error};
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
@@ -415,7 +416,10 @@ fn learn_from_head<I: Io>(
     stale: Option<&StoredResponse>,
     response: &Response<I::Stream>,
 ) {
-    let Some(stale) = stale.filter(|stale| stale.part().is_none()) else { return };
+    // Of dots the origin may make another resource than the key does.
+    let is_told_about = !has_dot_segments(request.target.path_and_query);
+    let stale = stale.filter(|stale| stale.part().is_none() && is_told_about);
+    let Some(stale) = stale else { return };
     let Some(content) = stale.content() else { return };
     let (head, mut spans) = (response.head.view(), Vec::new());
     let (stored, octets) = (stale.fields(&mut spans), content.octets());

@@ -95,7 +95,8 @@ pub(crate) async fn begin_fill<I: Io>(
             lead.announce(Announced::NotShared { lasting: why.lasting }, now);
             let outdates =
                 why.forbidden || earlier.is_asked_about && is_outdated_by(response.head.status());
-            if outdates && !request.is_head() {
+            let is_about_it = !request.is_head() && !has_dot_segments(request.target.path_and_query);
+            if outdates && is_about_it {
                 remove_selected(worker, request, &lead);
             }
             return Begun::NotStored { response: Box::new(response), reason: why.reason };
