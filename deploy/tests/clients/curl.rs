@@ -53,12 +53,15 @@ fn one_connection_for_many_urls() {
     }
 }
 
+/// From octet to octet, the last one not included.
+type Parts = &'static [(usize, usize)];
+
 /// RFC 9110 §14: curl checks that a response continues where it asked, and the octets are those of the whole.
 #[test]
 fn ranges() {
     let Some(ground) = Ground::new() else { return };
     let whole = |target: &str| synthetic(target, 1000);
-    let rows: [(&str, u16, &[(usize, usize)], &str); 7] = [
+    let rows: [(&str, u16, Parts, &str); 7] = [
         ("0-99", 206, &[(0, 100)], "the first"),
         ("900-", 206, &[(900, 1000)], "from one to the end"),
         ("-1", 206, &[(999, 1000)], "the last"),
