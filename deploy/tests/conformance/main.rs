@@ -1,4 +1,4 @@
-//! What the RFCs want of a cache, asked over sockets: an edge between cases and an upstream that does as each case says.
+//! What the RFCs want of a cache, asked over sockets: an edge between cases and an upstream that does as they say.
 //!
 //! Written from RFC 9110, 9111, 9112, 5861, 9211 and 9213, and not from the edge: none of its code has a part in what
 //! is expected. `CASE=vary cargo test -p lastmile --test conformance` runs the cases whose names contain the word.

@@ -60,7 +60,7 @@ impl Civil {
     }
 }
 
-/// `text` with a date for each `{now}`, `{now-60}`, `{now+60}`, `{850:now-60}`, `{asctime:now-60}`, counted from `base`.
+/// `text` with a date for each `{now}`, `{now-60}`, `{now+60}`, `{850:now-60}` and `{asctime:now-60}`, from `base` on.
 pub(crate) fn filled(text: &str, base: i64) -> String {
     let mut out = String::new();
     let mut rest = text;

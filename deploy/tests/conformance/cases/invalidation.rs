@@ -78,84 +78,80 @@ fn others() -> Vec<Case> {
     ]
 }
 
+/// A field of the answer, and whether it invalidates what is stored.
+const NAMED: &[(&str, &str, &str, bool, &str)] = &[
+    ("location", "Location", "{path}", true, "a path"),
+    (
+        "location-relative",
+        "Location",
+        "../invalidate-location-relative",
+        true,
+        "a reference to resolve",
+    ),
+    ("location-absolute", "Location", "http://www.customer.test{path}", true, "the same origin"),
+    (
+        "location-port",
+        "Location",
+        "http://www.customer.test:80{path}",
+        true,
+        "the same origin, spelt otherwise",
+    ),
+    (
+        "location-case",
+        "Location",
+        "HTTP://WWW.Customer.test{path}",
+        true,
+        "the same origin, in another case",
+    ),
+    ("location-authority", "Location", "//www.customer.test{path}", true, "the same scheme"),
+    ("location-fragment", "Location", "{path}#a", true, "a fragment is not of the URI's key"),
+    (
+        "location-other-host",
+        "Location",
+        "http://other.customer.test{path}",
+        false,
+        "another origin",
+    ),
+    (
+        "location-other-port",
+        "Location",
+        "http://www.customer.test:8080{path}",
+        false,
+        "another origin",
+    ),
+    (
+        "location-other-scheme",
+        "Location",
+        "https://www.customer.test{path}",
+        false,
+        "another origin",
+    ),
+    ("location-query", "Location", "{path}?a", false, "another URI"),
+    ("content-location", "Content-Location", "{path}", true, "a path"),
+    (
+        "content-location-absolute",
+        "Content-Location",
+        "http://www.customer.test{path}",
+        true,
+        "the same origin",
+    ),
+    (
+        "content-location-other-host",
+        "Content-Location",
+        "http://other.customer.test{path}",
+        false,
+        "another origin",
+    ),
+    ("link", "Link", "<{path}>; rel=invalidates", false, "no other field counts"),
+];
+
 /// URIs that the response names.
 fn named() -> Vec<Case> {
-    let rows: &[(&str, &str, &str, bool, &str)] = &[
-        ("location", "Location", "{path}", true, "a path"),
-        (
-            "location-relative",
-            "Location",
-            "../invalidate-location-relative",
-            true,
-            "a reference to resolve",
-        ),
-        (
-            "location-absolute",
-            "Location",
-            "http://www.customer.test{path}",
-            true,
-            "the same origin",
-        ),
-        (
-            "location-port",
-            "Location",
-            "http://www.customer.test:80{path}",
-            true,
-            "the same origin, spelt otherwise",
-        ),
-        (
-            "location-case",
-            "Location",
-            "HTTP://WWW.Customer.test{path}",
-            true,
-            "the same origin, in another case",
-        ),
-        ("location-authority", "Location", "//www.customer.test{path}", true, "the same scheme"),
-        ("location-fragment", "Location", "{path}#a", true, "a fragment is not of the URI's key"),
-        (
-            "location-other-host",
-            "Location",
-            "http://other.customer.test{path}",
-            false,
-            "another origin",
-        ),
-        (
-            "location-other-port",
-            "Location",
-            "http://www.customer.test:8080{path}",
-            false,
-            "another origin",
-        ),
-        (
-            "location-other-scheme",
-            "Location",
-            "https://www.customer.test{path}",
-            false,
-            "another origin",
-        ),
-        ("location-query", "Location", "{path}?a", false, "another URI"),
-        ("content-location", "Content-Location", "{path}", true, "a path"),
-        (
-            "content-location-absolute",
-            "Content-Location",
-            "http://www.customer.test{path}",
-            true,
-            "the same origin",
-        ),
-        (
-            "content-location-other-host",
-            "Content-Location",
-            "http://other.customer.test{path}",
-            false,
-            "another origin",
-        ),
-        ("link", "Link", "<{path}>; rel=invalidates", false, "no other field counts"),
-    ];
     let post = |line: &str, status| -> Step {
         let line = [line];
         method("POST").at("/form").content("x").answer(answer(status, line)).miss()
     };
-    let mut cases: Vec<Case> = rows
+    let mut cases: Vec<Case> = NAMED
         .iter()
         .map(|(name, field, value, is_gone, why)| {
             let line = format!("{field}: {value}");
