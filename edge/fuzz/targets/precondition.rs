@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::reading::trimmed;
+use lastmile_http::fields::is_value_octet;
 use lastmile_http::head::{Fields, parse_fields};
 use lastmile_http::precondition::{Precondition, evaluate, is_conditional};
 use lastmile_http::time::UnixTime;
@@ -29,7 +30,10 @@ pub fn run(octets: &[u8]) {
     if let Ok(fields) = parse_fields(&lines, &mut spans) {
         conditions(method, fields, &validators, now);
     }
-    if_none_match(method, other, &validators, now);
+    // What is no field value would be several lines.
+    if other.iter().all(|octet| is_value_octet(*octet)) {
+        if_none_match(method, other, &validators, now);
+    }
 }
 
 /// RFC 9110 §8.8.3.2
