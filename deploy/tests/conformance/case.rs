@@ -93,6 +93,8 @@ pub(crate) enum Manner {
     Close,
     /// Reset without an answer.
     Reset,
+    /// Whole, after more than two seconds.
+    Late,
     /// Nothing, with the connection open.
     Silence,
     /// Request fields and target are the content.

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// How long a connection may stand still; longer than all cases take together.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// What [`Manner::Late`] waits for.
+const LATE: Duration = Duration::from_millis(2500);
+
 /// Octets of a request's head, far more than any case has.
 const HEAD_MAX: usize = 64 * 1024;
 
@@ -203,6 +206,7 @@ fn request_content(mut stream: &TcpStream, request: &Received) -> Vec<u8> {
 /// Sends an answer; whether the connection goes on.
 fn send(mut stream: &TcpStream, request: &Received, answer: Answer) -> bool {
     match answer.manner {
+        Manner::Late => std::thread::sleep(LATE),
         Manner::Close | Manner::Reset => return false,
         Manner::Silence => {
             // Ended by whoever has waited long enough.
@@ -261,8 +265,8 @@ fn written(request: &Received, answer: Answer) -> (Vec<u8>, bool) {
     if !is_empty {
         out += &content;
     }
-    use Manner::{Chunked, Echo, Trailers, Whole};
-    let goes_on = matches!(answer.manner, Whole | Chunked | Trailers | Echo);
+    use Manner::{Chunked, Echo, Late, Trailers, Whole};
+    let goes_on = matches!(answer.manner, Whole | Late | Chunked | Trailers | Echo);
     (out.into_bytes(), goes_on)
 }
 

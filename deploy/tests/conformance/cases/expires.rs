@@ -1,7 +1,7 @@
 //! Expires, Date and Age, and heuristics: RFC 9111 §4.2, §5.1, §5.3, RFC 9110 §5.6.7, §6.6.1.
 
 use super::lifetimes::{Row, case_of};
-use crate::case::{Case, Check, Reuse, case, get, ok};
+use crate::case::{Case, Check, Manner, Reuse, case, get, ok};
 use Reuse::{Asked, Hit};
 
 const EXPIRES: &[Row] = &[
@@ -422,6 +422,16 @@ pub(crate) fn cases() -> Vec<Case> {
         case("age-shown-resident", "RFC 9111 §4.2.3", "resident_time counts")
             .step(get().answer(ok([fresh, "Age: 100"])).miss())
             .step(get().after_ms(2500).hit(1).check(Check::AgeAtLeast(102))),
+        case("age-shown-delay", "RFC 9111 §4.2.3", "response_delay counts")
+            .step(get().answer(ok([fresh, "Age: 100"]).sent(Manner::Late)).miss())
+            .step(get().hit(1).check(Check::AgeAtLeast(102))),
+        case("stale-by-delay", "RFC 9111 §4.2.3", "it was old when it came")
+            .step(
+                get()
+                    .answer(ok(["Cache-Control: max-age=101", "Age: 99"]).sent(Manner::Late))
+                    .miss(),
+            )
+            .step(get().miss()),
         case("date-kept", "RFC 9110 §6.6.1", "a Date is not replaced")
             .step(get().answer(ok([fresh, "Date: {now-900}"])).miss().has("date", "{now-900}"))
             .step(get().hit(1).has("date", "{now-900}")),

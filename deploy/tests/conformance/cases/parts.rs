@@ -69,6 +69,29 @@ pub(crate) fn cases() -> Vec<Case> {
         first("part-overlapping", "each octet once")
             .step(ask("3-9").answer(part(3, 9, "ETag: \"abc\"")).miss())
             .step(get().not_asked().status(200).shows(TEN)),
+        first("part-fields", "the newer part's fields count for all of it")
+            .step(ask("5-9").answer(part(5, 9, "ETag: \"abc\"").lines(&["X-A: new"])).miss())
+            .step(
+                get().not_asked().status(200).shows(TEN).has("x-a", "new").lacks("content-range"),
+            ),
+        first("part-variant", "a part of another variant")
+            .step(
+                ask("0-4")
+                    .with(["X-A: 1"])
+                    .at("/v")
+                    .answer(part(0, 4, "ETag: \"abc\"").lines(&["Vary: X-A"]))
+                    .miss(),
+            )
+            .step(
+                ask("0-4")
+                    .with(["X-A: 2"])
+                    .at("/v")
+                    .answer(part(0, 4, "ETag: \"b\"").lines(&["Vary: X-A"]))
+                    .miss(),
+            )
+            .step(ask("0-4").with(["X-A: 1"]).at("/v").not_asked().has("etag", "\"abc\"")),
+        first("part-not-modified", "a condition is for the representation")
+            .step(ask("0-4").with(["If-None-Match: \"abc\""]).not_asked().status(304)),
         first("part-apart", "a gap between them")
             .step(ask("7-8").answer(part(7, 8, "ETag: \"abc\"")).miss())
             .step(hit("7-7", "7"))

@@ -161,7 +161,7 @@ fn outcomes() -> [Case; 9] {
     ]
 }
 
-fn fields() -> [Case; 5] {
+fn fields() -> [Case; 8] {
     let citation = "RFC 9111 §3.2, §4.3.4";
     let begin =
         |name: &str, why: &str| case(name, citation, why).step(get().answer(tagged()).miss());
@@ -178,6 +178,33 @@ fn fields() -> [Case; 5] {
         begin("update-length", "a length of its own is of the 304, not of the content")
             .step(get().answer(not_modified(["ETag: \"abc\"", "Content-Length: 3"])).confirmed(1))
             .step(get().hit(1)),
+        begin("update-vary", "what a 304 selects by counts from now on")
+            .step(
+                get()
+                    .with(["X-A: 1"])
+                    .answer(not_modified([FRESH, "ETag: \"abc\"", "Vary: X-A"]))
+                    .confirmed(1)
+                    .has("vary", "X-A"),
+            )
+            .step(get().with(["X-A: 1"]).hit(1))
+            .step(get().with(["X-A: 2"]).asked()),
+        begin("update-private", "nor is what has become one user's")
+            .step(
+                get()
+                    .answer(not_modified(["ETag: \"abc\"", "Cache-Control: private"]))
+                    .confirmed(1),
+            )
+            .step(get().miss()),
+        begin("update-withheld", "a field that is for one user only")
+            .step(
+                get()
+                    .answer(not_modified([
+                        "ETag: \"abc\"",
+                        "Cache-Control: max-age=3600, private=\"x-kept\"",
+                    ]))
+                    .confirmed(1),
+            )
+            .step(get().hit(1).lacks("x-kept")),
         begin("update-hop", "what is for one connection is not stored")
             .step(
                 get()
