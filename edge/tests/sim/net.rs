@@ -33,6 +33,14 @@ pub struct Faults {
     pub buffer_octets: usize,
 }
 
+/// Whether new connections to an address can be opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reachable {
+    Yes,
+    Refused,
+    Unanswered,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Orderly,
@@ -94,15 +102,25 @@ pub struct Net {
     world: World,
     faults: Rc<Cell<Faults>>,
     listeners: Rc<RefCell<BTreeMap<SocketAddr, Accept>>>,
+    reachable: Rc<RefCell<BTreeMap<SocketAddr, Reachable>>>,
 }
 
 impl Net {
     pub fn new(world: World, faults: Faults) -> Self {
-        Self { world, faults: Rc::new(Cell::new(faults)), listeners: Rc::default() }
+        let faults = Rc::new(Cell::new(faults));
+        Self { world, faults, listeners: Rc::default(), reachable: Rc::default() }
     }
 
     pub fn set_faults(&self, faults: Faults) {
         self.faults.set(faults);
+    }
+
+    pub fn set_reachable(&self, address: SocketAddr, reachable: Reachable) {
+        self.reachable.borrow_mut().insert(address, reachable);
+    }
+
+    fn reachable(&self, address: SocketAddr) -> Reachable {
+        self.reachable.borrow().get(&address).copied().unwrap_or(Reachable::Yes)
     }
 
     /// Calls `accept` with each connection that is opened to `address`.
@@ -128,7 +146,7 @@ impl Net {
         let faults = self.faults.get();
         let handshake = async {
             self.world.sleep_ms(self.delay_ms()).await;
-            if self.world.chance(faults.unanswered) {
+            if self.world.chance(faults.unanswered) || self.reachable(to) == Reachable::Unanswered {
                 self.world.sleep(BLACK_HOLE).await;
             }
         };
@@ -136,7 +154,8 @@ impl Net {
             return Err(IoError::TimedOut);
         }
         let accept = self.listeners.borrow().get(&to).cloned();
-        let Some(accept) = accept.filter(|_| !self.world.chance(faults.refused)) else {
+        let refused = self.world.chance(faults.refused) || self.reachable(to) == Reachable::Refused;
+        let Some(accept) = accept.filter(|_| !refused) else {
             return Err(IoError::Refused);
         };
         let (there, back) = (Pipe::new(faults.buffer_octets), Pipe::new(faults.buffer_octets));

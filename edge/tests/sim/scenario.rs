@@ -1,11 +1,19 @@
 //! What happens in a run: the site that a seed builds, what its clients do, and what must be so when all is over.
 
-use crate::client::{Ask, Client, Reading, Stop};
+mod scripted;
+mod weather;
+
+use crate::ask::{Answer, Ask};
+use crate::catalogue::{CATALOGUE, Resource};
+use crate::choice::{Choice, Known, focus};
+use crate::client::{Client, Reading, Stop};
+use crate::journal::Journal;
 use crate::net::{Faults, Net, SimIo};
-use crate::oracle::judge;
-use crate::origin::{CATALOGUE, Manners, Origin};
+use crate::oracle::{Facts, STALE_FETCH_MS, judge};
+use crate::origin::{Manners, Origin};
+use crate::settings::Settings;
 use crate::world::World;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use lastmile_edge::Config;
 use lastmile_edge::connection::serve;
@@ -13,6 +21,7 @@ use lastmile_edge::worker::{Shared, Worker};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use weather::{CALM, POLITE, faults, manners};
 
 /// How far a node's clock may be off.
 const SKEW_MS_MAX: u64 = 60_000;
@@ -20,35 +29,51 @@ const SKEW_MS_MAX: u64 = 60_000;
 const RAM_OCTETS: [u64; 3] = [256 << 10, 512 << 10, 16 << 20];
 const WORKERS: usize = 2;
 
-const CALM: Faults = Faults {
-    refused: 0,
-    unanswered: 0,
-    reset: 0,
-    delay_ms_max: 20,
-    split: true,
-    buffer_octets: 64 * 1024,
-};
-const POLITE: Manners = Manners {
-    truncates: 0,
-    resets: 0,
-    garbles: 0,
-    hangs_up: 0,
-    sleeps: 0,
-    closes: 0,
-    delay_ms_max: 300,
-    idle_ms: 5_000,
-};
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     /// Nothing goes wrong: every response is whole and the origin's.
     Calm,
     /// Nothing goes wrong and all ask for the same.
     Together,
+    /// All ask for something stale that may be used while it is revalidated.
+    Crowd,
+    /// Nothing goes wrong but that the origin is not well for spells.
+    Flapping,
+    /// The same, step by step: what is used instead of an error, and what is not.
+    Failing,
+    /// A change at the origin invalidates what it names and nothing else.
+    Changing,
+    /// Changes while many ask for the same, each in his own way.
+    Racing,
     /// Everything goes wrong.
     Storm,
     /// A content larger than the store, for a fast and a slow client.
     Flood,
+}
+
+impl Kind {
+    const OF_SEED: [Self; 20] = {
+        use Kind::{Calm, Changing, Crowd, Failing, Flapping, Racing, Storm, Together};
+        [
+            Calm, Calm, Together, Storm, Storm, Flapping, Racing, Storm, Failing, Crowd, Changing,
+            Storm, Calm, Flapping, Storm, Together, Racing, Storm, Storm, Storm,
+        ]
+    };
+
+    fn of(seed: u64) -> Self {
+        match seed % 40 {
+            39 => Self::Flood,
+            other => Self::OF_SEED[(other % 20) as usize],
+        }
+    }
+
+    /// Whether each step counts, so that clocks agree and nothing is evicted.
+    fn is_scripted(self) -> bool {
+        match self {
+            Self::Together | Self::Crowd | Self::Failing | Self::Changing => true,
+            Self::Calm | Self::Flapping | Self::Racing | Self::Storm | Self::Flood => false,
+        }
+    }
 }
 
 /// What a run has come to.
@@ -56,6 +81,8 @@ pub struct Outcome {
     pub trace: u64,
     pub violations: Vec<String>,
     pub counters: BTreeMap<&'static str, u64>,
+    /// 103 (Early Hints) and 100 (Continue) that clients got.
+    pub interim: u64,
 }
 
 /// Name, description and value of each counter of a node.
@@ -63,6 +90,7 @@ type Samples = Vec<(&'static str, &'static str, u64)>;
 
 /// A running site.
 struct Site {
+    kind: Kind,
     world: World,
     net: Net,
     origin: Rc<Origin>,
@@ -70,8 +98,11 @@ struct Site {
     parent: Arc<Shared>,
     faults: Faults,
     manners: Manners,
-    /// Nothing excuses an error.
-    strict: bool,
+    settings: Settings,
+    focus: Vec<&'static Resource>,
+    journal: RefCell<Journal>,
+    interim: Cell<u64>,
+    synchronous: bool,
 }
 
 fn address(node: u8) -> SocketAddr {
@@ -86,17 +117,24 @@ const FIRST_CLIENT: u8 = 10;
 /// Runs the scenario of `seed` to its end.
 pub fn run(seed: u64) -> Outcome {
     let world = World::new(seed);
-    let kind = match seed % 40 {
-        39 => Kind::Flood,
-        other if other % 8 < 2 => Kind::Calm,
-        other if other % 8 == 2 => Kind::Together,
-        _ => Kind::Storm,
-    };
+    let kind = Kind::of(seed);
     let site = Rc::new(Site::build(&world, kind));
     let empty = site.warm_up();
     match kind {
-        Kind::Calm | Kind::Storm => site.wander(),
+        Kind::Storm => site.wander(),
+        Kind::Calm => {
+            site.wander();
+            site.talk_nonsense();
+        }
+        Kind::Flapping => {
+            site.wander();
+            site.flap();
+        }
+        Kind::Racing => site.race(),
         Kind::Together => site.together(),
+        Kind::Crowd => site.crowd(),
+        Kind::Failing => site.fail(),
+        Kind::Changing => site.change(),
         Kind::Flood => site.flood(),
     }
     world.run();
@@ -108,7 +146,8 @@ pub fn run(seed: u64) -> Outcome {
     for (name, _, value) in site.edge.samples().into_iter().chain(site.parent.samples()) {
         *counters.entry(name).or_default() += value;
     }
-    let outcome = Outcome { trace: world.trace_hash(), violations: world.violations(), counters };
+    let (trace, interim) = (world.trace_hash(), site.interim.get());
+    let outcome = Outcome { trace, violations: world.violations(), counters, interim };
     site.net.end();
     world.end();
     outcome
@@ -116,24 +155,40 @@ pub fn run(seed: u64) -> Outcome {
 
 impl Site {
     fn build(world: &World, kind: Kind) -> Self {
-        let storm = kind == Kind::Storm;
-        let flood = kind == Kind::Flood;
-        let faults = if flood { CALM } else { faults(world, storm) };
-        let manners = manners(world, storm);
+        let faults = if kind == Kind::Flood { CALM } else { faults(world, kind == Kind::Storm) };
+        let manners = manners(world, kind == Kind::Storm);
         let net = Net::new(world.clone(), CALM);
         let origin = Origin::start(world, &net, address(ORIGIN), POLITE);
         let ram_octets = *world.pick(&RAM_OCTETS);
-        let ram_octets = if kind == Kind::Together { 16 << 20 } else { ram_octets };
-        let start = |name: &str, node: u8, upstream: u8| {
-            let skewed = !matches!(kind, Kind::Together | Kind::Flood) && world.chance(500);
+        let ram_octets = if kind.is_scripted() { RAM_OCTETS[2] } else { ram_octets };
+        let settings = Settings::random(world);
+        let mut synchronous = true;
+        let mut start = |name: &str, node: u8, upstream: u8| {
+            let skewed = !kind.is_scripted() && kind != Kind::Flood && world.chance(500);
             let skew = if skewed { world.random(2 * SKEW_MS_MAX) } else { SKEW_MS_MAX };
             let skew_ms = skew as i64 - SKEW_MS_MAX as i64;
-            start_node(world, &net, name, (node, upstream), ram_octets, skew_ms)
+            synchronous &= !skewed;
+            let io =
+                SimIo { world: world.clone(), net: net.clone(), address: address(node), skew_ms };
+            start_node(&io, name, upstream, ram_octets, &settings)
         };
         let parent = start("parent", PARENT, ORIGIN);
         let edge = start("edge", EDGE, PARENT);
-        let (world, strict) = (world.clone(), !storm);
-        Self { world, net, origin, edge, parent, faults, manners, strict }
+        Self {
+            kind,
+            world: world.clone(),
+            net,
+            origin,
+            edge,
+            parent,
+            faults,
+            manners,
+            settings,
+            focus: focus(world),
+            journal: RefCell::default(),
+            interim: Cell::new(0),
+            synchronous,
+        }
     }
 
     /// Stores something and deletes it again, so that the tables of the stores have their size; then the weather sets
@@ -159,46 +214,99 @@ impl Site {
         }
     }
 
+    fn choice(&self) -> Choice<'_> {
+        // Whoever closes without a word may have got a request that nobody can repeat.
+        let unsafe_too = self.manners.closes == 0;
+        Choice { world: &self.world, settings: &self.settings, focus: &self.focus, unsafe_too }
+    }
+
     /// Several clients, each on its own way through the site.
     fn wander(self: &Rc<Self>) {
         for number in 0..2 + self.world.random(5) as u8 {
             let site = Rc::clone(self);
             self.world.spawn("client", async move {
-                let client = site.client(number);
-                let tags = RefCell::new(BTreeMap::new());
+                let mut known = Known::new();
                 for _ in 0..1 + site.world.random(5) {
                     site.world.sleep_ms(site.world.random(6_000)).await;
-                    let asks = site.asks(&tags.borrow());
-                    let reading = site.reading();
-                    let (answers, stop) = client.converse(&asks, reading).await;
+                    let asks = site.choice().asks(&known);
+                    let answers = site.visit(number, &asks, site.reading()).await;
                     for (ask, answer) in asks.iter().zip(&answers) {
-                        site.judge(ask, answer, reading);
-                        if let Some(tag) = answer.field("etag") {
-                            tags.borrow_mut().insert(ask.path, tag.to_owned());
+                        let path = CATALOGUE.iter().find(|resource| resource.path == ask.target);
+                        let field = |name| answer.field(name).map(str::to_owned);
+                        if let Some(resource) = path.filter(|_| answer.status < 300) {
+                            known.insert(resource.path, (field("etag"), field("last-modified")));
                         }
                     }
-                    site.judge_stop(&asks, answers.len(), &stop, reading);
                 }
             });
         }
     }
 
-    fn judge(&self, ask: &Ask, answer: &crate::client::Answer, reading: Reading) {
-        let strict = self.strict && !matches!(reading, Reading::Leaves(_));
-        if let Err(why) = judge(ask, answer, strict) {
-            self.world.violation(format_args!("{why}\n    {ask:?}\n    {}", brief(answer)));
+    /// One connection of a client: all that comes back is judged.
+    async fn visit(&self, number: u8, asks: &[Ask], reading: Reading) -> Vec<Answer> {
+        let (answers, stop) = self.client(number).converse(asks, reading).await;
+        for (ask, answer) in asks.iter().zip(&answers) {
+            self.judge(ask, answer, reading);
         }
+        self.judge_stop(asks, &answers, &stop, reading);
+        answers
     }
 
-    fn judge_stop(&self, asks: &[Ask], answered: usize, stop: &Stop, reading: Reading) {
+    /// One request on a connection of its own.
+    async fn ask(&self, number: u8, ask: &Ask) -> Option<Answer> {
+        self.visit(number, core::slice::from_ref(ask), Reading::Eager).await.pop()
+    }
+
+    /// Nothing excuses an error in this time.
+    fn is_strict(&self, from_ms: u64, to_ms: u64) -> bool {
+        self.kind != Kind::Storm
+            && !self.origin.was_unwell(from_ms.saturating_sub(STALE_FETCH_MS), to_ms)
+    }
+
+    fn judge(&self, ask: &Ask, answer: &Answer, reading: Reading) {
+        let stays = !matches!(reading, Reading::Leaves(_));
+        let invalidated_ms = self.journal.borrow().invalidated_ms(ask, answer.asked_ms);
+        let facts = Facts {
+            settings: &self.settings,
+            strict: stays && self.is_strict(answer.asked_ms, answer.head_ms),
+            synchronous: self.synchronous,
+            invalidated_ms,
+        };
+        self.interim.set(self.interim.get() + answer.interim.len() as u64);
+        let outcome = judge(ask, answer, &facts).and_then(|()| self.judge_cookie(ask, answer));
+        if let Err(why) = outcome {
+            let brief = answer.brief();
+            self.world.violation(format_args!("{why}\n    {ask:?}\n    {brief}"));
+        }
+        self.journal.borrow_mut().note(ask, answer);
+    }
+
+    /// A field that is for one client reaches one.
+    fn judge_cookie(&self, ask: &Ask, answer: &Answer) -> Result<(), String> {
+        let withheld = ask.host == crate::settings::TUNED && self.settings.withholds_cookies;
+        let cookie = answer.field("set-cookie").filter(|_| withheld);
+        let Some(cookie) = cookie.or(answer.field("x-secret")) else { return Ok(()) };
+        let is_first = self.journal.borrow_mut().is_first(cookie);
+        is_first.then_some(()).ok_or_else(|| format!("{cookie} was for somebody else"))
+    }
+
+    fn judge_stop(&self, asks: &[Ask], answers: &[Answer], stop: &Stop, reading: Reading) {
         let leaves = matches!(reading, Reading::Leaves(_));
-        let (last, closing) = (asks.get(answered.saturating_sub(1)), answered > 0);
-        // An HTTP/1.0 client can't be told where a content of unknown length ends.
-        let ended = closing && last.is_some_and(|ask| !ask.persists || ask.http10);
+        let answered = answers.len();
+        let last = asks.get(answered.saturating_sub(1)).filter(|_| answered > 0);
+        // An HTTP/1.0 client can't be told where a content of unknown length ends, and of who has sent content for
+        // nothing the rest is not read.
+        let ended = last.is_some_and(|ask| !ask.persists || ask.http10 || ask.raw.is_some());
+        let refused = answers.last().is_some_and(|answer| matches!(answer.status, 400 | 417 | 508));
+        let strict = answers.last().is_none_or(|answer| {
+            let now = self.world.now_ms();
+            self.is_strict(answer.asked_ms, now)
+        });
+        let strict = strict && self.kind != Kind::Storm && !leaves;
         let wrong = match stop {
             Stop::Malformed(_) | Stop::Silence => true,
-            Stop::Lost => self.strict && !leaves,
-            Stop::Done => self.strict && !leaves && answered < asks.len() && !ended,
+            Stop::Lost => strict,
+            Stop::Done => strict && answered < asks.len() && !ended && !refused,
         };
         if wrong {
             let asked = asks.len();
@@ -212,106 +320,6 @@ impl Site {
             1 => Reading::Leaves(self.world.random(20_000)),
             _ => Reading::Eager,
         }
-    }
-
-    /// What a client asks on one connection.
-    fn asks(&self, tags: &BTreeMap<&'static str, String>) -> Vec<Ask> {
-        let count = 1 + self.world.random(6);
-        let mut asks: Vec<Ask> = (0..count).map(|_| self.ask(tags)).collect();
-        // After `Connection: close` a client sends no more (RFC 9112 §9.6).
-        if let Some(last) = asks.iter().position(|ask| !ask.persists) {
-            asks.truncate(last + 1);
-        } else if self.world.chance(60) {
-            let raw = *self.world.pick(&NONSENSE);
-            asks.push(Ask { raw: Some(raw), method: "GET", ..Ask::default() });
-        }
-        asks
-    }
-
-    fn ask(&self, tags: &BTreeMap<&'static str, String>) -> Ask {
-        let world = &self.world;
-        let resources = &CATALOGUE[..CATALOGUE.len() - 1];
-        let resource = world.pick(resources);
-        let mut ask = Ask::get(resource.path);
-        ask.http10 = world.chance(150);
-        ask.persists = world.chance(if ask.http10 { 500 } else { 900 });
-        if resource.varies {
-            ask = ask.with("X-Variant", *world.pick(&["a", "b"]));
-        }
-        match world.random(20) {
-            0 => ask.method = "HEAD",
-            1 if self.manners.closes == 0 => {
-                ask.method = "POST";
-                let octets = world.random(30_000);
-                ask.content = (0..octets).map(|octet| (octet * 7) as u8).collect();
-                ask.chunked = !ask.http10 && world.chance(500);
-            }
-            2 if world.chance(300) => ask.method = "DELETE",
-            3 => ask = ask.with("Cache-Control", "no-cache"),
-            4 => ask = ask.with("Cache-Control", "only-if-cached"),
-            5..=7 => {
-                let first = world.random(resource.octets + 10);
-                let last = first + world.random(5_000);
-                let range = match world.random(3) {
-                    0 => format!("bytes={first}-{last}"),
-                    1 => format!("bytes={first}-"),
-                    _ => format!("bytes=-{}", 1 + world.random(5_000)),
-                };
-                ask = ask.with("Range", range);
-                if let Some(tag) = tags.get(ask.path).filter(|_| world.chance(300)) {
-                    ask = ask.with("If-Range", tag);
-                }
-            }
-            8..=11 => {
-                if let Some(tag) = tags.get(ask.path) {
-                    ask = ask.with("If-None-Match", tag);
-                }
-            }
-            _ => {}
-        }
-        ask
-    }
-
-    /// All ask for the same at the same time, and once more while it is fresh: the origin is asked once.
-    fn together(self: &Rc<Self>) {
-        let site = Rc::clone(self);
-        self.world.spawn("client", async move {
-            let fresh = |path: &&str| {
-                ["/page", "/picture", "/closing", "/dripping", "/empty"].contains(path)
-            };
-            let paths: Vec<_> = CATALOGUE.iter().map(|r| r.path).filter(fresh).collect();
-            let path = *site.world.pick(&paths);
-            for _ in 0..2 {
-                for number in 0..4 + site.world.random(16) as u8 {
-                    let each = Rc::clone(&site);
-                    site.world.spawn("client", async move {
-                        let ask = Ask::get(path);
-                        let asks = core::slice::from_ref(&ask);
-                        let client = each.client(number);
-                        let (answers, stop) = client.converse(asks, Reading::Eager).await;
-                        answers.iter().for_each(|answer| each.judge(&ask, answer, Reading::Eager));
-                        each.judge_stop(asks, answers.len(), &stop, Reading::Eager);
-                    });
-                }
-                site.world.sleep_ms(4_000).await;
-            }
-            let fetches = site.origin.fetches(path);
-            if fetches != 1 {
-                site.world.violation(format_args!("{fetches} fetches of {path}"));
-            }
-        });
-    }
-
-    /// More than the store holds, for a client that keeps up and one that does not.
-    fn flood(self: &Rc<Self>) {
-        let site = Rc::clone(self);
-        self.world.spawn("client", async move {
-            let ask = Ask::get("/movie");
-            let [eager, slow] = site.client(0).two_at_once(&ask, &ask, Reading::Slow).await;
-            eager.iter().for_each(|answer| site.judge(&ask, answer, Reading::Eager));
-            // One that falls out of the window is cut off, and notices.
-            slow.iter().for_each(|answer| site.judge(&ask, answer, Reading::Leaves(u64::MAX)));
-        });
     }
 
     /// Everybody has gone, or was closed for idling: no task waits, no connection is open.
@@ -340,13 +348,18 @@ impl Site {
     }
 
     async fn delete_all(&self) {
-        for resource in CATALOGUE {
-            let ask = Ask { method: "DELETE", ..Ask::get(resource.path) };
-            let asks = core::slice::from_ref(&ask);
-            let (answers, _) = self.client(0).converse(asks, Reading::Eager).await;
-            if answers.first().is_none_or(|answer| answer.status != 200) {
-                self.world.violation(format_args!("{} can't be deleted", resource.path));
+        let queries = ["?q=1", "?q=2", "?q=1&r=2", "?utm=7&q=1", "?q=1&utm=8", "?utm=9"];
+        let found = queries.map(|query| format!("/find{query}"));
+        let targets = CATALOGUE.iter().map(|resource| resource.path.to_owned()).chain(found);
+        let mut asks = Vec::new();
+        for target in targets {
+            for host in ["site.test", "other.test", crate::settings::TUNED] {
+                asks.push(Ask { host, ..Ask::new("DELETE", &target) });
             }
+        }
+        let (answers, _) = self.client(0).converse(&asks, Reading::Eager).await;
+        if answers.len() < asks.len() || answers.iter().any(|answer| answer.status != 200) {
+            self.world.violation(format_args!("{} of {} deleted", answers.len(), asks.len()));
         }
     }
 
@@ -364,88 +377,29 @@ impl Site {
     }
 }
 
-/// Requests that are refused, the last for never ending.
-const NONSENSE: [&[u8]; 6] = [
-    b"GET\r\n\r\n",
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"GET / HTTP/9.1\r\nHost: a\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /small HTTP/1.1\r\nHost: site.te",
-];
-
 fn sample(shared: &Shared, name: &str) -> u64 {
     shared.samples().iter().find(|row| row.0 == name).unwrap().2
 }
 
-fn brief(answer: &crate::client::Answer) -> String {
-    let crate::client::Answer { status, fields, content, complete, asked_ms, head_ms } = answer;
-    let octets = content.len();
-    format!("{status}, {octets} octets, complete: {complete}, {asked_ms}..{head_ms}, {fields:?}")
-}
-
 fn start_node(
-    world: &World,
-    net: &Net,
+    io: &SimIo,
     name: &str,
-    (node, upstream): (u8, u8),
+    upstream: u8,
     ram_octets: u64,
-    skew_ms: i64,
+    settings: &Settings,
 ) -> Arc<Shared> {
     let upstreams = vec![format!("http://{}", address(upstream)).parse().unwrap()];
     let cores = format!("0-{}", WORKERS - 1).parse().unwrap();
-    let mut config = Config::new(name.into(), vec![address(node)], upstreams, cores);
+    let mut config = Config::new(name.into(), vec![io.address], upstreams, cores);
     config.ram_octets = ram_octets;
+    config.sites = settings.sites();
     let shared = Shared::unstarted(config).unwrap();
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|index| {
-            let (world, net) = (world.clone(), net.clone());
-            let io = SimIo { world, net, address: address(node), skew_ms };
-            Worker::new(io, Arc::clone(&shared), index)
-        })
-        .collect();
-    let accepting = world.clone();
-    net.listen(address(node), move |stream, peer| {
+    let workers: Vec<_> =
+        (0..WORKERS).map(|index| Worker::new(io.clone(), Arc::clone(&shared), index)).collect();
+    let accepting = io.world.clone();
+    io.net.listen(io.address, move |stream, peer| {
         let worker = Rc::clone(accepting.pick(&workers));
         accepting.spawn("connection of the edge", serve(worker, stream, peer));
     });
     shared
-}
-
-fn faults(world: &World, storm: bool) -> Faults {
-    let sometimes = |per_mille: u64| if world.chance(500) { per_mille } else { 0 };
-    let buffer_octets = *world.pick(&[1_500, 16 * 1024, 256 * 1024]);
-    let split = world.chance(500);
-    let delay_ms_max = *world.pick(&[0, 5, 100]);
-    if !storm {
-        return Faults { delay_ms_max, split, buffer_octets, ..CALM };
-    }
-    Faults {
-        refused: sometimes(50),
-        unanswered: sometimes(20),
-        reset: sometimes(15),
-        delay_ms_max,
-        split,
-        buffer_octets,
-    }
-}
-
-fn manners(world: &World, storm: bool) -> Manners {
-    let sometimes = |per_mille: u64| if world.chance(500) { per_mille } else { 0 };
-    let closes = sometimes(200);
-    let delay_ms_max = *world.pick(&[0, 100, 1_500]);
-    if !storm {
-        let idle_ms = if closes > 0 { 1 + world.random(70_000) } else { 5_000 };
-        return Manners { closes, delay_ms_max, idle_ms, ..POLITE };
-    }
-    Manners {
-        truncates: sometimes(80),
-        resets: sometimes(80),
-        garbles: sometimes(30),
-        hangs_up: sometimes(50),
-        sleeps: sometimes(10),
-        closes,
-        delay_ms_max,
-        idle_ms: 1 + world.random(70_000),
-    }
 }
