@@ -286,3 +286,51 @@ fn early_hints() {
     }
     assert_eq!(upstream.requests().len(), 1);
 }
+
+/// RFC 9112 §3.2: a target in any form is the same resource; what only a proxy to anywhere could do is refused.
+#[test]
+fn forms_of_the_target() {
+    let Some(ground) = Ground::new() else { return };
+    let (edge, target) = (&ground.world.address, "/bytes/1000/form?max-age=60");
+    let proxy = format!("http://{edge}");
+    let direct = ["--header", "Host: www.customer.test"];
+    let dots = [&direct[..], &["--path-as-is"]].concat();
+    let rows: [(&[&str], String, &str, &str); 5] = [
+        (&direct, ground.url(target), "fwd=uri-miss", "§3.2.1: origin-form"),
+        (
+            &["--noproxy", "", "--proxy", &proxy],
+            format!("http://www.customer.test{target}"),
+            "; hit",
+            "§3.2.2: absolute-form",
+        ),
+        (
+            &["--noproxy", "", "--proxy", &proxy],
+            format!("http://WWW.customer.TEST:80{target}"),
+            "; hit",
+            "as people write it",
+        ),
+        (&dots, ground.url(&format!("/other/..{target}")), "; hit", "RFC 9110 §4.2.3: dots"),
+        (
+            &["--header", "Host: www.customer.test", "--tr-encoding"],
+            ground.url(target),
+            "; hit",
+            "§7.4: TE",
+        ),
+    ];
+    for (arguments, url, expected, why) in rows {
+        let got = one(&ground.curl, arguments, &url);
+        assert_eq!(got.status, 200, "{why}: {}", got.head);
+        assert_eq!(got.content, synthetic(target, 1000), "{why}");
+        assert!(got.cache_status().contains(expected), "{why}: {}", got.head);
+    }
+    let star = ["--request", "OPTIONS", "--request-target", "*"];
+    one(&ground.curl, &star, &ground.url("/"));
+    assert_eq!(
+        ground.world.ended("*")[0].method,
+        "OPTIONS",
+        "§3.2.4: asterisk-form stays what it is"
+    );
+    let tunnel = ["--request", "CONNECT", "--request-target", "a.test:443"];
+    let got = one(&ground.curl, &tunnel, &ground.url("/"));
+    assert!((400..600).contains(&got.status), "§3.2.3: no tunnels: {}", got.head);
+}

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Ended};
 use crate::nginx::Nginx;
-use crate::world::{World, synthetic};
+use crate::world::{World, synthetic, until};
 
 /// Three ways to the edge: with connections that last, with one of HTTP/1.0 for each request, and a cache.
 fn front(edge: &str) -> Option<Nginx> {
@@ -138,5 +138,27 @@ fn cached_again() {
     let mut direct = Client::connect(&world.address);
     let got = direct.get("/bytes/1000/a?max-age=600");
     assert!(got.cache_status().contains("; hit"), "{}", got.cache_status());
+    assert!(!nginx.errors().contains("[error]"), "{}", nginx.errors());
+}
+
+/// A copy that is too old for nginx alone: it asks with the conditions that it has, and the edge answers for the origin.
+#[test]
+fn revalidated() {
+    let world = World::new();
+    let Some(nginx) = front(&world.address) else { return };
+    let mut client = Client::connect(&nginx.address);
+    for (validator, why) in [("etag=v1", "by tag"), ("last-modified=@1000000000", "by date")] {
+        let target = format!("/bytes/1000/old?max-age=600&header.x-accel-expires=1&{validator}");
+        let mut turn = || {
+            let got = client.get(&format!("/cached{target}"));
+            assert_eq!((got.status, got.content), (200, synthetic(&target, 1000)), "{why}");
+            let fields = got.fields;
+            fields.into_iter().find(|(name, _)| name == "X-Front").unwrap().1
+        };
+        assert_eq!(turn(), "MISS", "{why}");
+        let then = until("it is too old", || Some(turn()).filter(|told| told != "HIT"));
+        assert_eq!(then, "REVALIDATED", "{why}");
+        assert_eq!(world.asked(&target).len(), 1, "{why}");
+    }
     assert!(!nginx.errors().contains("[error]"), "{}", nginx.errors());
 }

@@ -3,7 +3,7 @@
 use crate::nginx::Nginx;
 use crate::process::Started;
 use crate::program;
-use crate::transfer::{Transfer, one};
+use crate::transfer::{Transfer, one, transfer};
 use crate::world::{start_edge, synthetic};
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ const SERVER: &str = "
     location /hour/ { alias files/; expires 1h; }
     location /stale/ { alias files/; expires 1h; add_header Age 4000; }
     location /guessed/ { alias files/; }
-    location /never/ { alias files/; add_header Cache-Control no-store; }
+    location /never/ { alias files/; add_header Cache-Control no-store; keepalive_requests 3; }
     location /chunked/ { alias files/; expires 1h; ssi on; ssi_types *; }
     absolute_redirect off;
     location /moved { return 301 /hour/text.txt; }
@@ -224,6 +224,20 @@ fn parts_are_stored() {
     let beyond = ground.get(target, &["--range", "5000000-"]);
     assert_eq!(beyond.status, 416, "{}", beyond.head);
     assert_eq!(beyond.field("content-range"), "bytes */5000000", "{}", beyond.head);
+}
+
+/// RFC 9112 §9.6: nginx ends each connection after a few requests, and no client of the edge notices.
+#[test]
+fn connections_that_end() {
+    let Some(ground) = Ground::new() else { return };
+    let url = format!("http://{}/never/small.txt", ground.address);
+    let expected = files().into_iter().find(|file| file.0 == "small.txt").unwrap().1;
+    let all = transfer(&ground.curl, &[], &vec![url; 50]);
+    for (number, got) in all.iter().enumerate() {
+        assert_eq!((got.status, &got.content), (200, &expected), "{number}: {}", got.head);
+        assert_eq!(got.connections, usize::from(number == 0), "{number}: {}", got.head);
+    }
+    assert_eq!(ground.nginx.answered(all.len()).len(), all.len());
 }
 
 /// Errors and redirections are nginx's own, with their contents.
