@@ -218,7 +218,8 @@ impl Step {
         self
     }
 
-    /// What it would answer to a second question, instead of the same again.
+    /// What it would answer to a second question, instead of the same again, or at once to one without Range if the
+    /// first answer is a part.
     pub(crate) fn further(mut self, answer: Answer) -> Self {
         self.further = Some(answer);
         self

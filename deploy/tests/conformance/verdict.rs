@@ -31,11 +31,32 @@ pub(crate) fn verdict(
     if seen.response.cut_short && !expects_cut {
         wrong.push("the content is cut short".to_owned());
     }
-    // RFC 9211 §2: on each response that this cache has generated or handled.
-    if seen.response.field("cache-status").is_none() {
-        wrong.push("no Cache-Status".to_owned());
-    }
+    wrong.extend(check_always(seen));
     wrong
+}
+
+/// What holds for every response.
+fn check_always(seen: &Seen<'_>) -> Vec<String> {
+    let response = seen.response;
+    let lines = |name: &str| {
+        let is = |line: &&(String, String)| line.0.eq_ignore_ascii_case(name);
+        response.fields.iter().filter(is).count()
+    };
+    let status = response.field("cache-status").unwrap_or_default();
+    let is_hit = seen.received.is_empty() && status.contains("edge; hit");
+    let is_age = |age: String| !age.is_empty() && age.bytes().all(|octet| octet.is_ascii_digit());
+    let rules = [
+        (lines("date") == 1, "RFC 9110 §6.6.1: not one Date"),
+        (lines("age") <= 1, "RFC 9111 §5.1: several lines of Age"),
+        (response.field("age").is_none_or(is_age), "RFC 9111 §5.1: Age is no number"),
+        (!is_hit || lines("age") == 1, "RFC 9111 §4: no Age on what is stored"),
+        (lines("content-length") <= 1, "RFC 9110 §8.6: several lines of Content-Length"),
+        (status.contains("edge;"), "RFC 9211 §2: no Cache-Status of this cache"),
+        (lines("keep-alive") == 0, "RFC 9110 §7.6.1: a field of another connection"),
+        (lines("proxy-connection") == 0, "RFC 9110 §7.6.1: a field of another connection"),
+    ];
+    let broken = rules.iter().filter(|(holds, _)| !holds);
+    broken.map(|(_, rule)| (*rule).to_owned()).collect()
 }
 
 /// Status and content are those of `answer`, where the step does not say otherwise.

@@ -196,7 +196,7 @@ fn rest_not_stored() -> [Case; 4] {
                     .status(200)
                     .shows(TEN),
             )
-            .step(get().answer(part(5, 9, tag)).status(200).shows(TEN)),
+            .step(get().answer(part(5, 9, tag)).further(whole_of(TEN)).status(200).shows(TEN)),
         first("part-rest-request-no-store", "nor is what the request says so of").step(
             get()
                 .with(["Cache-Control: no-store"])
