@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::store::{Earlier, begin_fill, freshen};
 use crate::upstream::fetch::discard;
 use crate::upstream::outgoing::Purpose;
-use crate::worker::Worker;
+use crate::worker::{Background, Worker};
 use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
 use lastmile_http::cache::stale::is_error;
@@ -27,12 +27,16 @@ pub(crate) fn revalidate_later<I: Io>(worker: &Worker<I>, client: SocketAddr, he
     let (worker, head) = (worker.handle(), head.to_vec());
     let io = worker.io.clone();
     io.spawn(async move {
-        revalidate(&worker, client, &head).await;
-        drop(place);
+        revalidate(&worker, client, &head, place).await;
     });
 }
 
-async fn revalidate<I: Io>(worker: &Rc<Worker<I>>, client: SocketAddr, head: &[u8]) {
+async fn revalidate<I: Io>(
+    worker: &Rc<Worker<I>>,
+    client: SocketAddr,
+    head: &[u8],
+    background: Background,
+) {
     let (limits, mut spans) = (&worker.shared.config.head_limits, Vec::new());
     let Ok(Parsed::Complete { head, .. }) = parse_request(head, &mut spans, limits) else { return };
     // A HEAD is served from what a GET brings.
@@ -41,11 +45,17 @@ async fn revalidate<I: Io>(worker: &Rc<Worker<I>>, client: SocketAddr, head: &[u
     let mut scratch = Vec::new();
     let key = Key::write(worker, &request, &mut scratch);
     let place = (key.hash, key.octets);
+    if worker.shared.collapse.is_under_way(place.0, place.1, head.fields) {
+        return;
+    }
     let (collapse, now) = (&worker.shared.collapse, worker.io.now());
     let Part::Lead(mut lead) = collapse.join(place.0, place.1, head.fields, now) else { return };
     // Looked for again, since it may have been replaced meanwhile.
     let found = find(worker, &request, &key, &RequestDirectives::default());
-    let Found::WhileRevalidating(stale, _) = found else { return };
+    let Found::WhileRevalidating(stale, _) = found else {
+        lead.announce(Announced::NotShared { lasting: false }, worker.io.now());
+        return;
+    };
     worker.counters().background.increment();
     let candidates = Candidates::of(worker, place, &request, Some(&stale));
     // Whatever part this client wants, it has been served: the whole is to be stored.
@@ -69,7 +79,8 @@ async fn revalidate<I: Io>(worker: &Rc<Worker<I>>, client: SocketAddr, head: &[u
         }
         Ok(response) => {
             // Without a reader it is taken in all the same.
-            let earlier = Earlier { is_asked_about: true, beginning: None };
+            let earlier =
+                Earlier { is_asked_about: true, beginning: None, background: Some(background) };
             begin_fill(worker, &request, lead, response, earlier).await;
         }
         Err(failure) => {

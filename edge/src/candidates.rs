@@ -55,7 +55,11 @@ impl Candidates {
                 None::<()>
             });
         }
-        let beginning = beginning.filter(|_| selected.is_none() && !request.is_head());
+        // Whatever keeps the rest out of the store makes it useless.
+        let may_store = !request.is_head()
+            && !request.directives().no_store
+            && !request.head.fields.contains("authorization");
+        let beginning = beginning.filter(|_| selected.is_none() && may_store);
         Self { selected, others, beginning }
     }
 
@@ -100,7 +104,9 @@ impl Candidates {
         let selected = self.selected.as_deref();
         let others = self.others.iter().map(|other| &**other);
         let known = selected.into_iter().chain(others).find(by_tag);
-        known.or_else(|| selected.filter(|selected| selected.is_identified_by(&head)))
+        // Without a tag a 304 says nothing about which of several it means.
+        let is_clear = self.others.is_empty() || head.fields.contains("etag");
+        known.or_else(|| selected.filter(|selected| is_clear && selected.is_identified_by(&head)))
     }
 }
 

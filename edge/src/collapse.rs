@@ -82,6 +82,12 @@ impl Collapse {
         Part::Lead(Lead { collapse, hash, key: key.into(), fill, announced: false, joinable: true })
     }
 
+    /// Whether something is being fetched that may be for a request with these fields.
+    pub(crate) fn is_under_way(&self, hash: u64, key: &[u8], request: Fields<'_>) -> bool {
+        let shard = self.shard(hash);
+        shard.get(key).is_some_and(|fills| fills.iter().any(|fill| fill.concerns(request)))
+    }
+
     /// Begins a fetch that nobody else can join. It is in the table all the same, to be disowned with the others.
     pub(crate) fn alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
         let fill = Arc::new(Fill::alone());

@@ -130,7 +130,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    // From the store.
+    // From the store; `hit` is the first, see Reasons::hit.
     "hit" "max-stale" "stale-while-revalidate" "stale-if-error" "collapsed" "revalidated"
     // Forwarded (RFC 9211 §2.2), and why in our own words.
     "bypass" "method" "uri-miss" "vary-miss" "miss" "request" "stale" "partial"
@@ -139,7 +139,7 @@ reasons! {
     // Not stored.
     "status" "no-store" "private" "request-no-store" "authorization" "vary-star"
     "not-explicit" "no-freshness-no-validator" "set-cookie" "cookie"
-    "request-content" "dot-segments" "vary-not-sent" "too-large" "no-room"
+    "request-content" "dot-segments" "other-spelling" "vary-not-sent" "too-large" "no-room"
     // Failures (RFC 9209 §2.3).
     "connection_timeout" "connection_refused" "destination_ip_unroutable" "connection_terminated"
     "proxy_internal_response" "dns_error" "http_response_timeout" "connection_read_timeout"
@@ -170,6 +170,11 @@ impl Default for Reasons {
 }
 
 impl Reasons {
+    /// The counter of the one reason that is counted on the way of a hit.
+    pub(crate) fn hit(&self) -> &Counter {
+        &self.0[0]
+    }
+
     fn of(&self, reason: &str) -> &Counter {
         let index = REASONS.iter().position(|(known, _)| *known == reason);
         &self.0[index.unwrap_or(REASONS.len() - 1)]
@@ -191,6 +196,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_counter() {
+        assert_eq!(REASONS[0].0, "hit");
         let stale = StaleReason::ALL.iter().map(|reason| reason.reason());
         let not_storable = NotStorable::ALL.iter().map(|reason| reason.reason());
         for reason in stale.chain(not_storable) {

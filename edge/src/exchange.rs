@@ -1,5 +1,8 @@
 //! One request and its response: the function that owns every branch. Steps are in the files it calls.
 
+use crate::answer::{
+    confirmed, fail, instead_of_error, is_enough, send_hit, send_stale, send_stored, write_stored,
+};
 use crate::background::revalidate_later;
 use crate::candidates::Candidates;
 use crate::client::{After, Client};
@@ -13,7 +16,7 @@ use crate::lookup::{Lookup, look_up};
 use crate::pass::pass;
 use crate::relay::relay;
 use crate::request::Request;
-use crate::respond::{respond_failure, respond_stored, status_of};
+use crate::respond::{insert_fields, respond_stored, status_of};
 use crate::store::{Begun, Earlier, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, stream_fill};
@@ -25,11 +28,10 @@ use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
 use lastmile_http::cache::key::has_dot_segments;
 use lastmile_http::cache::reuse::{Reuse, StaleReason, reuse};
-use lastmile_http::cache::stale::{is_error, may_replace_error};
+use lastmile_http::cache::stale::is_error;
 use lastmile_http::cache::status::{CacheStatus, ForwardReason};
 use lastmile_http::cache::validation::head_confirms;
 use lastmile_http::cache::vary::selects;
-use lastmile_http::framing::Framing;
 use lastmile_http::head::Version;
 use lastmile_http::time::{DeltaSeconds, UnixTime};
 use std::sync::Arc;
@@ -67,7 +69,9 @@ pub(crate) fn answer_at_once<I: Io>(
         let content = response.content()?;
         let start = out.len();
         let large = respond_stored(worker.name(), request, response, content, &status, now, out);
-        if ttl <= 0 || worker.shared.config.log.is_some() {
+        if ttl > 0 && worker.shared.config.log.is_none() {
+            worker.counters().reasons.hit().increment();
+        } else {
             let reason = if ttl > 0 { "hit" } else { "max-stale" };
             decide(worker, noted, request, status_of(&out[start..]), &status, reason);
         }
@@ -94,7 +98,12 @@ pub(crate) async fn exchange<I: Io>(
         return fail(worker, client, request, Failure::Loop, ForwardReason::Bypass.into()).await;
     }
     if !request.is_cacheable() {
-        return pass(worker, client, request, ForwardReason::Method.into()).await;
+        // Content and other protocols, or another method.
+        let forward = match request.head.method {
+            b"GET" | b"HEAD" => ForwardReason::Bypass,
+            _ => ForwardReason::Method,
+        };
+        return pass(worker, client, request, forward.into()).await;
     }
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.
     if request.is_head()
@@ -170,6 +179,7 @@ async fn cached<I: Io>(
                     // RFC 9111 §4: one response for several requests is a reuse like any other.
                     let is_for_us = |response: &StoredResponse| {
                         selects(response.selection(), request.head.fields)
+                            && response.part().is_none()
                             && is_usable(response, &directives, worker.io.now())
                     };
                     match fill.announced(&worker.io).await {
@@ -227,7 +237,9 @@ fn is_usable(response: &StoredResponse, directives: &RequestDirectives, now: Uni
     let is_bound = directives.max_age.is_some() || directives.min_fresh.is_some();
     match reuse(policy, directives, now) {
         Reuse::Fresh { .. } | Reuse::WhileRevalidating { .. } => true,
-        Reuse::Validate(StaleReason::Stale) => !is_bound && policy.freshness_lifetime().0 > 0,
+        Reuse::Validate(StaleReason::Stale) => {
+            !is_bound && !policy.must_revalidate() && policy.freshness_lifetime().0 > 0
+        }
         Reuse::Validate(_) => false,
     }
 }
@@ -242,7 +254,9 @@ fn asks_for_itself(
 ) -> bool {
     let fields = request.head.fields;
     // A range must not wait for the whole, and nobody for a range; but all may ask together whether the whole is good.
-    let is_part = fields.contains("range") && stale.is_none_or(|stale| stale.part().is_some());
+    let can_confirm =
+        |stale: &StoredResponse| stale.part().is_none() && stale.policy().has_validator();
+    let is_part = fields.contains("range") && !stale.is_some_and(can_confirm);
     // It asks for news.
     why.forward == ForwardReason::Request
         || directives.no_cache
@@ -251,6 +265,8 @@ fn asks_for_itself(
         || directives.no_store
         || request.is_head()
         || fields.contains("authorization")
+        // It is sent as it is, and the origin may see something else in it.
+        || has_dot_segments(request.target.path_and_query)
         || is_part
 }
 
@@ -320,8 +336,22 @@ async fn lead_fetch<I: Io>(
             if let Ok(response) = asked {
                 discard(worker, response);
             }
-            let status = confirmed(&fresh, why, stored, false, worker);
-            return send_stored(worker, client, request, &fresh, &status, "revalidated").await;
+            if is_enough(worker, request, &fresh) {
+                let status = confirmed(&fresh, why, stored, false, worker);
+                let start = client.output.len();
+                let large = write_stored(worker, client, request, &fresh, &status, "revalidated");
+                insert_fields(fresh.withheld(), start, &mut client.output);
+                return client.send(worker, large, request.persists).await;
+            }
+            // What If-Range compares with has changed: the part is not what is asked for any more.
+            let asked = ask(worker, Some(&mut *client), peer, request, hash, Purpose::Part).await;
+            return match asked {
+                Ok(response) => relay(worker, client, request, response, why).await,
+                Err(failure) => {
+                    worker.counters().upstream_errors.increment();
+                    fail(worker, client, request, failure, why).await
+                }
+            };
         }
         let plain = Candidates::default();
         let purpose = plain.purpose(request);
@@ -385,7 +415,7 @@ async fn receive<I: Io>(
         learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
     }
     let (hash, is_rest) = (lead.key().0, beginning.is_some());
-    let earlier = Earlier { is_asked_about: stale.is_some(), beginning };
+    let earlier = Earlier { is_asked_about: stale.is_some(), beginning, background: None };
     match begin_fill(worker, request, lead, response, earlier).await {
         Begun::Filling { response, length, reader } => {
             let arriving = Arriving { response, length, status, why, collapsed: false };
@@ -402,7 +432,10 @@ async fn receive<I: Io>(
             let peer = client.peer;
             match ask(worker, Some(&mut *client), peer, request, hash, Purpose::Store).await {
                 Ok(whole) => relay(worker, client, request, whole, why).await,
-                Err(failure) => fail(worker, client, request, failure, why).await,
+                Err(failure) => {
+                    worker.counters().upstream_errors.increment();
+                    fail(worker, client, request, failure, why).await
+                }
             }
         }
     }
@@ -448,104 +481,4 @@ pub(crate) async fn ask<I: Io>(
     write_request_head(worker.name(), request, client, purpose, &mut out);
     let interim = interim.filter(|_| request.head.version == Version::Http11);
     fetch(worker, request.head.method, out, hash, interim).await
-}
-
-/// The stale response that may be sent instead of an error (RFC 5861 §4).
-fn instead_of_error<'a, I: Io>(
-    worker: &Worker<I>,
-    request: &Request<'_>,
-    stale: Option<&'a Arc<StoredResponse>>,
-) -> Option<&'a StoredResponse> {
-    let (directives, now) = (request.directives(), worker.io.now());
-    let is_usable = |stale: &&Arc<StoredResponse>| {
-        stale.content().is_some() && may_replace_error(stale.policy(), &directives, now)
-    };
-    stale.filter(is_usable).map(|stale| &**stale)
-}
-
-async fn send_stale<I: Io>(
-    worker: &Worker<I>,
-    client: &mut Client<I::Stream>,
-    request: &Request<'_>,
-    stale: &StoredResponse,
-    why: Why,
-    status: Option<u16>,
-) -> After {
-    worker.counters().stale_served.increment();
-    let status = CacheStatus::Forward {
-        reason: why.forward,
-        status,
-        ttl: Some(stale.policy().ttl(worker.io.now())),
-        stored: false,
-        collapsed: false,
-        detail: Some("stale-if-error"),
-    };
-    send_stored(worker, client, request, stale, &status, "stale-if-error").await
-}
-
-/// The Cache-Status of a stored response that the upstream has confirmed.
-fn confirmed<I: Io>(
-    response: &StoredResponse,
-    why: Why,
-    stored: bool,
-    collapsed: bool,
-    worker: &Worker<I>,
-) -> CacheStatus<'static> {
-    let ttl = Some(response.policy().ttl(worker.io.now()));
-    let (reason, detail) = (why.forward, why.detail());
-    CacheStatus::Forward { reason, status: Some(304), ttl, stored, collapsed, detail }
-}
-
-async fn send_hit<I: Io>(
-    worker: &Worker<I>,
-    client: &mut Client<I::Stream>,
-    request: &Request<'_>,
-    response: &StoredResponse,
-    ttl: i64,
-) -> After {
-    worker.counters().hits.increment();
-    let reason = if ttl > 0 { "hit" } else { "max-stale" };
-    let status = CacheStatus::Hit { ttl, detail: None };
-    send_stored(worker, client, request, response, &status, reason).await
-}
-
-async fn send_stored<I: Io>(
-    worker: &Worker<I>,
-    client: &mut Client<I::Stream>,
-    request: &Request<'_>,
-    response: &StoredResponse,
-    status: &CacheStatus<'_>,
-    reason: &'static str,
-) -> After {
-    let Some(content) = response.content() else {
-        return fail(worker, client, request, Failure::Abandoned, ForwardReason::Miss.into()).await;
-    };
-    let (name, now, start) = (worker.name(), worker.io.now(), client.output.len());
-    let large = respond_stored(name, request, response, content, status, now, &mut client.output);
-    let sent = status_of(&client.output[start..]);
-    decide(worker, &mut client.noted, request, sent, status, reason);
-    client.send(worker, large, request.persists).await
-}
-
-/// Answers with an error of ours.
-pub(crate) async fn fail<I: Io>(
-    worker: &Worker<I>,
-    client: &mut Client<I::Stream>,
-    request: &Request<'_>,
-    failure: Failure,
-    why: Why,
-) -> After {
-    let reason = failure.proxy_error();
-    let status = why.with(reason).status(None);
-    decide(worker, &mut client.noted, request, failure.status(), &status, reason);
-    // What is left of the request's content would be taken for another request.
-    let unread = !matches!(request.framing, Framing::None | Framing::Length(0));
-    let persists = request.persists && !unread;
-    let request = Request { persists, ..*request };
-    let now = worker.io.now();
-    respond_failure(worker.name(), &request, failure, &status, now, &mut client.output);
-    match client.send(worker, Vec::new(), persists).await {
-        After::Close if unread => After::Linger,
-        after => after,
-    }
 }

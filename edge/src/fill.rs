@@ -134,9 +134,23 @@ impl Fill {
             Some(Announced::Filling(response, _) | Announced::Stored(response)) => {
                 let policy = response.policy();
                 !state.overflowed
+                    && response.part().is_none()
                     && !policy.no_cache()
                     && policy.ttl(now) > 0
                     && lastmile_http::cache::vary::selects(response.selection(), request)
+            }
+            Some(Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_)) => {
+                false
+            }
+        }
+    }
+
+    /// Whether it may bring something for a request with these fields, be it for another request alone.
+    pub(crate) fn concerns(&self, request: Fields<'_>) -> bool {
+        match &self.state().announced {
+            None => true,
+            Some(Announced::Filling(response, _) | Announced::Stored(response)) => {
+                lastmile_http::cache::vary::selects(response.selection(), request)
             }
             Some(Announced::NotShared { .. } | Announced::Failed(_) | Announced::Erring(_)) => {
                 false

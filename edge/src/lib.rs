@@ -13,11 +13,12 @@
 //! | 8 | `candidates`, `upstream` | what to ask: addresses, kept connections, the request upstream |
 //! | | `background` | the same without a client, for what is served stale meanwhile |
 //! | 9 | `store`, `stored`, `parts` | what comes back is taken in, kept, put together |
-//! | 10 | `respond`, `stream`, `relay`, `pass` | octets for the client |
+//! | 10 | `answer`, `respond`, `stream`, `relay`, `pass` | octets for the client |
 //! | | `last_hop`, `tunnel` | requests that end here, and those that leave HTTP |
 //!
 //! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
 
+mod answer;
 mod background;
 mod candidates;
 mod client;

@@ -67,7 +67,11 @@ pub(crate) fn look_up<R>(
 }
 
 /// Whether a stored part is enough to answer `request`.
-fn has_what_is_wanted(request: &Request<'_>, response: &StoredResponse, now: UnixTime) -> bool {
+pub(crate) fn has_what_is_wanted(
+    request: &Request<'_>,
+    response: &StoredResponse,
+    now: UnixTime,
+) -> bool {
     let (Some(part), Some(content)) = (response.part(), response.content()) else { return false };
     part.answers(&wanted(request, response, content, now))
 }

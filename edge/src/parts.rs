@@ -78,7 +78,10 @@ fn union(one: (Part, &StoredContent), other: (Part, &StoredContent)) -> Vec<Byte
     let mut pieces = low.1.pieces();
     if high.0.last > low.0.last {
         let skipped = low.0.last + 1 - high.0.first;
-        pieces.extend(high.1.part(skipped, high.0.last - high.0.first));
+        let mut rest = high.1.part(skipped, high.0.last - high.0.first).into_iter();
+        // The first is cut, and would keep alive what was cut off.
+        pieces.extend(rest.next().map(|cut| Bytes::copy_from_slice(&cut)));
+        pieces.extend(rest);
     }
     pieces
 }

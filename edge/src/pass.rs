@@ -1,10 +1,10 @@
 //! Requests that the store has no part in: streamed through, both directions at the same time, with one part of each
 //! content in memory.
 
+use crate::answer::fail;
 use crate::client::{After, Client};
 use crate::decision::{Why, decide_refusal};
 use crate::error::Failure;
-use crate::exchange::fail;
 use crate::inbound::{Content, ContentError, Inbound};
 use crate::io::clock::TICK;
 use crate::io::{Io, IoError, Receive, Stream, Transmit, Wait};

@@ -3,6 +3,7 @@
 use crate::site::{Site, Sites};
 use crate::tunnel::wants_upgrade;
 use lastmile_http::cache::directives::{RequestDirectives, request_directives};
+use lastmile_http::cache::key::{KeyRules, write_key};
 use lastmile_http::expect::{Expectation, expectation};
 use lastmile_http::framing::{Framing, FramingError, request_framing};
 use lastmile_http::head::{HeadError, RequestHead};
@@ -112,6 +113,14 @@ impl<'a> Request<'a> {
             return RequestDirectives::default();
         }
         request_directives(self.head.fields)
+    }
+
+    /// Whether the client has written path and query as the cache key has them. The upstream is sent what the client has
+    /// written, and may see something else in it.
+    pub(crate) fn is_spelled_as_its_key(&self) -> bool {
+        let mut key = Vec::new();
+        write_key(&KeyRules::default(), b"", self.target.path_and_query, &mut key);
+        key == self.target.path_and_query
     }
 
     pub(crate) fn is_head(&self) -> bool {

@@ -392,6 +392,13 @@ fn write_own_content(
     }
 }
 
+/// Puts field lines into the response whose head begins at `start` of `out`: those for the client alone that caused a
+/// request upstream.
+pub(crate) fn insert_fields(lines: &[u8], start: usize, out: &mut Vec<u8>) {
+    let end = out[start..].iter().position(|octet| *octet == b'\n').map_or(0, |end| end + 1);
+    out.splice(start + end..start + end, lines.iter().copied());
+}
+
 /// The status of a response that was written as this head.
 pub(crate) fn status_of(head: &[u8]) -> u16 {
     let digits = head.get(b"HTTP/1.1 ".len()..).and_then(|rest| rest.get(..3)).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::site::Site;
 use crate::stored::{IsWithheld, Judged, StoredContent, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
-use crate::worker::Worker;
+use crate::worker::{Background, Worker};
 use bytes::Bytes;
 use lastmile_http::cache::directives::{
     ResponseDirectives, is_withheld, response_directives, withholds,
@@ -76,6 +76,8 @@ pub(crate) struct Earlier {
     pub(crate) is_asked_about: bool,
     /// The response is the rest of this one (RFC 9111 §3.4).
     pub(crate) beginning: Option<Arc<StoredResponse>>,
+    /// The place of a revalidation in the background, held until all has arrived.
+    pub(crate) background: Option<Background>,
 }
 
 /// Begins to store `response`, in a task of its own that goes on when the client goes away. If it may not be stored,
@@ -95,7 +97,8 @@ pub(crate) async fn begin_fill<I: Io>(
             lead.announce(Announced::NotShared { lasting: why.lasting }, now);
             let outdates =
                 why.forbidden || earlier.is_asked_about && is_outdated_by(response.head.status());
-            let is_about_it = !request.is_head() && !has_dot_segments(request.target.path_and_query);
+            // What another spelling brings may be about something else.
+            let is_about_it = !request.is_head() && request.is_spelled_as_its_key();
             if outdates && is_about_it {
                 remove_selected(worker, request, &lead);
             }
@@ -110,8 +113,12 @@ pub(crate) async fn begin_fill<I: Io>(
     lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
     let reader = lead.fill().reader();
     let reader = reader.expect("a fill that has not overflowed has its first octet");
-    let here = octets + response.connection.inbound.unread().len() as u64;
-    let arrived = length.is_some_and(|length| here >= length);
+    let here = response.connection.inbound.unread().len() as u64;
+    let arrived = match response.framing {
+        Framing::None => true,
+        Framing::Length(length) => here >= length,
+        Framing::Chunked | Framing::UntilClose => false,
+    };
     let intake = Intake {
         io: worker.io.clone(),
         worker: worker.handle(),
@@ -119,6 +126,7 @@ pub(crate) async fn begin_fill<I: Io>(
         stored: Arc::clone(&stored),
         expected: length,
         room: Some(room),
+        _background: earlier.background,
         octets,
         charge: octets,
     };
@@ -168,6 +176,10 @@ fn admit<I: Io>(
     // What the origin makes of dots is its own affair; it must not end up under the name that they lead to.
     if has_dot_segments(request.target.path_and_query) {
         return Err(NotStored::now("dot-segments"));
+    }
+    // An origin that routes by other spellings says so with an error, which must not end up under the usual one.
+    if !request.is_spelled_as_its_key() && !(200..300).contains(&head.status) {
+        return Err(NotStored::now("other-spelling"));
     }
     let mut selecting = Vec::new();
     selection(&site.key, head.fields, request.head.fields, &mut selecting)?;
@@ -229,10 +241,14 @@ fn withholding(site: &Site, fields: Fields<'_>) -> IsWithheld {
 }
 
 /// Whether Vary names a field of the request that did not go upstream as it came: what Connection names, conditions
-/// and ranges. Stored under what the client sent, the response would be served to others whom it is not for.
+/// and ranges; or the site's key has such a one. Stored under what the client sent, the response would be served to
+/// others whom it is not for.
 fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> bool {
-    let fields = request.head.fields;
-    response.list("vary").any(|name| {
+    let (fields, rules) = (request.head.fields, &request.site.key);
+    let keyed = rules.fields.iter().map(String::as_bytes);
+    let cookie = (!rules.cookies.is_empty()).then_some(&b"cookie"[..]);
+    let mut selecting = response.list("vary").chain(keyed).chain(cookie);
+    selecting.any(|name| {
         let sent_by_client = fields.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
         let rewritten = is_conditional_field(name) || name.eq_ignore_ascii_case(b"x-forwarded-for");
         rewritten || sent_by_client && is_hop_by_hop(name, fields)
@@ -247,6 +263,7 @@ struct Intake<I: Io> {
     stored: Arc<StoredResponse>,
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
+    _background: Option<Background>,
     /// Octets that it has, if that was announced.
     expected: Option<u64>,
     octets: u64,
@@ -335,13 +352,32 @@ impl<I: Io> Intake<I> {
             self.stored.complete(StoredContent::new(pieces));
         }
         drop(room);
-        let (hash, key) = self.lead.key();
-        let (ram, stored) = (&self.worker.shared.ram, &self.stored);
-        if is_sound && !self.lead.fill().is_disowned() && insert(ram, hash, key, stored, None) {
+        let ram = &self.worker.shared.ram;
+        if is_sound && keep(ram, &self.lead, &self.stored, None, self.io.now()) {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
     }
+}
+
+/// Stores a complete response, unless it was asked for before its URI was changed; says whether it is there.
+fn keep(
+    ram: &Arc<RamTier<StoredResponse>>,
+    lead: &Lead,
+    stored: &Arc<StoredResponse>,
+    old: Option<&StoredResponse>,
+    now: UnixTime,
+) -> bool {
+    let (hash, key) = lead.key();
+    if lead.fill().is_disowned() || !insert(ram, hash, key, stored, old, now) {
+        return false;
+    }
+    // The change may have come in between.
+    let is_kept = !lead.fill().is_disowned();
+    if !is_kept {
+        ram.remove(hash, key, |_| true);
+    }
+    is_kept
 }
 
 /// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
@@ -352,20 +388,28 @@ fn insert(
     key: &[u8],
     stored: &Arc<StoredResponse>,
     old: Option<&StoredResponse>,
+    now: UnixTime,
 ) -> bool {
     let is_old = |other: &StoredResponse| old.is_some_and(|old| core::ptr::eq(old, other));
     if stored.part().is_some() {
         return insert_part(ram, hash, key, stored, is_old);
     }
     // RFC 9111 §4: of several that a request selects the most recent is used, which is the one in front.
-    let mut newer = Vec::new();
+    let (mut newer, mut is_outdated) = (Vec::new(), false);
     ram.lookup(hash, key, |other| {
-        let differs = other.selection() != stored.selection() && !is_old(other);
-        if differs && other.policy().date() > stored.policy().date() {
-            newer.push(Arc::clone(other));
+        if !is_old(other) && other.policy().date() > stored.policy().date() {
+            if other.selection() != stored.selection() {
+                newer.push(Arc::clone(other));
+            } else {
+                // Only while it is of use: an origin whose clock was set back must not be shut out.
+                is_outdated |= other.part().is_none() && other.policy().ttl(now) > 0;
+            }
         }
         None::<()>
     });
+    if is_outdated {
+        return false;
+    }
     let replaces =
         |other: &StoredResponse| other.selection() == stored.selection() || is_old(other);
     let inserted = ram.insert(hash, key, Arc::clone(stored), replaces).is_ok();
@@ -419,16 +463,16 @@ pub(crate) fn freshen<I: Io>(
     };
     let fresh = stale.freshened(worker.name(), &response.head.view(), judge, now);
     let fresh = Arc::new(fresh);
-    let (hash, key) = lead.key();
-    let stored = kept.is_ok() && !lead.fill().is_disowned();
+    // A variant that other requests select stays as it is.
+    let own = selects(stale.selection(), request.head.fields).then_some(stale);
+    let ram = &worker.shared.ram;
+    let stored = kept.is_ok() && keep(ram, lead, &fresh, own, now);
     if stored {
-        // A variant that other requests select stays as it is.
-        let own = selects(stale.selection(), request.head.fields).then_some(stale);
-        insert(&worker.shared.ram, hash, key, &fresh, own);
         lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
     } else {
         if kept.is_err_and(|why| why.forbidden) {
-            worker.shared.ram.remove(hash, key, |other| other.selection() == stale.selection());
+            let (hash, key) = lead.key();
+            ram.remove(hash, key, |other| other.selection() == stale.selection());
         }
         lead.announce(Announced::NotShared { lasting: false }, now);
     }

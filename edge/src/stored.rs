@@ -215,8 +215,11 @@ impl StoredResponse {
             ResponseHead { version: update.version, status: self.status, reason: b"", fields };
         let Judged { policy, selection, is_withheld } = judge(&head);
         let mut lines = self.head[..self.fields_start].to_vec();
+        let mut withheld = Vec::new();
         let mut write = |field_name: &[u8], value: &[u8], out: &mut Vec<u8>| {
-            if !is_withheld(fields, field_name) {
+            if is_withheld(fields, field_name) {
+                write_field(field_name, value, &mut withheld);
+            } else {
                 write_field(field_name, value, out);
             }
         };
@@ -225,7 +228,7 @@ impl StoredResponse {
         if let Some(content) = self.content.get() {
             fresh.complete(content.clone());
         }
-        Self { part: self.part, ..fresh }
+        Self { part: self.part, withheld: withheld.into(), ..fresh }
     }
 
     /// This part put together with other octets of the same representation: a larger part, or with `part` `None` all of

@@ -6,7 +6,7 @@ use crate::fill::{ReadError, Reader};
 use crate::io::Io;
 use crate::request::Request;
 use crate::respond::{
-    Coding, Variable, failed_precondition, respond_condition, write_content_range,
+    Coding, Variable, failed_precondition, insert_fields, respond_condition, write_content_range,
 };
 use crate::stored::{StoredContent, StoredResponse};
 use crate::worker::Worker;
@@ -48,8 +48,12 @@ pub(crate) async fn stream_fill<I: Io>(
     let status = condition.unwrap_or(response.status());
     decide(worker, &mut client.noted, request, status, &cache_status, reason);
     if let Some(status) = condition {
+        let start = client.output.len();
         let out = &mut client.output;
         respond_condition(name, request, &response, status, &cache_status, now, out);
+        if !collapsed {
+            insert_fields(response.withheld(), start, out);
+        }
         return client.send(worker, Vec::new(), request.persists).await;
     }
     // A response that is complete by now has a length.

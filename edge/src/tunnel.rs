@@ -1,10 +1,10 @@
 //! Requests to go on in another protocol, such as WebSocket (RFC 9110 §7.8): when the upstream agrees, octets go both
 //! ways until either side ends.
 
+use crate::answer::fail;
 use crate::client::{After, Client};
 use crate::decision::{Why, decide};
 use crate::error::Failure;
-use crate::exchange::fail;
 use crate::inbound::Inbound;
 use crate::io::{Io, Receive, Stream, Transmit, Wait};
 use crate::key::Key;
@@ -208,6 +208,7 @@ async fn carry<I: Io>(
         let mut up = pin!(flow(worker, up, &heard, |_| {}));
         let mut down = pin!(flow(worker, down, &heard, |octets| {
             worker.counters().sent_octets.add(octets as u64);
+            client.sent.set(client.sent.get() + octets as u64);
         }));
         let upwards = async { (up.as_mut().await, true) };
         let downwards = async { (down.as_mut().await, false) };

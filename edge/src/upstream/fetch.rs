@@ -205,9 +205,11 @@ async fn final_head<I: Io, R: Receive>(
     mut interim: Option<&mut Client<I::Stream>>,
 ) -> Result<ReceivedHead, Failure> {
     let limits = &worker.shared.config.head_limits;
-    let deadline = worker.io.now().plus(worker.shared.config.timeouts.upstream_head);
-    let left = || Some(deadline.saturating_since(worker.io.now())).filter(|left| !left.is_zero());
+    let limit = worker.shared.config.timeouts.upstream_head;
+    let mut deadline = worker.io.now().plus(limit);
     for _ in 0..INTERIM_MAX {
+        let left =
+            || Some(deadline.saturating_since(worker.io.now())).filter(|left| !left.is_zero());
         let head = next_head(inbound, receiver, limits, left).await?;
         if !head.is_interim() {
             return Ok(head);
@@ -220,6 +222,8 @@ async fn final_head<I: Io, R: Receive>(
             write_interim(worker.name(), &head.view(), worker.io.now(), &mut client.output);
             // A client that takes nothing more is found out when the final response is sent.
             client.send(worker, Vec::new(), true).await;
+            // The time that a client takes is not the upstream's.
+            deadline = worker.io.now().plus(limit);
         }
     }
     Err(Failure::BadHead(HeadError::BadStatusLine))

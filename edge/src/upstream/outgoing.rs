@@ -3,7 +3,7 @@
 use crate::request::Request;
 use crate::stored::{StoredResponse, write_field};
 use core::net::SocketAddr;
-use lastmile_http::cache::key::write_target;
+use lastmile_http::cache::key::{KeyRules, write_key, write_target};
 use lastmile_http::cache::unkeyed::is_dropped;
 use lastmile_http::cache::validation::write_conditions;
 use lastmile_http::fields::is_hop_by_hop;
@@ -92,7 +92,14 @@ pub(crate) fn write_request_head(
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let host = site.key.host.as_deref().map_or(request.target.authority, str::as_bytes);
-    write_field(b"Host", host, out);
+    if purpose.is_shared() {
+        // As the key has it: if an origin takes `A.test:80` for another host, others must not get its answer.
+        let mut key = Vec::new();
+        write_key(&KeyRules::default(), host, b"/", &mut key);
+        write_field(b"Host", key.strip_suffix(b"/").unwrap_or(host), out);
+    } else {
+        write_field(b"Host", host, out);
+    }
     let is_keyed = |name: &[u8]| {
         site.key.fields.iter().any(|keyed| name.eq_ignore_ascii_case(keyed.as_bytes()))
     };

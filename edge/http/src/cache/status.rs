@@ -12,6 +12,11 @@ pub enum CacheStatus<'a> {
         /// Anything more.
         detail: Option<&'a str>,
     },
+    /// Neither: the cache answered of its own accord.
+    Own {
+        /// Why.
+        detail: Option<&'a str>,
+    },
     /// The request was forwarded (RFC 9211 §2.2).
     Forward {
         /// Why.
@@ -80,6 +85,10 @@ pub fn write_cache_status(
         CacheStatus::Hit { ttl, detail } => {
             out.extend_from_slice(b"; hit; ttl=");
             write_integer(ttl, out);
+            write_key(key, out);
+            write_detail(detail, out);
+        }
+        CacheStatus::Own { detail } => {
             write_key(key, out);
             write_detail(detail, out);
         }
