@@ -7,6 +7,27 @@ use Reuse::{Asked, Hit};
 /// Whether it may be stored and used.
 const PERMISSIONS: &[Row] = &[
     (
+        "no-store-names",
+        "§5.2.2.5",
+        &["Cache-Control: no-store=\"x\", max-age=3600"],
+        Asked,
+        "it has no form with names",
+    ),
+    (
+        "expires-beside-public",
+        "§4.2.1",
+        &["Cache-Control: public", "Expires: {now+3600}"],
+        Hit,
+        "public is no lifetime, Expires is",
+    ),
+    (
+        "must-revalidate-semicolon",
+        "§5.2",
+        &["Cache-Control: max-age=3600; no-store"],
+        Asked,
+        "ours: whoever wrote that meant no-store",
+    ),
+    (
         "cookie-set-public",
         "§7.3",
         &["Set-Cookie: a=b", "Cache-Control: public", "Last-Modified: {now-864000}"],
@@ -264,6 +285,17 @@ fn qualified() -> Vec<Case> {
         withheld("private-names", "private=\"x-one\"", "the rest is stored without it"),
         withheld("private-names-case", "private=\"X-ONE\"", "field names have no case"),
         withheld("private-names-unquoted", "private=x-one", "a token is an argument too"),
+        case("no-cache-set-cookie", "RFC 9111 §5.2.2.4", "the usual use of it")
+            .step(
+                get()
+                    .answer(ok([
+                        "Cache-Control: no-cache=\"Set-Cookie\", max-age=3600",
+                        "Set-Cookie: a=b",
+                    ]))
+                    .miss()
+                    .has("set-cookie", "a=b"),
+            )
+            .step(get().hit(1).lacks("set-cookie")),
         withheld("no-cache-names", "no-cache=\"x-one\"", "not without validation"),
         withheld("no-cache-names-list", "no-cache=\"x-none, x-one\"", "several"),
         withheld("no-cache-names-space", "no-cache=\" x-one\t, \"", "with white space"),

@@ -9,6 +9,31 @@ type Row = (&'static str, &'static str, &'static str, &'static [&'static str], R
 const FRESH: &str = "max-age=3600";
 
 const ROWS: &[Row] = &[
+    ("request-s-maxage", FRESH, "100", &["Cache-Control: s-maxage=0"], Hit, "not for requests"),
+    (
+        "request-max-age-max-stale",
+        FRESH,
+        "4000",
+        &["Cache-Control: max-age=5000, max-stale"],
+        Hit,
+        "stale, but young enough",
+    ),
+    (
+        "request-max-age-max-stale-old",
+        FRESH,
+        "4000",
+        &["Cache-Control: max-age=3000, max-stale"],
+        Asked,
+        "stale, and too old",
+    ),
+    (
+        "request-no-cache-max-stale",
+        FRESH,
+        "100",
+        &["Cache-Control: no-cache, max-stale"],
+        Asked,
+        "§5.2.1.4: not without validation",
+    ),
     ("request-max-age", FRESH, "100", &["Cache-Control: max-age=300"], Hit, "young enough"),
     ("request-max-age-less", FRESH, "100", &["Cache-Control: max-age=50"], Asked, "too old"),
     ("request-max-age-0", FRESH, "0", &["Cache-Control: max-age=0"], Asked, "news are wanted"),
