@@ -44,7 +44,8 @@ impl Candidates {
             worker.shared.ram.lookup(hash, key, |other| {
                 let is_whole = other.part().is_none() && other.content().is_some();
                 let is_named = is_whole && other.etag().is_some_and(is_strong_tag);
-                if is_named && stale.is_none_or(|stale| !Arc::ptr_eq(stale, other)) {
+                let is_another = stale.is_none_or(|stale| !Arc::ptr_eq(stale, other));
+                if is_named && is_another && !is_uncoded_beside_coded(request, other) {
                     others.push(Arc::clone(other));
                 } else if is_beginning(other, octets_max)
                     && selects(other.selection(), request.head.fields)
@@ -108,6 +109,15 @@ impl Candidates {
         let is_clear = self.others.is_empty() || head.fields.contains("etag");
         known.or_else(|| selected.filter(|selected| is_clear && selected.is_identified_by(&head)))
     }
+}
+
+/// A variant without coding, for a request that takes codings: asked about it, a server that codes on the fly (nginx)
+/// confirms it before it thinks of coding, and the client would get it uncoded.
+fn is_uncoded_beside_coded(request: &Request<'_>, other: &StoredResponse) -> bool {
+    let by_coding = |selection: &[u8]| selection.windows(15).any(|name| name == b"accept-encoding");
+    request.head.fields.contains("accept-encoding")
+        && by_coding(other.selection())
+        && !other.fields(&mut Vec::new()).contains("content-encoding")
 }
 
 /// Whether it begins with the first octet, and the whole, if it has at most `octets_max`, can be stored.

@@ -99,10 +99,11 @@ pub(crate) async fn exchange<I: Io>(
     }
     if !request.is_cacheable() {
         // Content and other protocols, or another method.
-        let forward = match request.head.method {
-            b"GET" | b"HEAD" => ForwardReason::Bypass,
-            _ => ForwardReason::Method,
-        };
+        let is_read = matches!(request.head.method, b"GET" | b"HEAD");
+        let forward = if is_read { ForwardReason::Bypass } else { ForwardReason::Method };
+        if is_read && request.directives().only_if_cached {
+            return fail(worker, client, request, Failure::OnlyIfCached, forward.into()).await;
+        }
         return pass(worker, client, request, forward.into()).await;
     }
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.

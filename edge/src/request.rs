@@ -115,8 +115,8 @@ impl<'a> Request<'a> {
         request_directives(self.head.fields)
     }
 
-    /// Whether the client has written path and query as the cache key has them. The upstream is sent what the client has
-    /// written, and may see something else in it.
+    /// Whether the client has written path and query as the cache key has them. The upstream is sent what the client
+    /// has written, and may see something else in it.
     pub(crate) fn is_spelled_as_its_key(&self) -> bool {
         let mut key = Vec::new();
         write_key(&KeyRules::default(), b"", self.target.path_and_query, &mut key);
