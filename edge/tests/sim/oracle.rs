@@ -32,7 +32,7 @@ pub struct Facts<'a> {
     pub settings: &'a Settings,
     /// Nothing was done to the network or the origin that excuses an error.
     pub strict: bool,
-    /// The clocks of origin, parent and edge show the same.
+    /// The clocks of parent and edge show the same as the origin's, whose Date the response has.
     pub synchronous: bool,
     /// Nothing older than this may be used: the URI was invalidated then.
     pub invalidated_ms: u64,
@@ -51,7 +51,8 @@ pub fn judge(ask: &Ask, answer: &Answer, facts: &Facts<'_>) -> Result<(), String
         return Err("a field of another connection".into());
     }
     if ask.raw.is_some() {
-        let refused = matches!(answer.status, 400..=499 | 501 | 505);
+        let refused = matches!(answer.status, 400..=499 | 501 | 505)
+            || !strict && matches!(answer.status, 502..=504);
         return refused.then_some(()).ok_or_else(|| format!("{} for nonsense", answer.status));
     }
     // What is stored need not be forwarded.

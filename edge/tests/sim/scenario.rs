@@ -4,7 +4,7 @@ mod scripted;
 mod weather;
 
 use crate::ask::{Answer, Ask};
-use crate::catalogue::{CATALOGUE, Resource};
+use crate::catalogue::{CATALOGUE, Requested, Resource};
 use crate::choice::{Choice, Known, focus};
 use crate::client::{Client, Reading, Stop};
 use crate::journal::Journal;
@@ -269,7 +269,7 @@ impl Site {
         let facts = Facts {
             settings: &self.settings,
             strict: stays && self.is_strict(answer.asked_ms, answer.head_ms),
-            synchronous: self.synchronous,
+            synchronous: self.synchronous && is_dated(ask),
             invalidated_ms,
         };
         self.interim.set(self.interim.get() + answer.interim.len() as u64);
@@ -375,6 +375,11 @@ impl Site {
             }
         }
     }
+}
+
+/// Whether the origin itself says when it made what is asked for.
+fn is_dated(ask: &Ask) -> bool {
+    Requested::new(ask.host, &ask.target).is_none_or(|requested| requested.resource.date)
 }
 
 fn sample(shared: &Shared, name: &str) -> u64 {
