@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use lastmile_http::cache::key::has_dot_segments;
 use lastmile_http::cache::partial::{may_combine, part_of};
 use lastmile_http::cache::vary::selects;
+use lastmile_http::fields::trim_ows;
 use lastmile_http::framing::Framing;
 use lastmile_http::validator::is_strong_tag;
 use std::sync::Arc;
@@ -115,7 +116,11 @@ impl Candidates {
 /// confirms it before it thinks of coding, and the client would get it uncoded.
 fn is_uncoded_beside_coded(request: &Request<'_>, other: &StoredResponse) -> bool {
     let by_coding = |selection: &[u8]| selection.windows(15).any(|name| name == b"accept-encoding");
-    request.head.fields.contains("accept-encoding")
+    let is_coding = |member: &[u8]| {
+        let name = member.split(|octet| *octet == b';').next().unwrap_or_default();
+        !trim_ows(name).eq_ignore_ascii_case(b"identity")
+    };
+    request.head.fields.list("accept-encoding").any(is_coding)
         && by_coding(other.selection())
         && !other.fields(&mut Vec::new()).contains("content-encoding")
 }

@@ -127,6 +127,11 @@ fn compressed_and_plain_side_by_side() {
         assert_eq!(got.field("etag").starts_with("W/"), is_gzip, "{why}: each with its own tag");
         assert!(got.cache_status().contains(expected), "{why}");
     }
+    // nginx would confirm the plain variant to a client that takes gzip.
+    for (arguments, is_gzip) in [(&[][..], false), (&gzip, true)] {
+        let got = ground.get("/hour/text.txt?plain-first", arguments);
+        assert_eq!(got.field("content-encoding") == "gzip", is_gzip, "{}", got.head);
+    }
     let small = ground.get("/hour/small.txt", &["--compressed"]);
     assert_eq!(small.field("content-encoding"), "", "{}", small.head);
     let raw = ground.get("/hour/text.txt?raw", &["--header", "Accept-Encoding: gzip"]);

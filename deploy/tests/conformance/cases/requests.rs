@@ -282,7 +282,7 @@ pub(crate) fn cases() -> Vec<Case> {
     used.chain(stored).chain(others()).collect()
 }
 
-fn others() -> [Case; 7] {
+fn others() -> [Case; 8] {
     let only = "Cache-Control: only-if-cached";
     let citation = "RFC 9111 §5.2.1.7";
     [
@@ -290,6 +290,8 @@ fn others() -> [Case; 7] {
             .step(get().with([only]).not_asked().own(504)),
         case("only-if-cached-head", citation, "for HEAD too")
             .step(head().with([only]).not_asked().own(504)),
+        case("only-if-cached-content", citation, "content changes nothing about that")
+            .step(get().with([only]).content("x").not_asked().own(504)),
         case("options-twice", "RFC 9110 §9.3.7", "its answer is not stored")
             .step(method("OPTIONS").answer(ok(["Cache-Control: max-age=3600"])).miss())
             .step(method("OPTIONS").miss())
