@@ -32,6 +32,8 @@ pub struct Facts<'a> {
     pub settings: &'a Settings,
     /// Nothing was done to the network or the origin that excuses an error.
     pub strict: bool,
+    /// The origin was not well when it made the response.
+    pub unwell: bool,
     /// The clocks of parent and edge show the same as the origin's, whose Date the response has.
     pub synchronous: bool,
     /// Nothing older than this may be used: the URI was invalidated then.
@@ -98,15 +100,15 @@ pub fn judge(ask: &Ask, answer: &Answer, facts: &Facts<'_>) -> Result<(), String
 
 /// An error that the origin made: while it was not well, and kept for as long as the site says.
 fn judge_error(ask: &Ask, answer: &Answer, made_ms: u64, facts: &Facts<'_>) -> Result<(), String> {
-    if facts.strict {
-        return Err("an error of an origin that is well".into());
+    if !facts.unwell {
+        return Err("an error of an origin that was well".into());
     }
     let requested = Requested::new(ask.host, &ask.target);
     let host = requested.map_or_else(String::new, |requested| requested.host);
     let lifetime_ms = facts.settings.of(&host).error_lifetime * 1000;
     let age_ms_min = answer.asked_ms.saturating_sub(made_ms);
     let collapsed = if answer.any_cache_says("; collapsed") { STALE_FETCH_MS } else { 0 };
-    let stale_ms = time::accepted_s(ask, &facts.settings.of(&host)) * 1000;
+    let stale_ms = time::accepted_s(ask, answer, &facts.settings.of(&host)) * 1000;
     let usable_ms = if lifetime_ms == 0 { 0 } else { lifetime_ms + time::understated_ms(facts) };
     if age_ms_min > usable_ms + stale_ms + collapsed {
         return Err(format!("an error {age_ms_min} ms old, with {usable_ms} ms"));

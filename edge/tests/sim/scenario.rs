@@ -269,6 +269,7 @@ impl Site {
         let facts = Facts {
             settings: &self.settings,
             strict: stays && self.is_strict(answer.asked_ms, answer.head_ms),
+            unwell: answer.made_ms().is_some_and(|ms| self.origin.was_unwell(ms, ms)),
             synchronous: self.synchronous && is_dated(ask),
             invalidated_ms,
         };

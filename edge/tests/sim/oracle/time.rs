@@ -96,23 +96,25 @@ fn staleness_s<'a>(
     }
     let settings = facts.settings.of(host);
     let or_default = |own: u64, default: u64| if own > 0 { own } else { default };
-    let seconds = |name: &str| heard(name).and_then(|argument| argument.parse::<u64>().ok());
     // RFC 9111 §5.2.1.1: who sends max-age wants nothing stale, unless more is said.
     let tolerant = heard("max-age").is_none() || heard("max-stale").is_some();
     let meanwhile = or_default(resource.while_revalidate, settings.while_revalidate);
-    let accepted = accepted_s(ask, &settings);
+    let accepted = accepted_s(ask, answer, &settings);
     let if_error = or_default(resource.if_error, settings.if_error);
-    let if_error = if_error.max(seconds("stale-if-error").unwrap_or_default());
     let if_error = if answer.any_cache_says("stale-if-error") { if_error } else { 0 };
     let meanwhile = if tolerant { meanwhile } else { 0 };
     meanwhile.max(accepted).max(if_error)
 }
 
 /// For how long after its lifetime the client accepts a response.
-pub fn accepted_s(ask: &Ask, settings: &Settings) -> u64 {
-    match ask.directive("max-stale").filter(|_| !settings.ignores_clients) {
+pub fn accepted_s(ask: &Ask, answer: &Answer, settings: &Settings) -> u64 {
+    let heard = |name: &str| ask.directive(name).filter(|_| !settings.ignores_clients);
+    let accepted = match heard("max-stale") {
         Some("") => u64::from(u32::MAX),
         Some(seconds) => seconds.parse().unwrap_or_default(),
         None => 0,
-    }
+    };
+    let if_error = heard("stale-if-error").and_then(|seconds| seconds.parse().ok());
+    let if_error = if_error.filter(|_| answer.any_cache_says("stale-if-error"));
+    accepted.max(if_error.unwrap_or_default())
 }
