@@ -208,7 +208,8 @@ impl Origin {
             "HTTP/1.1 {status} Error\r\nX-Tag: error\r\nCache-Control: made={made_ms}\r\nDate: {}\r\n",
             http_date(made_ms / 1000)
         );
-        self.brief(head, vec![b'e'; *self.world.pick(&ERROR_OCTETS)])
+        let drips = self.world.chance(500);
+        Response { drips, ..self.brief(head, vec![b'e'; *self.world.pick(&ERROR_OCTETS)]) }
     }
 
     fn brief(&self, head: String, content: Vec<u8>) -> Response {

@@ -144,6 +144,13 @@ impl Site {
             let status = answer.as_ref().map_or(0, |answer| answer.status);
             site.expect(status >= 500, "stale for ever", answer.as_ref());
             site.origin.set_health(Health::Well);
+            site.world.sleep_ms(110_000).await;
+            site.ask(0, &Ask::get("/lasting")).await;
+            site.world.sleep_ms(3_000).await;
+            site.origin.set_health(Health::Erring(503));
+            site.ask(0, &Ask::get("/lasting")).await;
+            site.origin.set_health(Health::Well);
+            site.ask_while_content_is_left().await;
             site.world.sleep_ms(10_000).await;
             for path in paths {
                 let answer = site.ask(0, &Ask::get(path)).await;
@@ -156,10 +163,26 @@ impl Site {
         });
     }
 
+    /// Content that somebody did not want is still on its way: nobody else may get it for a response.
+    async fn ask_while_content_is_left(&self) {
+        for _ in 0..12 {
+            self.world.sleep_ms(self.world.random(60)).await;
+            let answer = self.ask(1, &Ask::get("/unstored")).await;
+            let is_right = answer.as_ref().is_some_and(|answer| answer.status == 200);
+            self.expect(is_right, "what was left on a connection", answer.as_ref());
+        }
+    }
+
     /// What a change names is invalidated, and nothing else.
     pub(super) fn change(self: &Rc<Self>) {
         let site = Rc::clone(self);
         self.world.spawn("client", async move {
+            for coding in ["gzip", "br", "gzip;q=0.5", "gzip, br;q=0.5", "br;q=0.7"] {
+                site.ask(0, &Ask::get("/coded").with("Accept-Encoding", coding)).await;
+            }
+            let asks = [Ask::get("/x/../dripping")];
+            site.visit(0, &asks, Reading::Leaves(5_000)).await;
+            site.ask_while_content_is_left().await;
             let (named, other) = ("/picture-2", "/picture-3");
             let before = [site.ask(0, &Ask::get(named)).await, site.ask(0, &Ask::get(other)).await];
             let (field, invalidates) = *site.world.pick(&[
@@ -186,15 +209,19 @@ impl Site {
     /// One client changes something again and again while others ask for it, in ways that are answered by fetches of
     /// their own.
     pub(super) fn race(self: &Rc<Self>) {
-        let path =
-            *self.world.pick(&["/small", "/picture", "/coded", "/weak", "/parts", "/reviving"]);
+        let path = *self.world.pick(&["/small", "/picture", "/coded", "/weak", "/parts", "/asked"]);
         for number in 0..2 + self.world.random(5) as u8 {
             let site = Rc::clone(self);
             self.world.spawn("client", async move {
-                for _ in 0..3 + site.world.random(5) {
+                for _ in 0..6 + site.world.random(6) {
                     site.world.sleep_ms(site.world.random(1_500)).await;
                     let ask = Ask::get(path);
+                    let ranges = ["bytes=0-99", "bytes=50-149", "bytes=100-199", "bytes=0-199"];
                     let ask = match site.world.random(8) {
+                        _ if path == "/parts" => {
+                            site.world.sleep_ms(site.world.random(4_000)).await;
+                            ask.with("Range", *site.world.pick(&ranges))
+                        }
                         0 => ask.with("Cache-Control", "no-cache"),
                         1 => ask.with("Cache-Control", "max-age=0"),
                         2 => ask.with("Cache-Control", "max-age=1"),
@@ -210,7 +237,7 @@ impl Site {
         let site = Rc::clone(self);
         self.world.spawn("client", async move {
             // Who may not repeat a request should not meet an origin that closes without a word.
-            let changes = if site.manners.closes == 0 { 4 } else { 0 };
+            let changes = if site.manners.closes == 0 { 6 } else { 0 };
             for _ in 0..changes {
                 site.world.sleep_ms(site.world.random(2_000)).await;
                 site.ask(200, &Ask::new("DELETE", path)).await;
