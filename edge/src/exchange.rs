@@ -156,7 +156,10 @@ async fn cached<I: Io>(
                 return send_hit(worker, client, request, &response, ttl).await;
             }
             Found::WhileRevalidating(response, ttl) => {
-                revalidate_later(worker, client.peer, head);
+                // What the origin says of a path with dots is not about this response.
+                if !has_dot_segments(request.target.path_and_query) {
+                    revalidate_later(worker, client.peer, head);
+                }
                 worker.counters().hits.increment();
                 worker.counters().stale_served.increment();
                 let detail = "stale-while-revalidate";
