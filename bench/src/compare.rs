@@ -41,6 +41,8 @@ const WARM_REQUESTS_MAX: usize = 5;
 pub struct Config {
     /// The `lastmile` executable: the edge that is measured, and the origin.
     pub lastmile: PathBuf,
+    /// Another one to compare it with: [`Peer::Before`] takes part.
+    pub before: Option<PathBuf>,
     /// Who takes part, each once.
     pub peers: Vec<Peer>,
     /// In what.
@@ -71,6 +73,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
         fingerprint: Fingerprint::take(
             &config.peers,
             &config.lastmile,
+            config.before.as_deref(),
             cores.numbers().len(),
             [server, load],
         ),
@@ -87,7 +90,12 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
     pin_current_thread(load).map_err(pinning)?;
     let origin = start_origin(&config.lastmile)?;
     pin_current_thread(server).map_err(pinning)?;
-    let ground = Ground { lastmile: config.lastmile.clone(), origin: origin.address, core: server };
+    let ground = Ground {
+        lastmile: config.lastmile.clone(),
+        before: config.before.clone(),
+        origin: origin.address,
+        core: server,
+    };
     let started: Result<Vec<_>, _> =
         config.peers.iter().map(|peer| Ok((*peer, peer.start(&ground)?))).collect();
     pin_current_thread(load).map_err(pinning)?;
@@ -110,6 +118,9 @@ fn check(config: &Config) -> Result<(), BenchError> {
     }
     if config.peers.is_empty() || config.cases.is_empty() {
         return settings("nothing to compare: no peer or no case".to_owned());
+    }
+    if let Some(before) = config.before.as_ref().filter(|before| !before.is_file()) {
+        return settings(format!("{}: no such executable", before.display()));
     }
     let programs = config.peers.iter().filter_map(|peer| peer.needs()).chain([wrk::PROGRAM]);
     for (program, package) in programs {
@@ -258,6 +269,7 @@ mod tests {
     fn config() -> Config {
         Config {
             lastmile: PathBuf::from("/no/such/lastmile"),
+            before: None,
             peers: PEERS.to_vec(),
             cases: vec![Case::named("1k-hit").unwrap()],
             rounds: 1,
@@ -273,6 +285,11 @@ mod tests {
             (Config { rounds: 1001, ..config() }, "1001 rounds; allowed: 1 to 1000", "too many"),
             (Config { seconds: 0, ..config() }, "0 seconds; allowed: 1 to 1800", "no time"),
             (Config { peers: vec![], ..config() }, "nothing to compare", "nobody"),
+            (
+                Config { before: Some("/no/such".into()), ..config() },
+                "/no/such: no such executable",
+                "no other lastmile",
+            ),
             (Config { cases: vec![], ..config() }, "nothing to compare", "nothing"),
         ] {
             let error = run(&config, &mut |_| ()).unwrap_err();

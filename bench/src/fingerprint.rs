@@ -26,10 +26,16 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Of this machine.
     #[must_use]
-    pub fn take(peers: &[Peer], lastmile: &Path, cores: usize, pinned: [usize; 2]) -> Self {
+    pub fn take(
+        peers: &[Peer],
+        lastmile: &Path,
+        before: Option<&Path>,
+        cores: usize,
+        pinned: [usize; 2],
+    ) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let wrk = (wrk::PROGRAM.0, first_line(process::command(wrk::PROGRAM.0).arg("-v")));
-        let versions = peers.iter().map(|peer| (peer.name(), peer.version(lastmile)));
+        let versions = peers.iter().map(|peer| (peer.name(), peer.version(lastmile, before)));
         Self {
             cpu: value_of(&read("/proc/cpuinfo"), "model name"),
             cores,
@@ -84,7 +90,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_known() {
-        let taken = Fingerprint::take(&[Peer::Nginx], Path::new("/no/lastmile"), 2, [0, 1]);
+        let taken = Fingerprint::take(&[Peer::Nginx], Path::new("/no/lastmile"), None, 2, [0, 1]);
         let text = taken.lines().join("\n");
         assert!(text.contains("nginx: nginx version: nginx/"), "{text}");
         assert!(text.contains("wrk: wrk "), "{text}");

@@ -30,6 +30,9 @@ const MEMORY: &str = "/dev/shm";
 pub enum Peer {
     /// `lastmile edge`, by which the others are measured.
     Lastmile,
+    /// Another `lastmile`, such as one built before a change.
+    #[serde(rename = "lastmile-before")]
+    Before,
     /// nginx with `proxy_cache` and `tcp_nopush on`, its best for small hits.
     Nginx,
     /// The same with `tcp_nopush off`, its best for large hits on loopback.
@@ -37,7 +40,7 @@ pub enum Peer {
     NginxNopushOff,
 }
 
-/// All peers; lastmile is the first, since ratios are to it.
+/// All peers but another lastmile, which comes by its path; lastmile is the first, since ratios are to it.
 pub const PEERS: &[Peer] = &[Peer::Lastmile, Peer::Nginx, Peer::NginxNopushOff];
 
 /// What a peer needs to start.
@@ -45,6 +48,8 @@ pub const PEERS: &[Peer] = &[Peer::Lastmile, Peer::Nginx, Peer::NginxNopushOff];
 pub struct Ground {
     /// The `lastmile` executable.
     pub lastmile: PathBuf,
+    /// Another one, for [`Peer::Before`].
+    pub before: Option<PathBuf>,
     /// Where the origin listens.
     pub origin: SocketAddr,
     /// The core that the server runs on.
@@ -75,6 +80,7 @@ impl Peer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Lastmile => "lastmile",
+            Self::Before => "lastmile-before",
             Self::Nginx => "nginx",
             Self::NginxNopushOff => "nginx-nopush-off",
         }
@@ -95,7 +101,7 @@ impl Peer {
     #[must_use]
     pub fn needs(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Lastmile => None,
+            Self::Lastmile | Self::Before => None,
             Self::Nginx | Self::NginxNopushOff => Some((nginx::PROGRAM, nginx::PACKAGE)),
         }
     }
@@ -107,7 +113,11 @@ impl Peer {
     /// [`BenchError::Peer`] with the last that it said.
     pub fn start(self, ground: &Ground) -> Result<Server, BenchError> {
         match self {
-            Self::Lastmile => lastmile::start_edge(ground),
+            Self::Lastmile => lastmile::start_edge(ground, &ground.lastmile, self.name()),
+            Self::Before => {
+                let before = ground.before.as_deref().unwrap_or(&ground.lastmile);
+                lastmile::start_edge(ground, before, self.name())
+            }
             Self::Nginx => nginx::start(ground, "on"),
             Self::NginxNopushOff => nginx::start(ground, "off"),
         }
@@ -117,7 +127,7 @@ impl Peer {
     #[must_use]
     pub fn is_hit(self, response: &Response) -> bool {
         match self {
-            Self::Lastmile => lastmile::is_hit(response),
+            Self::Lastmile | Self::Before => lastmile::is_hit(response),
             Self::Nginx | Self::NginxNopushOff => {
                 response.values("x-cache-status").any(|status| status == "HIT")
             }
@@ -126,9 +136,10 @@ impl Peer {
 
     /// Its version in its own words.
     #[must_use]
-    pub fn version(self, lastmile: &Path) -> String {
+    pub fn version(self, lastmile: &Path, before: Option<&Path>) -> String {
         match self {
             Self::Lastmile => first_line(Command::new(lastmile).arg("--version")),
+            Self::Before => first_line(Command::new(before.unwrap_or(lastmile)).arg("--version")),
             Self::Nginx | Self::NginxNopushOff => {
                 first_line(process::command(nginx::path()).arg("-v"))
             }

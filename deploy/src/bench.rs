@@ -32,6 +32,7 @@ pub enum BenchCommand {
 const COMPARE_EXAMPLES: &str = "Examples:
   lastmile bench compare
   lastmile bench compare --quick --case 1k-hit
+  lastmile bench compare --case 1k-hit --peer lastmile --before /tmp/old/lastmile
   lastmile bench compare --rounds 9 --json --html compare.html > compare.json";
 
 /// Flags of `lastmile bench compare`.
@@ -43,6 +44,9 @@ pub struct CompareFlags {
     /// Beside lastmile only this peer; may be repeated [default: all]
     #[arg(long = "peer", value_name = "NAME", value_parser = Peer::named)]
     pub peers: Vec<Peer>,
+    /// And this other lastmile executable, such as one built before a change
+    #[arg(long, value_name = "PATH")]
+    pub before: Option<PathBuf>,
     /// Rounds of each case; each asks every peer in turn
     #[arg(long, value_name = "N", default_value = "5",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
@@ -89,7 +93,8 @@ fn compare(flags: &CompareFlags) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let config = Config {
         lastmile,
-        peers: peers(&flags.peers),
+        before: flags.before.clone(),
+        peers: peers(&flags.peers, flags.before.is_some()),
         cases: if flags.cases.is_empty() { CASES.iter().collect() } else { flags.cases.clone() },
         rounds,
         seconds,
@@ -111,11 +116,15 @@ fn compare(flags: &CompareFlags) -> Result<(), Failure> {
     flags.html.as_ref().map_or(Ok(()), |file| write(file, &report.html()))
 }
 
-/// lastmile, then the others: those given, or all.
-fn peers(given: &[Peer]) -> Vec<Peer> {
+/// lastmile, then another one if there is one, then the others: those given, or all.
+fn peers(given: &[Peer], before: bool) -> Vec<Peer> {
     let takes_part =
         |peer: &Peer| *peer == Peer::Lastmile || given.is_empty() || given.contains(peer);
-    PEERS.iter().copied().filter(takes_part).collect()
+    let mut peers: Vec<Peer> = PEERS.iter().copied().filter(takes_part).collect();
+    if before {
+        peers.insert(1, Peer::Before);
+    }
+    peers
 }
 
 fn write(file: &std::path::Path, text: &str) -> Result<(), Failure> {
@@ -140,7 +149,9 @@ mod tests {
             (&[Peer::Nginx, Peer::Nginx], &[Peer::Lastmile, Peer::Nginx], "each once"),
             (&[Peer::Lastmile], &[Peer::Lastmile], "alone"),
         ] {
-            assert_eq!(peers(given), expected, "{why}");
+            assert_eq!(peers(given, false), expected, "{why}");
         }
+        let with_before = peers(&[Peer::Lastmile], true);
+        assert_eq!(with_before, [Peer::Lastmile, Peer::Before], "another one, by its path");
     }
 }

@@ -24,11 +24,15 @@ pub fn start_origin(executable: &Path) -> Result<Server, BenchError> {
     start(executable, "origin", &["origin", "--listen", "127.0.0.1:0", "--synthetic"])
 }
 
-pub(super) fn start_edge(ground: &Ground) -> Result<Server, BenchError> {
+pub(super) fn start_edge(
+    ground: &Ground,
+    executable: &Path,
+    name: &'static str,
+) -> Result<Server, BenchError> {
     let upstream = format!("http://{}", ground.origin);
     let core = ground.core.to_string();
     let arguments = ["edge", "--listen", "127.0.0.1:0", "--name", NAME, "--upstream", &upstream];
-    start(&ground.lastmile, "lastmile", &[&arguments[..], &["--cores", &core]].concat())
+    start(executable, name, &[&arguments[..], &["--cores", &core]].concat())
 }
 
 /// RFC 9211 §2.1: a hit is a member of Cache-Status with the parameter `hit`, here that of the edge.
