@@ -12,6 +12,7 @@ mod permissions;
 mod ranges;
 mod requests;
 mod sites;
+mod spellings;
 mod stale;
 mod statuses;
 mod targeted;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Case> {
         expires::cases(),
         requests::cases(),
         keys::cases(),
+        spellings::cases(),
         unkeyed::cases(),
         vary::cases(),
         fields::cases(),

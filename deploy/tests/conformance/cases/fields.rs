@@ -157,6 +157,13 @@ fn made() -> Vec<Case> {
         ),
         case("via-loop", "RFC 9110 §7.6.3", "a request that comes back is refused")
             .step(get().with(["Via: 1.1 edge"]).not_asked().own(508)),
+        case("via-loop-forward", "RFC 9211 §2.2", "and was not forwarded").step(
+            get()
+                .with(["Via: 1.1 edge"])
+                .not_asked()
+                .own(508)
+                .check(Check::FieldLacks("cache-status", "fwd".to_owned())),
+        ),
         case("age-miss", "RFC 9111 §5.1", "what comes from the upstream has none, or its own")
             .step(get().answer(ok([FRESH, "Age: 100"])).miss().check(Check::AgeAtLeast(100)))
             .step(get().hit(1).check(Check::AgeAtLeast(100))),

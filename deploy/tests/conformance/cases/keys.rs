@@ -27,6 +27,7 @@ const ROWS: &[Row] = &[
     ("path-slash", "/a", "/a/", Asked, "a slash more"),
     ("path-slashes", "/a", "//a", Asked, "a slash more"),
     ("path-unreserved", "/%7Ea", "/~a", Hit, "unreserved octets, encoded"),
+    ("path-unreserved-plain", "/~a", "/%7Ea", Hit, "the other way round"),
     ("path-letter", "/%61bc", "/abc", Hit, "unreserved octets, encoded"),
     ("path-digits", "/a%3ab", "/a%3Ab", Hit, "digits of an encoding have no case"),
     ("path-reserved", "/a%3Ab", "/a:b", Asked, "a reserved octet, encoded"),

@@ -1,6 +1,6 @@
 //! Parts that the upstream sends: RFC 9111 §3.3, §3.4, RFC 9110 §14.4, §15.3.7.
 
-use crate::case::{Answer, Case, Check, Manner, Step, answer, case, get, method, ok};
+use crate::case::{Answer, Case, Check, Manner, Step, answer, case, get, method, not_modified, ok};
 
 const FRESH: &str = "Cache-Control: max-age=3600";
 const TEN: &str = "0123456789";
@@ -296,6 +296,24 @@ fn unusable() -> Vec<Case> {
         case("part-stale", "RFC 9111 §4", "no longer fresh")
             .step(ask("0-4").answer(part(0, 4, tag).lines(&["Age: 7200"])).miss())
             .step(ask("0-4").answer(part(0, 4, tag)).asked().status(206).shows("01234")),
+        confirmed("part-confirmed", "confirmed: it has its Content-Range").step(
+            ask("0-4")
+                .answer(moved())
+                .status(206)
+                .shows("01234")
+                .has("content-range", "bytes 0-4/10"),
+        ),
+        confirmed("part-confirmed-if-range", "what If-Range has is not what it is now: all of it")
+            .step(
+                ask("0-4")
+                    .with(["If-Range: {now-86400}"])
+                    .answer(moved())
+                    .further(whole())
+                    .asked()
+                    .status(200)
+                    .shows(TEN)
+                    .lacks("content-range"),
+            ),
         case("part-whole-instead", "RFC 9110 §14.2", "the upstream knows no ranges")
             .step(ask("0-4").answer(whole()).asked().contains("01234"))
             .step(get().not_asked().status(200).shows(TEN)),
@@ -303,4 +321,15 @@ fn unusable() -> Vec<Case> {
             .step(ask("20-").answer(answer(416, [FRESH, "Content-Range: bytes */10"])).miss())
             .step(ask("20-").answer(answer(416, [FRESH, "Content-Range: bytes */10"])).miss()),
     ]
+}
+
+/// A part that is stored, and stale.
+fn confirmed(name: &str, why: &str) -> Case {
+    let stale = part(0, 4, "ETag: \"abc\"").lines(&["Last-Modified: {now-86400}", "Age: 7200"]);
+    case(name, "RFC 9110 §13.1.5, §15.3.7", why).step(ask("0-4").answer(stale).miss())
+}
+
+/// A 304 with the same tag and another date.
+fn moved() -> Answer {
+    not_modified([FRESH, "ETag: \"abc\"", "Last-Modified: {now-3600}"])
 }

@@ -1,6 +1,6 @@
 //! Directives and credentials of requests: RFC 9111 §5.2.1, §5.4, §3.5.
 
-use crate::case::{Case, Reuse, case, get, head, method, ok};
+use crate::case::{Case, Check, Reuse, case, get, head, method, ok};
 use Reuse::{Asked, Hit};
 
 /// A response with a lifetime of 3600 is stored; the request that is asked then.
@@ -282,12 +282,19 @@ pub(crate) fn cases() -> Vec<Case> {
     used.chain(stored).chain(others()).collect()
 }
 
-fn others() -> [Case; 8] {
+fn others() -> [Case; 9] {
     let only = "Cache-Control: only-if-cached";
     let citation = "RFC 9111 §5.2.1.7";
     [
         case("only-if-cached-nothing", citation, "504 without a question")
             .step(get().with([only]).not_asked().own(504)),
+        case("only-if-cached-forward", "RFC 9211 §2.2", "nothing was forwarded").step(
+            get()
+                .with([only])
+                .not_asked()
+                .own(504)
+                .check(Check::FieldLacks("cache-status", "fwd".to_owned())),
+        ),
         case("only-if-cached-head", citation, "for HEAD too")
             .step(head().with([only]).not_asked().own(504)),
         case("only-if-cached-content", citation, "content changes nothing about that")

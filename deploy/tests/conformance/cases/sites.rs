@@ -1,6 +1,8 @@
 //! What an operator sets for a site, told apart by host.
 
-use crate::case::{Answer, Case, Check, Manner, Reuse, Step, answer, case, fails, get, ok};
+use crate::case::{
+    Answer, Case, Check, Manner, Reuse, Step, answer, case, fails, get, not_modified, ok,
+};
 use Reuse::{Asked, Hit};
 use lastmile_edge::http::cache::key::{KeyRules, QueryRule};
 use lastmile_edge::http::cache::stale::SiteDefaults;
@@ -142,6 +144,27 @@ fn cookies() -> Vec<Case> {
         case("site-cookie-withhold", "Site, RFC 9111 §7.3", "for the first client only")
             .step(at("withhold.test", sets()).miss().has("set-cookie", "a=b"))
             .step(at("withhold.test", ok([])).hit(1).lacks("set-cookie")),
+        case("site-cookie-304", "Site, RFC 9111 §3.2, §7.3", "one that comes with a 304, too")
+            .step(
+                at("withhold.test", ok([FRESH, "Age: 7200", "ETag: \"abc\"", "Set-Cookie: a=b"]))
+                    .miss(),
+            )
+            .step(
+                at("withhold.test", not_modified([FRESH, "ETag: \"abc\"", "Set-Cookie: c=d"]))
+                    .confirmed(1)
+                    .status(200)
+                    .has("set-cookie", "c=d"),
+            )
+            .step(at("withhold.test", ok([])).hit(1).lacks("set-cookie")),
+        case("site-cookie-condition", "Site, RFC 9110 §15.4.5", "for whom a 200 became a 304")
+            .step(
+                at("withhold.test", ok([FRESH, "ETag: \"abc\"", "Set-Cookie: a=b"]))
+                    .with(["If-None-Match: \"abc\""])
+                    .asked()
+                    .status(304)
+                    .has("set-cookie", "a=b"),
+            )
+            .step(at("withhold.test", ok([])).hit(1).lacks("set-cookie")),
         pair("site-cookie-refuse".into(), "not stored", &|| at("refuse.test", sets()), Asked),
         pair(
             "site-cookie-none".into(),
@@ -193,20 +216,42 @@ fn keys() -> Vec<Case> {
             .step(get().host(host).at(first).answer(ok([FRESH])).miss())
             .step(if reuse == Hit { step.hit(1) } else { step.miss() })
     });
+    let unsent =
+        [("field", "X-Device: victim", "x-device"), ("cookie", "Cookie: currency=eur", "cookie")];
+    let unsent = unsent.map(|(name, keyed, field)| {
+        let named = format!("Connection: {field}");
+        let step = || get().host("keyed.test").with([keyed]);
+        case(
+            format!("site-key-unsent-{name}"),
+            "Site, RFC 9110 §7.6.1",
+            "it was not sent, so nobody with it is meant",
+        )
+        .step(step().with([&named]).answer(ok([FRESH])).miss().not_received(field))
+        .step(step().answer(ok([FRESH])).miss().received(field, keyed.split_once(": ").unwrap().1))
+        .step(step().hit(2))
+    });
     let line = |query: &str| Check::ReceivedLine(format!("GET {{path}}{query} HTTP/1.1"));
-    rows.chain([
-        case("site-key-sent", "Site", "what is in no key is not sent either")
-            .step(get().host("keyed.test").at("?utm_a=1&b=2&a=1").miss().check(line("?b=2&a=1"))),
-        case("site-key-shown", "RFC 9211 §2.7", "the key is shown").step(
-            get()
-                .host("keyed.test")
-                .answer(ok([FRESH]))
-                .miss()
-                .says("cache-status", "; key=\"keyed.test/"),
-        ),
-        case("site-key-host", "Site", "one host for all names")
-            .step(get().host("one.test").answer(ok([FRESH])).miss().received("host", "canon.test"))
-            .step(get().host("two.test").hit(1)),
-    ])
-    .collect()
+    rows.chain(unsent)
+        .chain([
+            case("site-key-sent", "Site", "what is in no key is not sent either").step(
+                get().host("keyed.test").at("?utm_a=1&b=2&a=1").miss().check(line("?b=2&a=1")),
+            ),
+            case("site-key-shown", "RFC 9211 §2.7", "the key is shown").step(
+                get()
+                    .host("keyed.test")
+                    .answer(ok([FRESH]))
+                    .miss()
+                    .says("cache-status", "; key=\"keyed.test/"),
+            ),
+            case("site-key-host", "Site", "one host for all names")
+                .step(
+                    get()
+                        .host("one.test")
+                        .answer(ok([FRESH]))
+                        .miss()
+                        .received("host", "canon.test"),
+                )
+                .step(get().host("two.test").hit(1)),
+        ])
+        .collect()
 }

@@ -90,7 +90,12 @@ pub(crate) fn cases() -> Vec<Case> {
     });
     let updated =
         UPDATED.iter().map(|&(name, old, new, is_updated)| updates(name, old, new, is_updated));
-    made.chain(updated).chain(outcomes()).chain(fields()).chain(doubtful()).collect()
+    made.chain(updated)
+        .chain(outcomes())
+        .chain(fields())
+        .chain(doubtful())
+        .chain(ambiguous())
+        .collect()
 }
 
 /// A 304 has another value than what is stored.
@@ -258,4 +263,36 @@ fn doubtful() -> [Case; 5] {
                     .received("if-none-match", "\"abc\""),
             ),
     ]
+}
+
+/// Two variants were asked about that have one Last-Modified; the tag tells them apart, if the 304 has one.
+fn ambiguous() -> impl Iterator<Item = Case> {
+    let rows: [(&str, &[&str], Option<usize>, &str); 4] = [
+        ("none", &["Last-Modified: {now-86400}"], None, "the date is that of both"),
+        ("bare", &[], None, "it says nothing"),
+        ("selected", &["ETag: \"de\"", "Last-Modified: {now-86400}"], Some(1), "the one selected"),
+        ("other", &["ETag: \"en\"", "Last-Modified: {now-86400}"], Some(2), "the other one"),
+    ];
+    rows.into_iter().map(|(name, fields, meant, why)| {
+        let step = |language: &str, tag: &str| {
+            let (language, tag) = (format!("Accept-Language: {language}"), format!("ETag: {tag}"));
+            let stored =
+                ok(STALE).lines(&["Vary: Accept-Language", "Last-Modified: {now-86400}", &tag]);
+            get().with([&language]).answer(stored).miss()
+        };
+        let again = get().with(["Accept-Language: de"]).answer(not_modified([FRESH]).lines(fields));
+        let again = match meant {
+            Some(step) => again.confirmed(step).status(200),
+            None => again
+                .further(ok([FRESH, "Vary: Accept-Language"]).content("plain"))
+                .status(200)
+                .shows("plain")
+                .not_received("if-none-match")
+                .not_received("if-modified-since"),
+        };
+        case(format!("304-ambiguous-{name}"), "RFC 9111 §4.3.4", why)
+            .step(step("de", "\"de\""))
+            .step(step("en", "\"en\""))
+            .step(again)
+    })
 }
