@@ -222,7 +222,8 @@ async fn refuse<I: Io>(
         _ => worker.counters().requests_bad.increment(),
     }
     // Whatever is wrong with it.
-    let head_only = client.inbound.unread().starts_with(b"HEAD ");
+    let unread = client.inbound.unread();
+    let head_only = unread.trim_ascii_start().starts_with(b"HEAD ");
     let out = &mut client.output;
     respond_refusal(worker.name(), refusal, head_only, worker.io.now(), out);
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());

@@ -11,8 +11,6 @@ pub struct Message {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub content: Vec<u8>,
     pub end: End,
-    /// There was an empty line before it.
-    pub behind_empty_line: bool,
 }
 
 /// What is known of the end of a message.
@@ -76,8 +74,7 @@ pub fn request(octets: &[u8]) -> Result<Message, No> {
     }
     let words = [method, target, version].map(<[u8]>::to_vec);
     let framing = framing(version, &fields, Framing::None)?;
-    let message = with_content(words, fields, octets, skipped + head, &framing);
-    Ok(Message { behind_empty_line: skipped > 0, ..message })
+    Ok(with_content(words, fields, octets, skipped + head, &framing))
 }
 
 /// The response at the start of `octets` to a request with this method (RFC 9112 §4, §6.3).
@@ -198,7 +195,7 @@ fn with_content(
             _ => (rest.to_vec(), End::Cut),
         },
     };
-    Message { words, fields, content, end, behind_empty_line: false }
+    Message { words, fields, content, end }
 }
 
 /// RFC 9112 §7.1; of extensions only that they have no control character.

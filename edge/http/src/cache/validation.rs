@@ -36,7 +36,9 @@ pub fn write_conditions<'a>(
     let etag = field("etag").filter(|etag| may_be_sent(etag));
     let last_modified = field("last-modified").filter(|value| !value.is_empty());
     let mut tags: Vec<&[u8]> = etag.into_iter().collect();
-    if etag.is_some() || last_modified.is_none() {
+    // An unquoted tag, or one whose quotes do not end, would take what follows along.
+    let is_followable = etag.is_none_or(is_entity_tag);
+    if is_followable && (etag.is_some() || last_modified.is_none()) {
         add_others(other_etags, &mut tags);
     }
     if !tags.is_empty() {

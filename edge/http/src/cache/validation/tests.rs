@@ -65,8 +65,10 @@ fn conditions_for_several_responses() {
     // RFC 9111 §4.3.1
     let dated = format!("Last-Modified: {DATE}\r\n");
     let both = format!("ETag: \"a\"\r\n{dated}");
-    let rows: [(Option<&str>, &[&str], &str, &str); 11] = [
+    let rows: [(Option<&str>, &[&str], &str, &str); 13] = [
         (Some("ETag: \"a\"\r\n"), &["\"b\""], "If-None-Match: \"a\", \"b\"\r\n", "two"),
+        (Some("ETag: \"a\r\n"), &["\"b\""], "If-None-Match: \"a\r\n", "quotes that do not end"),
+        (Some("ETag: a\r\n"), &["\"b\""], "If-None-Match: a\r\n", "no quotes: alone"),
         (None, &["\"b\"", "\"c\""], "If-None-Match: \"b\", \"c\"\r\n", "none is selected"),
         (Some(""), &["\"b\""], "If-None-Match: \"b\"\r\n", "the selected has no validator"),
         (Some("ETag: *\r\n"), &["\"b\""], "If-None-Match: \"b\"\r\n", "nor one to send"),
