@@ -102,6 +102,14 @@ impl Site {
             if asked > 1 {
                 site.world.violation(format_args!("{asked} validations of {path}"));
             }
+            // Nobody gets what was made before he asked, where each use needs the origin.
+            for number in 0..20 {
+                let each = Rc::clone(&site);
+                site.world.spawn("client", async move {
+                    each.world.sleep_ms(each.world.random(800)).await;
+                    each.ask(number, &Ask::get("/asked")).await;
+                });
+            }
         });
     }
 
