@@ -6,10 +6,13 @@
 //! | `world` | an edge process between the tests and an origin whose journal they read |
 //! | `client` | an HTTP client that sees every octet, and how a connection ends |
 //! | `scripted` | an upstream that sends exactly the octets it is told to |
+//! | `answering` | an upstream that answers as the test decides, and when |
+//! | `moment` | dates |
 //! | `files` | files by name through the whole CDN |
 //! | `steering` | the GSLB of the whole CDN |
 //! | `load` | wrk on a hit |
 //! | `collapse` | many clients, one fetch |
+//! | `meanwhile` | requests while another one waits |
 //! | `persistence` | which connections stay open, and the order of answers |
 //! | `reuse` | what the store answers, and what it asks before |
 //! | `parts` | parts stored, put together and completed |
@@ -23,6 +26,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
+mod answering;
 mod client;
 mod collapse;
 mod content;
@@ -30,7 +34,11 @@ mod failures;
 mod files;
 mod load;
 mod malformed;
+mod meanwhile;
 mod messages;
+#[path = "../conformance/moment.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
+mod moment;
 mod parts;
 mod persistence;
 #[path = "../process/mod.rs"]

@@ -148,3 +148,48 @@ fn a_head_that_takes_too_long_is_refused() {
     assert_eq!(get(&address, "/").status, 502, "it still serves");
     edge.stop(Duration::ZERO);
 }
+
+/// An empty line behind a request is no beginning of another one, which would have to come in time (RFC 9112 §2.2).
+#[test]
+fn an_empty_line_is_no_request() {
+    let upstream: Upstream = "http://127.0.0.77:9".parse().unwrap();
+    let listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let cores = Cores::allowed().unwrap();
+    let mut config = Config::new("edge".to_owned(), listen, vec![upstream], cores);
+    config.timeouts.client_head = Duration::from_millis(200);
+    config.timeouts.client_idle = Duration::from_millis(1500);
+    let edge = lastmile_edge::start(config).unwrap();
+    let address = edge.addresses()[0].to_string();
+    for (behind, why) in [("\r\n", "with it"), ("", "later")] {
+        let mut client = Client::connect(&address);
+        client.send(format!("{}{behind}", request("GET", "/", "")).as_bytes());
+        assert_eq!(client.receive("GET").status, 502, "{why}");
+        if behind.is_empty() {
+            client.send(b"\r\n");
+        }
+        // The idle connection is closed at its time, and nothing is said on it before.
+        client.assert_closed(why);
+    }
+    edge.stop(Duration::ZERO);
+}
+
+/// A HEAD that is refused is a HEAD all the same (RFC 9110 §9.3.2).
+#[test]
+fn a_refused_head_has_no_content() {
+    let world = World::new();
+    for (rest, status, why) in [
+        ("Host: a\r\nHost: b\r\n", 400, "two Hosts"),
+        ("", 400, "no Host"),
+        ("Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n", 400, "two lengths"),
+        ("Host: a\r\nTransfer-Encoding: x\r\n", 501, "an unknown coding"),
+        ("Host: a\r\nVia: 1.1 edge\r\n", 508, "a loop"),
+        ("Host: a\r\nCache-Control: only-if-cached\r\n", 504, "nothing is stored"),
+    ] {
+        let mut client = Client::connect(&world.address);
+        client.send(format!("HEAD /bytes/10/head HTTP/1.1\r\n{rest}\r\n").as_bytes());
+        let response = client.receive("HEAD");
+        assert!(response.status == status || status == 501 && response.status == 400, "{why}");
+        client.finish();
+        client.assert_closed(why);
+    }
+}

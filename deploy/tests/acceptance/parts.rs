@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Ended};
 use crate::scripted::Scripted;
-use crate::world::start_edge;
+use crate::world::{World, start_edge};
 
 /// A 206 with these octets of `0123456789`.
 fn part(first: usize, last: usize, tag: &str) -> String {
@@ -139,4 +139,53 @@ fn parts_of_different_versions_are_not_mixed() {
         assert!(gone.cache_status().contains("fwd=partial"), "{why}: {}", gone.cache_status());
         assert_eq!(scripted.requests().len(), 3, "{why}");
     }
+}
+
+/// Parts that overlap keep nothing alive beyond the octets that are counted.
+#[test]
+fn parts_that_overlap_stay_within_the_memory() {
+    let ram = 64 << 20;
+    let world = World::with(&["--ram", &ram.to_string(), "--admin", "127.0.0.1:0"]);
+    let (address, admin) = world.address.split_once(", admin on ").unwrap();
+    let mut client = Client::connect(address);
+    let mut ask = |object: usize, number: usize| {
+        let target = format!("/bytes/2M/{object}?max-age=600&etag=a");
+        let first = number * STRIDE;
+        let answer = client.ask("GET", &target, &range(first, first + PART - 1));
+        assert_eq!((answer.status, answer.content.len()), (206, PART));
+    };
+    // What it needs for itself, whatever is stored.
+    (0..10).for_each(|object| ask(object, 0));
+    let (octets, resident) = (metric(admin, "ram_octets"), resident(world.edge.pid()));
+    for object in 0..OBJECTS {
+        (0..PARTS).for_each(|number| ask(object, number));
+    }
+    let octets = metric(admin, "ram_octets").saturating_sub(octets);
+    let resident = self::resident(world.edge.pid()).saturating_sub(resident);
+    println!("{octets} octets are counted, {resident} are resident");
+    assert!(octets > 0 && resident < 2 * ram, "{octets} counted, {resident} resident");
+}
+
+/// Each with parts from the first octet on, which together are 20 MB, and 250 MB one by one.
+const OBJECTS: usize = 10;
+const PARTS: usize = 100;
+const PART: usize = 256 << 10;
+/// New octets in each part.
+const STRIDE: usize = 17 << 10;
+
+/// The value that the admin server tells.
+fn metric(admin: &str, name: &str) -> u64 {
+    let (_, text) = crate::process::fetch(admin, "/metrics");
+    let text = String::from_utf8(text).unwrap();
+    let is_named = |line: &&str| !line.starts_with('#') && line.contains(name);
+    let line = text.lines().find(is_named).unwrap_or_else(|| panic!("{text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Octets of the process in memory.
+fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kib << 10
 }
