@@ -181,6 +181,26 @@ impl Site {
         }
     }
 
+    /// What was asked for before a change, and comes after it, is not what others get then.
+    async fn change_what_arrives(self: &Rc<Self>) {
+        let path = "/dripping";
+        for number in 20..26 {
+            let each = Rc::clone(self);
+            self.world.spawn("client", async move {
+                each.ask(number, &Ask::get(path).with("Cache-Control", "no-cache")).await;
+            });
+            self.world.sleep_ms(self.world.random(900)).await;
+            let changed_ms = self.world.now_ms();
+            let answer = self.ask(0, &Ask::new("DELETE", path)).await;
+            self.expect(answer.is_some_and(|answer| answer.status < 300), "no change", None);
+            self.world.sleep_ms(3_000).await;
+            let answer = self.ask(0, &Ask::get(path)).await;
+            let made_ms = answer.as_ref().and_then(Answer::made_ms);
+            let is_new = made_ms.is_some_and(|made_ms| made_ms >= changed_ms);
+            self.expect(is_new, "made before a change", answer.as_ref());
+        }
+    }
+
     /// What a change names is invalidated, and nothing else.
     pub(super) fn change(self: &Rc<Self>) {
         let site = Rc::clone(self);
@@ -191,6 +211,7 @@ impl Site {
             let asks = [Ask::get("/x/../dripping")];
             site.visit(0, &asks, Reading::Leaves(5_000)).await;
             site.ask_while_content_is_left().await;
+            site.change_what_arrives().await;
             let (named, other) = ("/picture-2", "/picture-3");
             let before = [site.ask(0, &Ask::get(named)).await, site.ask(0, &Ask::get(other)).await];
             let (field, invalidates) = *site.world.pick(&[
