@@ -252,7 +252,32 @@ pub(crate) fn cases() -> Vec<Case> {
             second.miss()
         })
     });
-    rows.chain(variants()).collect()
+    rows.chain(variants()).chain(codings()).collect()
+}
+
+/// A stored response without coding, and a request for which it is not selected. Asked about it, an upstream that codes
+/// on the fly confirms it before it thinks of coding.
+fn codings() -> impl Iterator<Item = Case> {
+    let stored = || ok([FRESH, "Vary: Accept-Encoding", "ETag: \"plain\""]);
+    let rows = [
+        ("gzip", "gzip", false, "takes a coding"),
+        ("several", "gzip, deflate, br", false, "takes several"),
+        ("weighed", "identity;q=0.5, br;q=1.0", false, "would rather have one"),
+        ("any", "*", false, "takes any"),
+        ("identity", "identity;q=0.5", true, "takes none"),
+    ];
+    rows.into_iter().map(move |(name, codings, is_asked_about, why)| {
+        let line = format!("Accept-Encoding: {codings}");
+        let second = get().with([&line]);
+        case(format!("vary-coding-{name}"), "RFC 9111 §4.1, §4.3.1", why)
+            .step(get().answer(stored()).miss())
+            .step(if is_asked_about {
+                second.answer(not_modified(["ETag: \"plain\""])).status(200)
+            } else {
+                let coded = ["Vary: Accept-Encoding", "Content-Encoding: br"];
+                second.answer(ok(coded)).miss().not_received("if-none-match")
+            })
+    })
 }
 
 fn variants() -> [Case; 6] {
