@@ -349,6 +349,11 @@ impl Origin {
         let truncates = count > 0 && delimited != Delimited::Close;
         let truncates = truncates && self.world.chance(manners.truncates);
         let stop = if resets || truncates { self.world.random(count) } else { count };
+        if drips {
+            // With nothing behind it, a head looks like all that there is.
+            wire.send(core::mem::take(&mut batch)).await?;
+            self.world.sleep_ms(self.world.random(DRIP_MS_MAX)).await;
+        }
         let mut rest = &content[..stop as usize];
         while !rest.is_empty() {
             let drip = 1 + self.world.random(8_000) as usize;
