@@ -95,8 +95,9 @@ pub(crate) async fn begin_fill<I: Io>(
         Ok(admitted) => admitted,
         Err(why) => {
             lead.announce(Announced::NotShared { lasting: why.lasting }, now);
+            // An error says nothing about what is stored, whatever it says about itself.
             let outdates =
-                why.forbidden || earlier.is_asked_about && is_outdated_by(response.head.status());
+                is_outdated_by(response.head.status()) && (why.forbidden || earlier.is_asked_about);
             // What another spelling brings may be about something else.
             let is_about_it = !request.is_head() && request.is_spelled_as_its_key();
             if outdates && is_about_it {

@@ -76,6 +76,8 @@ pub fn judge(ask: &Ask, answer: &Answer, facts: &Facts<'_>) -> Result<(), String
             416 => judge_unsatisfiable(ask),
             504 if ask.directive("only-if-cached").is_some() => Ok(()),
             502..=504 if !strict => Ok(()),
+            // A client that does not take earlier answers stops sending, too.
+            408 if !strict && ask.content.is_some() => Ok(()),
             status => Err(format!("status {status} is not the origin's")),
         };
     };

@@ -141,6 +141,21 @@ fn errors() -> Vec<Case> {
                     .check(Check::Of(1)),
             )
             .step(get().answer(answer(503, [])).miss()),
+        case(
+            "sie-after-no-store",
+            citation,
+            "an error takes nothing away, though it says no-store",
+        )
+        .step(get().answer(ok(["Cache-Control: max-age=60", "Age: 100", "ETag: \"abc\""])).miss())
+        .step(get().answer(answer(503, ["Cache-Control: no-store"])).asked().status(503))
+        .step(
+            get()
+                .with(["Cache-Control: stale-if-error=3600"])
+                .answer(answer(503, ["Cache-Control: no-store"]))
+                .asked()
+                .status(200)
+                .check(Check::Of(1)),
+        ),
         case("sie-fresh", citation, "no matter while it is fresh")
             .step(get().answer(ok(["Cache-Control: max-age=3600, stale-if-error=3600"])).miss())
             .step(get().hit(1)),
