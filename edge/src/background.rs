@@ -80,7 +80,7 @@ async fn revalidate<I: Io>(
         Ok(response) => {
             // Without a reader it is taken in all the same.
             let earlier =
-                Earlier { is_asked_about: true, beginning: None, background: Some(background) };
+                Earlier { asked_about: Some(stale), beginning: None, background: Some(background) };
             begin_fill(worker, &request, lead, response, earlier).await;
         }
         Err(failure) => {

@@ -111,9 +111,8 @@ fn next_step<I: Io>(
         let (head, length) = match parsed {
             Ok(Parsed::Complete { head, length }) => (head, length),
             Ok(Parsed::Partial) => {
-                // RFC 9112 §2.2: an empty line behind a request is no beginning of the next one.
-                if client.inbound.unread() == b"\r\n" {
-                    client.inbound.consume(2);
+                if is_empty_lines(client.inbound.unread()) {
+                    client.inbound.consume(client.inbound.unread().len());
                 }
                 return Step::Receive;
             }
@@ -175,10 +174,15 @@ async fn receive<I: Io>(
             Err(_) => return Ok(After::Close),
         }
         match parse_request(client.inbound.unread(), &mut spans, limits) {
-            Ok(Parsed::Partial) => {}
+            Ok(Parsed::Partial) if !is_empty_lines(client.inbound.unread()) => {}
             _ => return Ok(After::Keep),
         }
     }
+}
+
+/// RFC 9112 §2.2: empty lines behind a request are no beginning of the next one.
+fn is_empty_lines(octets: &[u8]) -> bool {
+    matches!(octets, b"\r\n" | b"\r\n\r\n")
 }
 
 async fn forward<I: Io>(
@@ -222,12 +226,12 @@ async fn refuse<I: Io>(
         _ => worker.counters().requests_bad.increment(),
     }
     // Whatever is wrong with it.
-    let unread = client.inbound.unread();
+    let (unread, before) = (client.inbound.unread(), client.output.len());
     let head_only = unread.trim_ascii_start().starts_with(b"HEAD ");
     let out = &mut client.output;
     respond_refusal(worker.name(), refusal, head_only, worker.io.now(), out);
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
-    log(worker, &client.noted, client.peer, None, client.output.len() as u64);
+    log(worker, &client.noted, client.peer, None, (client.output.len() - before) as u64);
     if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
         linger(worker, client).await;
     }

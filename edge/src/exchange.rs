@@ -419,7 +419,7 @@ async fn receive<I: Io>(
         learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
     }
     let (hash, is_rest) = (lead.key().0, beginning.is_some());
-    let earlier = Earlier { is_asked_about: stale.is_some(), beginning, background: None };
+    let earlier = Earlier { asked_about: stale, beginning, background: None };
     match begin_fill(worker, request, lead, response, earlier).await {
         Begun::Filling { response, length, reader } => {
             let arriving = Arriving { response, length, status, why, collapsed: false };
@@ -467,7 +467,7 @@ fn learn_from_head<I: Io>(
     }
     if head.status == stale.status() && head_confirms(stored, octets, head.fields) {
         freshen(worker, request, stale, response, lead);
-    } else if is_outdated_by(head.status) {
+    } else if is_outdated_by(head.status) && request.is_spelled_as_its_key() {
         remove_selected(worker, request, lead);
     }
 }

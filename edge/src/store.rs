@@ -72,8 +72,8 @@ impl From<NotStorable> for NotStored {
 
 /// What was there before a response came.
 pub(crate) struct Earlier {
-    /// Something was stored, and the upstream was asked whether it is still good; the response is its answer.
-    pub(crate) is_asked_about: bool,
+    /// What was stored, and the upstream was asked whether it is still good; the response is its answer.
+    pub(crate) asked_about: Option<Arc<StoredResponse>>,
     /// The response is the rest of this one (RFC 9111 §3.4).
     pub(crate) beginning: Option<Arc<StoredResponse>>,
     /// The place of a revalidation in the background, held until all has arrived.
@@ -96,8 +96,8 @@ pub(crate) async fn begin_fill<I: Io>(
         Err(why) => {
             lead.announce(Announced::NotShared { lasting: why.lasting }, now);
             // An error says nothing about what is stored, whatever it says about itself.
-            let outdates =
-                is_outdated_by(response.head.status()) && (why.forbidden || earlier.is_asked_about);
+            let outdates = is_outdated_by(response.head.status())
+                && (why.forbidden || earlier.asked_about.is_some());
             // What another spelling brings may be about something else.
             let is_about_it = !request.is_head() && request.is_spelled_as_its_key();
             if outdates && is_about_it {
@@ -127,6 +127,7 @@ pub(crate) async fn begin_fill<I: Io>(
         stored: Arc::clone(&stored),
         expected: length,
         room: Some(room),
+        asked_about: earlier.asked_about,
         _background: earlier.background,
         octets,
         charge: octets,
@@ -264,6 +265,8 @@ struct Intake<I: Io> {
     stored: Arc<StoredResponse>,
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
+    /// What it takes the place of.
+    asked_about: Option<Arc<StoredResponse>>,
     _background: Option<Background>,
     /// Octets that it has, if that was announced.
     expected: Option<u64>,
@@ -276,7 +279,9 @@ impl<I: Io> Intake<I> {
     async fn run(mut self, mut response: Response<I::Stream>) {
         let outcome = self.take_in(&mut response).await;
         if let Err(failure) = outcome {
-            self.counters().upstream_errors.increment();
+            if failure != Failure::Abandoned {
+                self.counters().upstream_errors.increment();
+            }
             self.lead.fill().end(Err(failure));
             return;
         }
@@ -340,6 +345,11 @@ impl<I: Io> Intake<I> {
             self.lead.leave_table();
             self.lead.fill().overflow();
             self.room = None;
+            if let Some(old) = &self.asked_about {
+                // It is not what there is now; and nobody shall try in vain to replace it again and again.
+                let (hash, key) = self.lead.key();
+                ram.remove(hash, key, |other| core::ptr::eq(other, &**old));
+            }
         }
     }
 
@@ -354,7 +364,8 @@ impl<I: Io> Intake<I> {
         }
         drop(room);
         let ram = &self.worker.shared.ram;
-        if is_sound && keep(ram, &self.lead, &self.stored, None, self.io.now()) {
+        let old = self.asked_about.as_deref();
+        if is_sound && keep(ram, &self.lead, &self.stored, old, self.io.now()) {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
