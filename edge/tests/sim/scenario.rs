@@ -156,7 +156,11 @@ pub fn run(seed: u64) -> Outcome {
 impl Site {
     fn build(world: &World, kind: Kind) -> Self {
         let faults = if kind == Kind::Flood { CALM } else { faults(world, kind == Kind::Storm) };
-        let manners = manners(world, kind == Kind::Storm);
+        let mut manners = manners(world, kind == Kind::Storm);
+        if kind == Kind::Changing {
+            // A POST can't be repeated when the origin turns out to have closed without a word.
+            manners.closes = 0;
+        }
         let net = Net::new(world.clone(), CALM);
         let origin = Origin::start(world, &net, address(ORIGIN), POLITE);
         let ram_octets = *world.pick(&RAM_OCTETS);
