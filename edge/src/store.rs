@@ -364,8 +364,14 @@ impl<I: Io> Intake<I> {
         }
         drop(room);
         let ram = &self.worker.shared.ram;
-        let old = self.asked_about.as_deref();
-        if is_sound && keep(ram, &self.lead, &self.stored, old, self.io.now()) {
+        // Without a validator it was not asked about, and if it is newer and fresh it stays.
+        let now = self.io.now();
+        let has_given_way = |old: &&StoredResponse| {
+            let policy = old.policy();
+            policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
+        };
+        let old = self.asked_about.as_deref().filter(has_given_way);
+        if is_sound && keep(ram, &self.lead, &self.stored, old, now) {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
