@@ -280,7 +280,7 @@ fn codings() -> impl Iterator<Item = Case> {
     })
 }
 
-fn variants() -> [Case; 6] {
+fn variants() -> [Case; 7] {
     let citation = "RFC 9111 §4.1";
     let of = |value: &str| get().with([value]).answer(ok([FRESH, "Vary: X-A"]));
     let tagged = |value: &str, tag: &str| {
@@ -319,6 +319,19 @@ fn variants() -> [Case; 6] {
                     .miss(),
             )
             .step(get().with(["X-A: 1"]).hit(1)),
+        case("unconfirmed-gives-way", "RFC 9111 §4.3.3", "though its Date is the later one")
+            .step(
+                get()
+                    .answer(ok(["Cache-Control: no-cache", "ETag: \"a\"", "Date: {now+600}"]))
+                    .miss(),
+            )
+            .step(
+                get()
+                    .answer(ok(["Cache-Control: no-cache", "ETag: \"b\""]))
+                    .received("if-none-match", "\"a\"")
+                    .miss(),
+            )
+            .step(get().answer(not_modified(["ETag: \"b\""])).confirmed(2)),
         case("variants-validated", "RFC 9111 §4.3.1", "others may be the right one, too")
             .step(tagged("X-A: 1", "\"a\"").miss())
             .step(
