@@ -12,7 +12,7 @@
 //! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
 //! | 8 | `candidates`, `upstream` | what to ask: addresses, kept connections, the request upstream |
 //! | | `background` | the same without a client, for what is served stale meanwhile |
-//! | 9 | `store`, `stored`, `parts` | what comes back is taken in, kept, put together |
+//! | 9 | `store`, `stored`, `content`, `parts` | what comes back is taken in, kept, put together |
 //! | 10 | `answer`, `respond`, `stream`, `relay`, `pass` | octets for the client |
 //! | | `last_hop`, `tunnel` | requests that end here, and those that leave HTTP |
 //!
@@ -25,6 +25,7 @@ mod client;
 mod collapse;
 pub mod config;
 pub mod connection;
+mod content;
 pub mod counters;
 mod decision;
 pub mod error;

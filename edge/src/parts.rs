@@ -1,7 +1,8 @@
 //! Parts of a representation (206), stored and put together (RFC 9111 §3.3, §3.4).
 
+use crate::content::StoredContent;
 use crate::ram::RamTier;
-use crate::stored::{StoredContent, StoredResponse};
+use crate::stored::StoredResponse;
 use bytes::Bytes;
 use lastmile_http::cache::partial::{Combination, Part, combine, may_combine};
 use std::sync::Arc;

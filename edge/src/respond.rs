@@ -1,10 +1,9 @@
 //! Responses on their way to a client: heads with what is written anew for each use, and content in its coding.
 
+use crate::content::StoredContent;
 use crate::error::Failure;
 use crate::request::{Refusal, Request};
-use crate::stored::{
-    StoredContent, StoredResponse, write_end_to_end_fields, write_field, write_status_line,
-};
+use crate::stored::{StoredResponse, write_end_to_end_fields, write_field, write_status_line};
 use ahash::RandomState;
 use bytes::Bytes;
 use lastmile_http::cache::key::write_key;

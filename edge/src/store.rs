@@ -1,6 +1,7 @@
 //! Storing: whether a response may be kept, the task that takes it in, and what a 304 does to a stored one.
 
 use crate::collapse::Lead;
+use crate::content::StoredContent;
 use crate::counters::Counters;
 use crate::error::Failure;
 use crate::fill::{Announced, Reader};
@@ -10,7 +11,7 @@ use crate::parts::insert_part;
 use crate::ram::{RamTier, Reservation};
 use crate::request::Request;
 use crate::site::Site;
-use crate::stored::{IsWithheld, Judged, StoredContent, StoredResponse};
+use crate::stored::{IsWithheld, Judged, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::{Background, Worker};

@@ -1,6 +1,7 @@
 //! A client's copy of a response that is still arriving.
 
 use crate::client::{After, Client};
+use crate::content::StoredContent;
 use crate::decision::{Why, decide};
 use crate::fill::{ReadError, Reader};
 use crate::io::Io;
@@ -8,7 +9,7 @@ use crate::request::Request;
 use crate::respond::{
     Coding, Variable, failed_precondition, insert_fields, respond_condition, write_content_range,
 };
-use crate::stored::{StoredContent, StoredResponse};
+use crate::stored::StoredResponse;
 use crate::worker::Worker;
 use bytes::Bytes;
 use lastmile_http::cache::status::CacheStatus;
