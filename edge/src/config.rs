@@ -1,6 +1,6 @@
 //! What an edge is told when it starts.
 
-use crate::io::uring::IoChoice;
+use crate::io::choice::IoChoice;
 use crate::log::Log;
 use crate::site::Sites;
 use core::net::{IpAddr, SocketAddr};

@@ -1,10 +1,14 @@
-//! The seam between the edge and the world. Two implementations: [`uring`] (monoio: io_uring or epoll) and the
+//! The seam between the edge and the world. Three implementations: `ring` (io_uring), `uring` (monoio on epoll), and the
 //! deterministic simulation of `tests/sim`.
 
+pub mod choice;
 pub mod clock;
 mod gather;
+pub(crate) mod machine;
 pub(crate) mod mailbox;
-pub mod uring;
+pub(crate) mod ring;
+pub(crate) mod uring;
+mod waits;
 mod watchdog;
 
 use bytes::Bytes;
@@ -105,6 +109,16 @@ pub trait Receive {
 pub trait Transmit {
     /// Sends all of `octets`; `limit` bounds each wait without progress. The buffer comes back for reuse.
     async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>);
+
+    /// Like [`Transmit::send`], for octets behind which the stream ends: they may be held back until it is dropped or
+    /// its sending direction finished, so that the end leaves in the same packet.
+    async fn send_last(
+        &mut self,
+        octets: Vec<u8>,
+        limit: Duration,
+    ) -> (Result<(), IoError>, Vec<u8>) {
+        self.send(octets, limit).await
+    }
 
     /// Sends all `pieces` in order, by reference; `limit` bounds each wait without progress.
     async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError>;

@@ -54,6 +54,6 @@ mod upstream;
 pub mod worker;
 
 pub use config::{Config, Upstream};
-pub use io::uring::IoChoice;
+pub use io::choice::IoChoice;
 pub use lastmile_http as http;
 pub use start::{Edge, StartError, StartErrorKind, start};

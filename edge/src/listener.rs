@@ -1,15 +1,13 @@
 //! Accepting connections, on each core from a listener of its own.
 
 use crate::connection::serve;
-use crate::io::Io;
 use crate::io::clock::TICK;
-use crate::io::uring::UringIo;
+use crate::io::machine::Machine;
 use crate::worker::Worker;
-use monoio::net::TcpListener;
 use std::rc::Rc;
 
 /// Accepts until the edge drains. At the limit of connections more are left in the listen queue.
-pub(crate) async fn accept_all(worker: Rc<Worker<UringIo>>, listener: TcpListener) {
+pub(crate) async fn accept_all<M: Machine>(worker: Rc<Worker<M>>, listener: M::Listener) {
     while !worker.shared.is_draining() {
         if !worker.shared.connection_begins() {
             worker.io.sleep(TICK).await;

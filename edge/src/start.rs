@@ -1,10 +1,12 @@
 //! Starting an edge, and ending it.
 
 use crate::config::Config;
-use crate::io::Io;
+use crate::io::choice::IoChoice;
 use crate::io::clock::{Clock, TICK, start_ticking};
+use crate::io::machine::Machine;
 use crate::io::mailbox::Mailbox;
-use crate::io::uring::{IoChoice, UringIo, block_on, probe_uring};
+use crate::io::ring::{self, RingIo};
+use crate::io::uring::UringIo;
 use crate::listener::accept_all;
 use crate::upstream::addresses::Addresses;
 use crate::worker::{Shared, Worker};
@@ -119,7 +121,7 @@ fn validate(config: &Config) -> Result<(), StartError> {
 }
 
 fn choose_io(choice: IoChoice) -> Result<bool, StartError> {
-    match (choice, probe_uring()) {
+    match (choice, ring::probe()) {
         (IoChoice::Epoll, _) => Ok(false),
         (_, Ok(())) => Ok(true),
         (IoChoice::Auto, Err(error)) => {
@@ -127,7 +129,7 @@ fn choose_io(choice: IoChoice) -> Result<bool, StartError> {
             Ok(false)
         }
         (IoChoice::Uring, Err(error)) => Err(StartError::failure(format!(
-            "edge: io_uring is not available ({error}); kernel 6.0 or later and permission are needed, or --io epoll"
+            "edge: io_uring is not available ({error}); kernel 6.1 or later and permission are needed, or --io epoll"
         ))),
     }
 }
@@ -190,9 +192,14 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
             if let Err(error) = cpu::pin_current_thread(core) {
                 eprintln!("edge: can't pin a worker to core {core}: {error}; it runs where it may");
             }
-            let task = work(index, clock, mailbox, ear, own, shared, drain_ms, ready.clone());
+            let life = Life { index, clock, ear, listeners: own, shared, drain_ms };
+            let ended = if uring {
+                life.run::<RingIo>(mailbox, &ready)
+            } else {
+                life.run::<UringIo>(mailbox, &ready)
+            };
             // A ring that can't be made, or what the worker said when it began.
-            if let Err(error) = block_on(uring, task) {
+            if let Err(error) = ended {
                 let _ = ready.send(Err(error));
             }
         })?);
@@ -204,52 +211,62 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
     Ok(edge)
 }
 
-/// The life of a worker.
-#[allow(clippy::too_many_arguments, reason = "called once: all that a worker's thread is given")]
-async fn work(
+/// All that a worker's thread is given.
+struct Life {
     index: usize,
     clock: Arc<Clock>,
-    mailbox: Arc<Mailbox>,
     ear: UnixStream,
     listeners: Vec<TcpListener>,
     shared: Arc<Shared>,
     drain_ms: Arc<AtomicU64>,
-    ready: mpsc::Sender<stdio::Result<()>>,
-) {
-    let io = UringIo::new(Arc::clone(&clock), mailbox);
-    let worker = Worker::new(io.clone(), Arc::clone(&shared), index);
-    let mailbox_io = io.clone();
-    let draining = Arc::clone(&shared);
-    io.spawn(async move {
-        if let Err(error) = mailbox_io.serve_mailbox(ear, &draining).await {
-            eprintln!("edge: a worker can't hear its mailbox any more: {error}");
-        }
-    });
-    io.spawn(Rc::clone(&worker).tend_pool());
-    let accepting: stdio::Result<Vec<_>> =
-        listeners.into_iter().map(monoio::net::TcpListener::from_std).collect();
-    match accepting {
-        Ok(listeners) => {
-            for listener in listeners {
-                io.spawn(accept_all(Rc::clone(&worker), listener));
+}
+
+impl Life {
+    fn run<M: Machine>(
+        self,
+        mailbox: Arc<Mailbox>,
+        ready: &mpsc::Sender<stdio::Result<()>>,
+    ) -> stdio::Result<()> {
+        let ready = ready.clone();
+        M::run(Arc::clone(&self.clock), mailbox, |io: M| self.work(io, ready))
+    }
+
+    /// The life of a worker.
+    async fn work<M: Machine>(self, io: M, ready: mpsc::Sender<stdio::Result<()>>) {
+        let Self { index, clock, ear, listeners, shared, drain_ms } = self;
+        let worker = Worker::new(io.clone(), Arc::clone(&shared), index);
+        let mailbox_io = io.clone();
+        let draining = Arc::clone(&shared);
+        io.spawn(async move {
+            if let Err(error) = mailbox_io.serve_mailbox(ear, &draining).await {
+                eprintln!("edge: a worker can't hear its mailbox any more: {error}");
             }
-            let _ = ready.send(Ok(()));
+        });
+        io.spawn(Rc::clone(&worker).tend_pool());
+        let accepting: stdio::Result<Vec<_>> = listeners.into_iter().map(M::listener).collect();
+        match accepting {
+            Ok(listeners) => {
+                for listener in listeners {
+                    io.spawn(accept_all(Rc::clone(&worker), listener));
+                }
+                let _ = ready.send(Ok(()));
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
         }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
+        drop(ready);
+        while !shared.is_draining() {
+            io.sleep(TICK).await;
         }
+        let deadline = clock.elapsed_ms().saturating_add(drain_ms.load(Ordering::Relaxed));
+        while worker.counters().connections.value() > 0 && clock.elapsed_ms() < deadline {
+            io.sleep(TICK).await;
+        }
+        // Whoever has not got his whole response by now must not take it for whole.
+        io.reset_all();
     }
-    drop(ready);
-    while !shared.is_draining() {
-        io.sleep(TICK).await;
-    }
-    let deadline = clock.elapsed_ms().saturating_add(drain_ms.load(Ordering::Relaxed));
-    while worker.counters().connections.value() > 0 && clock.elapsed_ms() < deadline {
-        io.sleep(TICK).await;
-    }
-    // Whoever has not got his whole response by now must not take it for whole.
-    io.reset_all();
 }
 
 impl Edge {

@@ -27,6 +27,11 @@ impl Gather {
         self.vectors.is_empty()
     }
 
+    /// Where the next pieces are, as `sendmsg(2)` takes them.
+    pub(super) fn vectors(&self) -> &[libc::iovec] {
+        &self.vectors
+    }
+
     /// Notes that `count` octets have been sent.
     pub(super) fn advance(&mut self, mut count: usize) {
         while count > 0 {

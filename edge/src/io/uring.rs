@@ -1,17 +1,18 @@
-//! [`Io`] on monoio: io_uring, or epoll where io_uring is forbidden.
+//! [`Io`] on monoio's epoll driver, where io_uring is missing or forbidden.
 
 use super::clock::Clock;
 use super::gather::Gather;
+use super::machine::Machine;
 use super::mailbox::Mailbox;
-use super::watchdog::{Deadlines, Place, Watchdog, Watched, reset};
+use super::waits::{Waits, io_error};
+use super::watchdog::{Deadlines, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::worker::Shared;
 use bytes::Bytes;
 use core::cell::RefCell;
 use core::future::Future;
 use core::net::SocketAddr;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
@@ -21,135 +22,24 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Entries of a ring's submission queue: connections that can have something to say in one turn of the loop before
-/// an extra system call is needed.
-const RING_ENTRIES: u32 = 4096;
 /// Octets of a receive buffer: more than a request's head ever needs, and a fair part of a socket's queue.
 const LEASE_OCTETS: usize = 16 * 1024;
 /// Spare receive buffers that a worker keeps: 4 MiB at most.
 const SPARE_LEASES_MAX: usize = 256;
 
-/// Which of the kernel's interfaces a worker uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum IoChoice {
-    /// io_uring, and epoll where io_uring is missing or forbidden.
-    #[default]
-    Auto,
-    /// io_uring or nothing.
-    Uring,
-    /// epoll.
-    Epoll,
-}
-
-impl core::str::FromStr for IoChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "uring" => Ok(Self::Uring),
-            "epoll" => Ok(Self::Epoll),
-            _ => Err(format!("{text:?} is none of auto, uring, epoll")),
-        }
-    }
-}
-
-/// A ring with the flags of choice: one thread submits, and completions are worked off when that thread enters the
-/// kernel anyway, not by interrupting it (`io_uring_setup(2)`). DEFER_TASKRUN, which needs 6.1, costs the same within
-/// the noise: 1 KB hits in five interleaved rounds took 6.4 to 7.7 us with these flags and 6.4 to 6.9 with it.
-fn ring_builder() -> io_uring::Builder {
-    let mut builder = io_uring::IoUring::builder();
-    builder.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag();
-    builder
-}
-
-/// Whether a ring with our flags can be made here, and if not, what the kernel says.
-///
-/// # Errors
-/// `ENOSYS` or `EINVAL` of kernels before 6.0, `EPERM` of containers and of `kernel.io_uring_disabled`.
-pub fn probe_uring() -> io::Result<()> {
-    ring_builder().build(8).map(drop)
-}
-
-/// Runs `task` to its end on the calling thread, with io_uring or epoll.
-///
-/// # Errors
-/// When the ring or the epoll instance can't be made.
-pub fn block_on<F: Future>(uring: bool, task: F) -> io::Result<F::Output> {
-    if uring {
-        let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
-            .with_entries(RING_ENTRIES)
-            .uring_builder(ring_builder())
-            .build()?;
-        Ok(runtime.block_on(task))
-    } else {
-        let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
-            .with_entries(RING_ENTRIES)
-            .build()?;
-        Ok(runtime.block_on(task))
-    }
-}
-
 /// The world of one worker.
 #[derive(Clone)]
-pub struct UringIo(Rc<Core>);
+pub(crate) struct UringIo(Rc<Core>);
 
 struct Core {
-    clock: Arc<Clock>,
-    mailbox: Arc<Mailbox>,
-    watchdog: Rc<Watchdog>,
+    waits: Waits,
     leases: Rc<RefCell<Vec<Vec<u8>>>>,
 }
 
 impl UringIo {
-    /// The world of the calling thread's worker. Its waits are looked at when the bell rings, once a tick.
-    pub(crate) fn new(clock: Arc<Clock>, mailbox: Arc<Mailbox>) -> Self {
-        mailbox.adopt_thread();
-        let (watchdog, leases) = (Rc::default(), Rc::default());
-        Self(Rc::new(Core { clock, mailbox, watchdog, leases }))
-    }
-
-    /// Serves the worker's mailbox until the sending end is gone.
-    pub(crate) async fn serve_mailbox(
-        &self,
-        ear: std::os::unix::net::UnixStream,
-        shared: &Shared,
-    ) -> io::Result<()> {
-        let mut ear = UnixStream::from_std(ear)?;
-        let mut octets = vec![0; 64];
-        let mut ticked_ms = 0;
-        loop {
-            let (received, buffer) = ear.read(octets).await;
-            octets = buffer;
-            if received? == 0 {
-                return Ok(());
-            }
-            self.0.mailbox.deliver();
-            let now_ms = self.0.clock.elapsed_ms();
-            if now_ms != ticked_ms {
-                ticked_ms = now_ms;
-                self.0.watchdog.tick(now_ms, shared.is_draining());
-            }
-        }
-    }
-
-    /// Resets all connections of this worker, at its end.
-    pub(crate) fn reset_all(&self) {
-        self.0.watchdog.reset_all();
-    }
-
-    /// The next connection of `listener`.
-    pub(crate) async fn accept(
-        &self,
-        listener: &TcpListener,
-    ) -> io::Result<(UringStream, SocketAddr)> {
-        let (stream, peer) = listener.accept().await?;
-        Ok((self.wrap(stream), peer))
-    }
-
     fn wrap(&self, stream: TcpStream) -> UringStream {
         let descriptor = stream.as_raw_fd();
-        let watched = self.0.watchdog.watch(descriptor);
+        let watched = self.0.waits.watch(descriptor);
         let (read, write) = stream.into_split();
         let deadlines = Rc::clone(&watched.deadlines);
         let (io, deadlines2) = (self.clone(), Rc::clone(&watched.deadlines));
@@ -160,18 +50,13 @@ impl UringIo {
             descriptor,
         }
     }
-
-    fn deadline_ms(&self, limit: Duration) -> u64 {
-        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        self.0.clock.elapsed_ms().saturating_add(limit)
-    }
 }
 
 impl Io for UringIo {
     type Stream = UringStream;
 
     fn now(&self) -> UnixTime {
-        self.0.clock.now()
+        self.0.waits.now()
     }
 
     async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<UringStream, IoError> {
@@ -189,14 +74,7 @@ impl Io for UringIo {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let deadline_ms = self.deadline_ms(duration);
-        Sleep {
-            watchdog: Rc::clone(&self.0.watchdog),
-            deadline_ms,
-            place: None,
-            clock: &self.0.clock,
-        }
-        .await;
+        self.0.waits.sleep(duration).await;
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
@@ -204,42 +82,58 @@ impl Io for UringIo {
     }
 
     fn portable_waker(&self, waker: &Waker) -> Waker {
-        self.0.mailbox.portable_waker(waker)
+        self.0.waits.portable_waker(waker)
     }
 }
 
-struct Sleep<'a> {
-    watchdog: Rc<Watchdog>,
-    clock: &'a Clock,
-    deadline_ms: u64,
-    place: Option<Place>,
-}
+impl Machine for UringIo {
+    type Listener = TcpListener;
 
-impl Future for Sleep<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if let Some(place) = self.place.take() {
-            self.watchdog.cancel_sleep(place);
-        }
-        if self.clock.elapsed_ms() >= self.deadline_ms {
-            return Poll::Ready(());
-        }
-        self.place = Some(self.watchdog.sleep(self.deadline_ms, context.waker().clone()));
-        Poll::Pending
+    fn run<F: Future<Output = ()>>(
+        clock: Arc<Clock>,
+        mailbox: Arc<Mailbox>,
+        begin: impl FnOnce(Self) -> F,
+    ) -> io::Result<()> {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new().build()?;
+        let waits = Waits::new(clock, mailbox);
+        let io = Self(Rc::new(Core { waits, leases: Rc::default() }));
+        runtime.block_on(begin(io));
+        Ok(())
     }
-}
 
-impl Drop for Sleep<'_> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.watchdog.cancel_sleep(place);
+    fn listener(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(UringStream, SocketAddr)> {
+        let (stream, peer) = listener.accept().await?;
+        Ok((self.wrap(stream), peer))
+    }
+
+    async fn serve_mailbox(
+        &self,
+        ear: std::os::unix::net::UnixStream,
+        shared: &Shared,
+    ) -> io::Result<()> {
+        let mut ear = UnixStream::from_std(ear)?;
+        let mut octets = vec![0; 64];
+        loop {
+            let (received, buffer) = ear.read(octets).await;
+            octets = buffer;
+            if received? == 0 {
+                return Ok(());
+            }
+            self.0.waits.heard(shared);
         }
+    }
+
+    fn reset_all(&self) {
+        self.0.waits.reset_all();
     }
 }
 
 /// A TCP connection.
-pub struct UringStream {
+pub(crate) struct UringStream {
     /// First, so that the watchdog forgets the descriptor before it is closed.
     _watched: Watched,
     receiver: UringReceiver,
@@ -248,21 +142,21 @@ pub struct UringStream {
 }
 
 /// The receiving direction of a [`UringStream`].
-pub struct UringReceiver {
+pub(crate) struct UringReceiver {
     io: UringIo,
     deadlines: Rc<Deadlines>,
     half: OwnedReadHalf<TcpStream>,
 }
 
 /// The sending direction of a [`UringStream`].
-pub struct UringSender {
+pub(crate) struct UringSender {
     io: UringIo,
     deadlines: Rc<Deadlines>,
     half: OwnedWriteHalf<TcpStream>,
 }
 
 /// Received octets in a buffer that goes back to the worker's pool.
-pub struct Lease {
+pub(crate) struct Lease {
     octets: Vec<u8>,
     pool: Rc<RefCell<Vec<Vec<u8>>>>,
 }
@@ -326,14 +220,7 @@ impl UringReceiver {
             Wait::Busy(limit) => (limit, false),
             Wait::Idle(limit) => (limit, true),
         };
-        self.deadlines.arm_receive(self.io.deadline_ms(limit), idle);
-    }
-
-    fn judge(&self, received: io::Result<usize>) -> Result<usize, IoError> {
-        match (self.deadlines.disarm_receive(), received) {
-            (true, Ok(0) | Err(_)) => Err(IoError::TimedOut),
-            (_, received) => received.map_err(|error| io_error(&error)),
-        }
+        self.deadlines.arm_receive(self.io.0.waits.deadline_ms(limit), idle);
     }
 }
 
@@ -346,7 +233,7 @@ impl Receive for UringReceiver {
         self.arm(wait);
         let (received, octets) = self.half.read(buffer).await;
         let lease = Lease { octets, pool: Rc::clone(&self.io.0.leases) };
-        self.judge(received).map(|_| lease)
+        Waits::judge_receive(&self.deadlines, received).map(|_| lease)
     }
 
     async fn receive_into(
@@ -361,17 +248,7 @@ impl Receive for UringReceiver {
         self.arm(wait);
         let window = monoio::buf::IoBufMut::slice_mut(buffer, start..);
         let (received, window) = self.half.read(window).await;
-        (self.judge(received), window.into_inner())
-    }
-}
-
-impl UringSender {
-    fn judge(&self, sent: io::Result<usize>) -> Result<usize, IoError> {
-        match (self.deadlines.disarm_send(), sent) {
-            (true, Err(_)) => Err(IoError::TimedOut),
-            (_, Ok(0)) => Err(IoError::Closed),
-            (_, sent) => sent.map_err(|error| io_error(&error)),
-        }
+        (Waits::judge_receive(&self.deadlines, received), window.into_inner())
     }
 }
 
@@ -380,11 +257,11 @@ impl Transmit for UringSender {
         let mut buffer = octets;
         let mut start = 0;
         while start < buffer.len() {
-            self.deadlines.arm_send(self.io.deadline_ms(limit));
+            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
             let window = monoio::buf::IoBuf::slice(buffer, start..);
             let (sent, window) = self.half.write(window).await;
             buffer = window.into_inner();
-            match self.judge(sent) {
+            match Waits::judge_send(&self.deadlines, sent) {
                 Ok(count) => start += count,
                 Err(error) => return (Err(error), buffer),
             }
@@ -395,27 +272,11 @@ impl Transmit for UringSender {
     async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
         let mut gather = Gather::new(pieces);
         while !gather.is_empty() {
-            self.deadlines.arm_send(self.io.deadline_ms(limit));
+            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
             let (sent, unsent) = self.half.writev(gather).await;
             gather = unsent;
-            gather.advance(self.judge(sent)?);
+            gather.advance(Waits::judge_send(&self.deadlines, sent)?);
         }
         Ok(())
-    }
-}
-
-fn io_error(error: &io::Error) -> IoError {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused => IoError::Refused,
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::AddrNotAvailable => {
-            IoError::Unreachable
-        }
-        Kind::TimedOut => IoError::TimedOut,
-        Kind::OutOfMemory => IoError::Exhausted,
-        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)) => {
-            IoError::Exhausted
-        }
-        _ => IoError::Closed,
     }
 }

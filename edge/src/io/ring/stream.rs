@@ -1,0 +1,288 @@
+//! A TCP connection on the ring.
+#![allow(
+    unsafe_code,
+    reason = "a descriptor that the ring closes, octets that the kernel has written"
+)]
+
+use super::RingIo;
+use super::driver::{Driver, Message};
+use crate::io::gather::Gather;
+use crate::io::waits::Waits;
+use crate::io::watchdog::{Deadlines, Watched, reset};
+use crate::io::{IoError, Receive, Stream, Transmit, Wait};
+use bytes::Bytes;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+use std::rc::Rc;
+
+/// Octets of the buffer that content is received into when its owner has not said how many.
+const RECEIVE_OCTETS: usize = 16 * 1024;
+
+/// A socket that is closed by the ring, after all operations that were begun on it.
+pub(super) struct Socket {
+    driver: Rc<Driver>,
+    descriptor: RawFd,
+}
+
+impl Socket {
+    /// A socket to connect to `peer` with.
+    ///
+    /// # Errors
+    /// `EMFILE` and its like.
+    pub(super) fn to(driver: &Rc<Driver>, peer: SocketAddr) -> io::Result<Self> {
+        let domain = socket2::Domain::for_address(peer);
+        let kind = socket2::Type::STREAM.nonblocking();
+        let socket = socket2::Socket::new(domain, kind, Some(socket2::Protocol::TCP))?;
+        // A socket that refuses the option still carries octets.
+        let _ = socket.set_tcp_nodelay(true);
+        Ok(Self { driver: Rc::clone(driver), descriptor: socket.into_raw_fd() })
+    }
+
+    /// The socket that an accept has returned.
+    pub(super) fn accepted(driver: &Rc<Driver>, descriptor: usize) -> Self {
+        let descriptor = RawFd::try_from(descriptor).expect("the kernel's descriptors fit");
+        Self { driver: Rc::clone(driver), descriptor }
+    }
+
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.descriptor
+    }
+
+    fn with<R>(&self, act: impl FnOnce(socket2::SockRef<'_>) -> R) -> R {
+        // SAFETY: it is open as long as this value lives.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
+        act(socket2::SockRef::from(&descriptor))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.driver.close(self.descriptor);
+    }
+}
+
+/// A TCP connection.
+pub(crate) struct RingStream {
+    /// First, so that the watchdog forgets the descriptor before it is closed.
+    _watched: Watched,
+    receiver: RingReceiver,
+    sender: RingSender,
+    socket: Socket,
+}
+
+/// The receiving direction of a [`RingStream`].
+pub(crate) struct RingReceiver {
+    io: RingIo,
+    deadlines: Rc<Deadlines>,
+    descriptor: RawFd,
+    /// The next octets are answers to what was sent: there is nothing yet.
+    expects_to_wait: bool,
+}
+
+/// The sending direction of a [`RingStream`].
+pub(crate) struct RingSender {
+    io: RingIo,
+    deadlines: Rc<Deadlines>,
+    descriptor: RawFd,
+}
+
+impl RingStream {
+    pub(super) fn new(io: &RingIo, socket: Socket) -> Self {
+        let descriptor = socket.descriptor();
+        let watched = io.0.waits.watch(descriptor);
+        let deadlines = || Rc::clone(&watched.deadlines);
+        Self {
+            receiver: RingReceiver {
+                io: io.clone(),
+                deadlines: deadlines(),
+                descriptor,
+                expects_to_wait: false,
+            },
+            sender: RingSender { io: io.clone(), deadlines: deadlines(), descriptor },
+            _watched: watched,
+            socket,
+        }
+    }
+}
+
+impl Stream for RingStream {
+    type Receiver = RingReceiver;
+    type Sender = RingSender;
+
+    fn split(&mut self) -> (&mut RingReceiver, &mut RingSender) {
+        (&mut self.receiver, &mut self.sender)
+    }
+
+    fn is_quiet(&self) -> bool {
+        let mut octet = [core::mem::MaybeUninit::uninit()];
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        let peeked = self.socket.with(|socket| socket.recv_with_flags(&mut octet, flags));
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn finish_sending(&mut self) {
+        // A connection that is already gone needs no end.
+        let _ = self.socket.with(|socket| socket.shutdown(std::net::Shutdown::Write));
+    }
+
+    fn abort_on_drop(&mut self) {
+        reset(self.socket.descriptor());
+    }
+}
+
+/// Received octets in one of the ring's buffers, which goes back when this is dropped.
+pub(crate) struct Lease {
+    driver: Rc<Driver>,
+    /// `None` at the end of the stream.
+    buffer: Option<u16>,
+    length: usize,
+}
+
+impl core::ops::Deref for Lease {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self.buffer {
+            Some(buffer) => self.driver.buffers.octets(buffer, self.length),
+            None => &[],
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer {
+            self.driver.buffers.put(buffer);
+        }
+    }
+}
+
+impl RingReceiver {
+    fn arm(&self, wait: Wait) {
+        let (limit, idle) = match wait {
+            Wait::Busy(limit) => (limit, false),
+            Wait::Idle(limit) => (limit, true),
+        };
+        self.deadlines.arm_receive(self.io.0.waits.deadline_ms(limit), idle);
+    }
+}
+
+impl Receive for RingReceiver {
+    type Lease = Lease;
+
+    async fn receive(&mut self, wait: Wait) -> Result<Lease, IoError> {
+        self.arm(wait);
+        loop {
+            let driver = &self.io.0.driver;
+            let (received, ()) = driver.receive(self.descriptor, self.expects_to_wait).await;
+            self.expects_to_wait = true;
+            let (count, buffer) = (received.count(), received.buffer());
+            // Before anything is judged: the buffer goes back whatever happens.
+            let length = count.as_ref().map_or(0, |count| *count);
+            let lease = Lease { driver: Rc::clone(driver), buffer, length };
+            if count.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOBUFS)) {
+                // All are lent in this turn.
+                self.expects_to_wait = false;
+                futures_lite::future::yield_now().await;
+                continue;
+            }
+            return Waits::judge_receive(&self.deadlines, count).map(|_| lease);
+        }
+    }
+
+    async fn receive_into(
+        &mut self,
+        mut buffer: Vec<u8>,
+        wait: Wait,
+    ) -> (Result<usize, IoError>, Vec<u8>) {
+        if buffer.len() == buffer.capacity() {
+            buffer.reserve(RECEIVE_OCTETS);
+        }
+        self.arm(wait);
+        let (received, mut buffer) = self.io.0.driver.receive_into(self.descriptor, buffer).await;
+        let count = received.count();
+        if let Ok(count) = count {
+            // SAFETY: the kernel has written so many octets behind the length, within the capacity.
+            unsafe { buffer.set_len(buffer.len() + count) };
+        }
+        (Waits::judge_receive(&self.deadlines, count), buffer)
+    }
+}
+
+impl RingSender {
+    async fn send_with(
+        &mut self,
+        octets: Vec<u8>,
+        limit: Duration,
+        flags: i32,
+    ) -> (Result<(), IoError>, Vec<u8>) {
+        let (mut buffer, mut start) = (octets, 0);
+        while start < buffer.len() {
+            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
+            let operation = self.io.0.driver.send(self.descriptor, buffer, start, flags);
+            let (sent, unsent) = operation.await;
+            buffer = unsent;
+            match Waits::judge_send(&self.deadlines, sent.count()) {
+                Ok(count) => start += count,
+                Err(error) => return (Err(error), buffer),
+            }
+        }
+        (Ok(()), buffer)
+    }
+}
+
+impl Transmit for RingSender {
+    async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>) {
+        self.send_with(octets, limit, 0).await
+    }
+
+    async fn send_last(
+        &mut self,
+        octets: Vec<u8>,
+        limit: Duration,
+    ) -> (Result<(), IoError>, Vec<u8>) {
+        // The end of the stream, which follows at once, leaves with the last octets.
+        self.send_with(octets, limit, libc::MSG_MORE).await
+    }
+
+    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
+        let mut message = Box::new(GatheredMessage::new(Gather::new(pieces)));
+        while !message.gather.is_empty() {
+            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
+            message.describe();
+            let operation = self.io.0.driver.send_message(self.descriptor, message, 0);
+            let (sent, unsent) = operation.await;
+            message = unsent;
+            message.gather.advance(Waits::judge_send(&self.deadlines, sent.count())?);
+        }
+        Ok(())
+    }
+}
+
+/// Pieces as `sendmsg(2)` takes them.
+struct GatheredMessage {
+    gather: Gather,
+    header: libc::msghdr,
+}
+
+impl GatheredMessage {
+    fn new(gather: Gather) -> Self {
+        // SAFETY: plain numbers and pointers, of which zero is one.
+        Self { gather, header: unsafe { core::mem::zeroed() } }
+    }
+
+    fn describe(&mut self) {
+        let vectors = self.gather.vectors();
+        self.header.msg_iov = vectors.as_ptr().cast_mut();
+        self.header.msg_iovlen = vectors.len();
+    }
+}
+
+// SAFETY: the value is in a box when it is sent, its vectors and what they point to are on the heap, owned by `gather`.
+unsafe impl Message for GatheredMessage {
+    fn header(&self) -> *const libc::msghdr {
+        &raw const self.header
+    }
+}
