@@ -3,13 +3,11 @@
 use crate::decision::Noted;
 use crate::inbound::Inbound;
 use crate::io::{Io, Stream, Transmit};
+use crate::spare;
 use crate::worker::Worker;
 use bytes::Bytes;
 use core::cell::Cell;
 use core::net::SocketAddr;
-
-/// An output buffer that grew for a large head or many pipelined responses is let go when it is empty again.
-const KEPT_CAPACITY_MAX: usize = 64 * 1024;
 
 /// What happens to the connection after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +36,8 @@ pub(crate) struct Client<S> {
 }
 
 impl<S: Stream> Client<S> {
-    /// Sends the output and `pieces` behind it, together.
+    /// Sends the output and `pieces` behind it, together. The stream must be ended at once behind a response after which
+    /// the connection does not persist.
     pub(crate) async fn send<I: Io>(
         &mut self,
         worker: &Worker<I>,
@@ -51,12 +50,12 @@ impl<S: Stream> Client<S> {
         let (_, sender) = self.stream.split();
         let sent = if pieces.is_empty() {
             let output = core::mem::take(&mut self.output);
-            let (sent, output) = sender.send(output, limit).await;
-            self.output = output;
-            self.output.clear();
-            if self.output.capacity() > KEPT_CAPACITY_MAX {
-                self.output = Vec::new();
-            }
+            let (sent, output) = if persists {
+                sender.send(output, limit).await
+            } else {
+                sender.send_last(output, limit).await
+            };
+            spare::give(output);
             sent
         } else {
             if !self.output.is_empty() {

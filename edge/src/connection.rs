@@ -7,12 +7,13 @@ use crate::inbound::Inbound;
 use crate::io::{Io, IoError, Receive, Stream, Wait};
 use crate::request::{Refusal, Request};
 use crate::respond::respond_refusal;
-use crate::worker::Worker;
+use crate::spare;
+use crate::worker::{Scratch, Worker};
 use bytes::Bytes;
 use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
-use lastmile_http::head::{FieldSpan, Parsed, parse_request};
+use lastmile_http::head::{Parsed, parse_request};
 use std::rc::Rc;
 
 /// Answers gathered for one send when requests are pipelined; a client that never reads stops there.
@@ -38,13 +39,6 @@ enum Step {
     Close,
 }
 
-/// Scratch space of a connection, reused from request to request.
-#[derive(Default)]
-struct Scratch {
-    spans: Vec<FieldSpan>,
-    key: Vec<u8>,
-}
-
 /// Serves the connection `stream` of the client `peer` to its end.
 pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: SocketAddr) {
     worker.counters().connections.increment();
@@ -64,28 +58,28 @@ pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: Socket
 }
 
 async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> After {
-    let mut scratch = Scratch::default();
     loop {
-        let after = match next_step(worker, client, &mut scratch) {
+        let after = match next_step(worker, client) {
             Step::Receive => {
                 if !client.output.is_empty() {
                     client.send(worker, Vec::new(), true).await
                 } else {
                     match receive(worker, client).await {
                         Ok(after) => after,
-                        Err(refusal) => return refuse(worker, client, refusal).await,
+                        Err(refusal) => return Box::pin(refuse(worker, client, refusal)).await,
                     }
                 }
             }
             Step::Flush => client.send(worker, Vec::new(), true).await,
             Step::Send(content, persists) => client.send(worker, content, persists).await,
-            Step::Forward(length) => forward(worker, client, length, &mut scratch).await,
-            Step::Refuse(refusal) => return refuse(worker, client, refusal).await,
+            // In a box: the connection stays small while it serves hits or nothing.
+            Step::Forward(length) => Box::pin(forward(worker, client, length)).await,
+            Step::Refuse(refusal) => return Box::pin(refuse(worker, client, refusal)).await,
             Step::Close => return client.send(worker, Vec::new(), false).await,
         };
         if after != After::Keep {
             if after == After::Linger || after == After::Close && !client.inbound.is_empty() {
-                linger(worker, client).await;
+                Box::pin(linger(worker, client)).await;
             }
             return after;
         }
@@ -93,12 +87,9 @@ async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream
 }
 
 /// Answers requests from the store as long as they are there whole; says what to do then.
-fn next_step<I: Io>(
-    worker: &Worker<I>,
-    client: &mut Client<I::Stream>,
-    scratch: &mut Scratch,
-) -> Step {
+fn next_step<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> Step {
     let draining = worker.shared.is_draining();
+    let Scratch { spans, key } = &mut *worker.scratch.borrow_mut();
     loop {
         if client.inbound.is_empty() {
             return Step::Receive;
@@ -107,7 +98,7 @@ fn next_step<I: Io>(
             return Step::Flush;
         }
         let limits = &worker.shared.config.head_limits;
-        let parsed = parse_request(client.inbound.unread(), &mut scratch.spans, limits);
+        let parsed = parse_request(client.inbound.unread(), spans, limits);
         let (head, length) = match parsed {
             Ok(Parsed::Complete { head, length }) => (head, length),
             Ok(Parsed::Partial) => {
@@ -125,8 +116,11 @@ fn next_step<I: Io>(
         };
         let persists = request.persists;
         let Client { output, noted, .. } = client;
+        if output.capacity() == 0 {
+            *output = spare::take();
+        }
         let before = output.len();
-        let answer = answer_at_once(worker, &request, &mut scratch.key, noted, output);
+        let answer = answer_at_once(worker, &request, key, noted, output);
         let content = match &answer {
             AtOnce::Forward => return Step::Forward(length),
             AtOnce::Answered => 0,
@@ -155,6 +149,7 @@ async fn receive<I: Io>(
         if worker.shared.is_draining() {
             return Ok(After::Close);
         }
+        spare::give(core::mem::take(&mut client.output));
         let received = client.inbound.receive(receiver, Wait::Idle(timeouts.client_idle)).await;
         return Ok(if received.is_ok_and(|count| count > 0) { After::Keep } else { After::Close });
     }
@@ -189,7 +184,6 @@ async fn forward<I: Io>(
     worker: &Worker<I>,
     client: &mut Client<I::Stream>,
     length: usize,
-    scratch: &mut Scratch,
 ) -> After {
     // Earlier answers must not wait for an upstream.
     if !client.output.is_empty() && client.send(worker, Vec::new(), true).await != After::Keep {
@@ -200,7 +194,8 @@ async fn forward<I: Io>(
     let octets = client.inbound.unread()[..length].to_vec();
     client.inbound.consume(length);
     let limits = &worker.shared.config.head_limits;
-    let parsed = parse_request(&octets, &mut scratch.spans, limits);
+    let mut spans = Vec::new();
+    let parsed = parse_request(&octets, &mut spans, limits);
     let Ok(Parsed::Complete { head, .. }) = parsed else {
         unreachable!("the same octets were a whole head before");
     };

@@ -1,6 +1,7 @@
 //! What has arrived on a connection and is not yet used: heads, and the content behind them.
 
 use crate::io::{IoError, Receive, Wait};
+use crate::spare;
 use bytes::Bytes;
 use lastmile_http::chunked::{ChunkedDecoder, ChunkedStep};
 use lastmile_http::framing::{Framing, FramingError};
@@ -10,10 +11,7 @@ use lastmile_http::framing::{Framing, FramingError};
 const PART_OCTETS_MAX: usize = 128 * 1024;
 /// A buffer at least this full is kept as it is; one less full is copied, so that waste stays under an eighth.
 const FULL_EIGHTHS: usize = 7;
-/// A buffer that grew for a large head is let go when it is empty again.
-const KEPT_CAPACITY_MAX: usize = 16 * 1024;
-
-/// Octets received and not yet consumed.
+/// Octets received and not yet consumed. Without any it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
     octets: Vec<u8>,
@@ -33,10 +31,7 @@ impl Inbound {
         self.start += count;
         if self.is_empty() {
             self.start = 0;
-            self.octets.clear();
-            if self.octets.capacity() > KEPT_CAPACITY_MAX {
-                self.octets = Vec::new();
-            }
+            spare::give(core::mem::take(&mut self.octets));
         }
     }
 
@@ -48,6 +43,9 @@ impl Inbound {
         wait: Wait,
     ) -> Result<usize, IoError> {
         let lease = receiver.receive(wait).await?;
+        if self.octets.capacity() == 0 {
+            self.octets = spare::take();
+        }
         if self.start > 0 {
             self.octets.drain(..self.start);
             self.start = 0;

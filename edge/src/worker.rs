@@ -15,6 +15,7 @@ use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use crossbeam::utils::CachePadded;
+use lastmile_http::head::FieldSpan;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -112,12 +113,21 @@ impl Drop for Background {
     }
 }
 
+/// Scratch space, reused from request to request.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) spans: Vec<FieldSpan>,
+    pub(crate) key: Vec<u8>,
+}
+
 /// What one core owns.
 pub struct Worker<I: Io> {
     pub(crate) io: I,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool<I::Stream>,
     index: usize,
+    /// Where the request at hand is understood, on whichever connection.
+    pub(crate) scratch: RefCell<Scratch>,
     /// Revalidations in the background.
     background: Rc<Cell<usize>>,
     /// Itself, for tasks that outlive the exchange that began them.
@@ -133,6 +143,7 @@ impl<I: Io> Worker<I> {
             io,
             pool,
             index,
+            scratch: RefCell::default(),
             background: Rc::default(),
             handle: RefCell::default(),
             shared,

@@ -225,7 +225,9 @@ fn a_connection_that_serves_hits_allocates_nothing() {
     let worker = Worker::new(AtOnce, Arc::clone(&shared), 0);
     let (receiver, sender) = (Source::Client(Rc::clone(&seen)), Sink(Some(Rc::clone(&seen))));
     let client = SocketAddr::from(([127, 0, 0, 1], 2));
-    let mut serving = pin!(serve(worker, Scripted { receiver, sender }, client));
+    let serving = serve(worker, Scripted { receiver, sender }, client);
+    assert!(size_of_val(&serving) <= 640, "an idle connection is small: {}", size_of_val(&serving));
+    let mut serving = pin!(serving);
     let ended = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(ended, Poll::Ready(()));
 
