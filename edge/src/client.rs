@@ -36,8 +36,8 @@ pub(crate) struct Client<S> {
 }
 
 impl<S: Stream> Client<S> {
-    /// Sends the output and `pieces` behind it, together. The stream must be ended at once behind a response after which
-    /// the connection does not persist.
+    /// Sends the output and `pieces` behind it, together. Behind a response after which the connection does not persist
+    /// the stream must be ended at once.
     pub(crate) async fn send<I: Io>(
         &mut self,
         worker: &Worker<I>,

@@ -1,5 +1,5 @@
-//! The seam between the edge and the world. Three implementations: `ring` (io_uring), `uring` (monoio on epoll), and the
-//! deterministic simulation of `tests/sim`.
+//! The seam between the edge and the world. Three implementations: `ring` (io_uring), `uring` (monoio on epoll), and
+//! the deterministic simulation of `tests/sim`.
 
 pub mod choice;
 pub mod clock;

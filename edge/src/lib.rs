@@ -3,7 +3,7 @@
 //! | step | file | what happens |
 //! | --- | --- | --- |
 //! | 1 | `listener` | a connection is accepted, on one of the pinned workers |
-//! | 2 | `connection`, `spare` | requests are taken off it, pipelined ones together; buffers are lent while there is data |
+//! | 2 | `connection`, `spare` | requests are taken off it, pipelined ones together; buffers are lent meanwhile |
 //! | 3 | `request`, [`site`] | a head is understood or refused; what its site says |
 //! | 4 | `exchange` | the function that owns every branch |
 //! | | `decision`, [`log`] | why: for Cache-Status, the counters, the log |

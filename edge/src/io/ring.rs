@@ -10,6 +10,8 @@ mod buffers;
 mod driver;
 mod executor;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use super::clock::Clock;
 use super::machine::Machine;

@@ -181,8 +181,8 @@ impl Driver {
     /// Begins an operation.
     ///
     /// # Safety
-    /// All memory that `entry` points to is on the heap, owned by `payload`, and does not move with it; nobody else uses it
-    /// until the operation completes, but for reading what the kernel only reads.
+    /// All memory that `entry` points to is on the heap, owned by `payload`, and does not move with it; nobody else uses
+    /// it until the operation completes, but for reading what the kernel only reads.
     unsafe fn begin<P: 'static>(self: &Rc<Self>, entry: squeue::Entry, payload: P) -> Operation<P> {
         let number = self.slots.borrow_mut().insert(Slot::Waiting(None));
         self.push(&entry.user_data(number as u64));
@@ -340,8 +340,8 @@ fn polled_first(mut entry: squeue::Entry) -> squeue::Entry {
 /// Pieces of memory to be sent, with their description.
 ///
 /// # Safety
-/// The header, and all that it points to, directly or not, lives on the heap, is owned by the value and stays where it is when the
-/// value moves.
+/// In a box, the header and all that it points to, directly or not, lives on the heap, is owned by the value and stays
+/// where it is when the box moves.
 pub(super) unsafe trait Message: 'static {
     /// The description, as `sendmsg(2)` wants it.
     fn header(&self) -> *const libc::msghdr;
