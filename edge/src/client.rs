@@ -50,10 +50,9 @@ impl<S: Stream> Client<S> {
         let (_, sender) = self.stream.split();
         let sent = if pieces.is_empty() {
             let output = core::mem::take(&mut self.output);
-            let (sent, output) = if persists {
-                sender.send(output, limit).await
-            } else {
-                sender.send_last(output, limit).await
+            let (sent, output) = match persists {
+                true => sender.send(output, limit).await,
+                false => sender.send_last(output, limit).await,
             };
             spare::give(output);
             sent

@@ -3,8 +3,13 @@
 use crate::connection::serve;
 use crate::io::clock::TICK;
 use crate::io::machine::Machine;
+use crate::worker::Shared;
 use crate::worker::Worker;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Accepts until the edge drains. At the limit of connections more are left in the listen queue.
 pub(crate) async fn accept_all<M: Machine>(worker: Rc<Worker<M>>, listener: M::Listener) {
@@ -16,11 +21,9 @@ pub(crate) async fn accept_all<M: Machine>(worker: Rc<Worker<M>>, listener: M::L
         match worker.io.accept(&listener).await {
             Ok((stream, peer)) => {
                 worker.counters().connections_accepted.increment();
-                let worker = Rc::clone(&worker);
-                worker.io.clone().spawn(async move {
-                    serve(Rc::clone(&worker), stream, peer).await;
-                    worker.shared.connection_ended();
-                });
+                let serving = serve(Rc::clone(&worker), stream, peer);
+                let shared = Arc::clone(&worker.shared);
+                worker.io.spawn(Counted { serving, shared });
             }
             Err(_) => {
                 worker.shared.connection_ended();
@@ -31,5 +34,25 @@ pub(crate) async fn accept_all<M: Machine>(worker: Rc<Worker<M>>, listener: M::L
                 }
             }
         }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A connection that is counted until it ends. By hand, since an `async` block has room for what it awaits twice.
+    struct Counted<F> {
+        #[pin]
+        serving: F,
+        shared: Arc<Shared>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Counted<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        ready!(this.serving.poll(context));
+        this.shared.connection_ended();
+        Poll::Ready(())
     }
 }

@@ -7,7 +7,7 @@ use super::driver::Driver;
 use async_task::{Runnable, Task};
 use core::cell::RefCell;
 use core::future::{Future, poll_fn};
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -29,15 +29,31 @@ thread_local! {
 /// Runs `future` on this thread, detached.
 pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
     let number = TASKS.with_borrow(Slab::vacant_key);
-    let whole = async move {
-        future.await;
-        TASKS.with_borrow_mut(|tasks| tasks.remove(number)).detach();
-    };
     let schedule = |runnable| READY.with_borrow_mut(|ready| ready.push_back(runnable));
-    let (runnable, task) = async_task::spawn_local(whole, schedule);
+    let (runnable, task) = async_task::spawn_local(Registered { future, number }, schedule);
     let inserted = TASKS.with_borrow_mut(|tasks| tasks.insert(task));
     assert_eq!(inserted, number, "nothing came in between");
     runnable.schedule();
+}
+
+pin_project_lite::pin_project! {
+    /// A future that is among [`TASKS`] until it ends. By hand, since an `async` block has room for what it awaits twice.
+    struct Registered<F> {
+        #[pin]
+        future: F,
+        number: usize,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Registered<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        core::task::ready!(this.future.poll(context));
+        TASKS.with_borrow_mut(|tasks| tasks.remove(*this.number)).detach();
+        Poll::Ready(())
+    }
 }
 
 /// Waits for a turn of bulk work.

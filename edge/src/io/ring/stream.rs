@@ -11,6 +11,7 @@ use crate::io::waits::Waits;
 use crate::io::watchdog::{Deadlines, Watched, reset};
 use crate::io::{IoError, Receive, Stream, Transmit, Wait};
 use bytes::Bytes;
+use core::future::Future;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
@@ -65,45 +66,54 @@ impl Drop for Socket {
 
 /// A TCP connection.
 pub(crate) struct RingStream {
-    /// First, so that the watchdog forgets the descriptor before it is closed.
-    _watched: Watched,
     receiver: RingReceiver,
     sender: RingSender,
+}
+
+/// What both directions share: a connection that waits is small.
+struct Shared {
+    io: RingIo,
+    /// Before the socket, so that the watchdog forgets the descriptor before it is closed.
+    watched: Watched,
     socket: Socket,
 }
 
 /// The receiving direction of a [`RingStream`].
 pub(crate) struct RingReceiver {
-    io: RingIo,
-    deadlines: Rc<Deadlines>,
-    descriptor: RawFd,
+    shared: Rc<Shared>,
     /// The next octets are answers to what was sent: there is nothing yet.
     expects_to_wait: bool,
 }
 
 /// The sending direction of a [`RingStream`].
 pub(crate) struct RingSender {
-    io: RingIo,
-    deadlines: Rc<Deadlines>,
-    descriptor: RawFd,
+    shared: Rc<Shared>,
 }
 
 impl RingStream {
     pub(super) fn new(io: &RingIo, socket: Socket) -> Self {
-        let descriptor = socket.descriptor();
-        let watched = io.0.waits.watch(descriptor);
-        let deadlines = || Rc::clone(&watched.deadlines);
-        Self {
-            receiver: RingReceiver {
-                io: io.clone(),
-                deadlines: deadlines(),
-                descriptor,
-                expects_to_wait: false,
-            },
-            sender: RingSender { io: io.clone(), deadlines: deadlines(), descriptor },
-            _watched: watched,
-            socket,
-        }
+        let watched = io.0.waits.watch(socket.descriptor());
+        let shared = Rc::new(Shared { io: io.clone(), watched, socket });
+        let receiver = RingReceiver { shared: Rc::clone(&shared), expects_to_wait: false };
+        Self { receiver, sender: RingSender { shared } }
+    }
+}
+
+impl Shared {
+    fn driver(&self) -> &Rc<Driver> {
+        &self.io.0.driver
+    }
+
+    fn deadlines(&self) -> &Deadlines {
+        &self.watched.deadlines
+    }
+
+    fn descriptor(&self) -> RawFd {
+        self.socket.descriptor()
+    }
+
+    fn arm_send(&self, limit: Duration) {
+        self.deadlines().arm_send(self.io.0.waits.deadline_ms(limit));
     }
 }
 
@@ -118,17 +128,18 @@ impl Stream for RingStream {
     fn is_quiet(&self) -> bool {
         let mut octet = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        let peeked = self.socket.with(|socket| socket.recv_with_flags(&mut octet, flags));
+        let peeked =
+            self.sender.shared.socket.with(|socket| socket.recv_with_flags(&mut octet, flags));
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn finish_sending(&mut self) {
         // A connection that is already gone needs no end.
-        let _ = self.socket.with(|socket| socket.shutdown(std::net::Shutdown::Write));
+        let _ = self.sender.shared.socket.with(|socket| socket.shutdown(std::net::Shutdown::Write));
     }
 
     fn abort_on_drop(&mut self) {
-        reset(self.socket.descriptor());
+        reset(self.sender.shared.descriptor());
     }
 }
 
@@ -165,7 +176,8 @@ impl RingReceiver {
             Wait::Busy(limit) => (limit, false),
             Wait::Idle(limit) => (limit, true),
         };
-        self.deadlines.arm_receive(self.io.0.waits.deadline_ms(limit), idle);
+        let deadline_ms = self.shared.io.0.waits.deadline_ms(limit);
+        self.shared.deadlines().arm_receive(deadline_ms, idle);
     }
 }
 
@@ -175,20 +187,21 @@ impl Receive for RingReceiver {
     async fn receive(&mut self, wait: Wait) -> Result<Lease, IoError> {
         self.arm(wait);
         loop {
-            let driver = &self.io.0.driver;
-            let (received, ()) = driver.receive(self.descriptor, self.expects_to_wait).await;
+            let driver = self.shared.driver();
+            let receiving = driver.receive(self.shared.descriptor(), self.expects_to_wait);
+            let (received, ()) = receiving.await;
             self.expects_to_wait = true;
             let (count, buffer) = (received.count(), received.buffer());
             // Before anything is judged: the buffer goes back whatever happens.
             let length = count.as_ref().map_or(0, |count| *count);
-            let lease = Lease { driver: Rc::clone(driver), buffer, length };
+            let lease = Lease { driver: Rc::clone(self.shared.driver()), buffer, length };
             if count.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOBUFS)) {
                 // All are lent in this turn.
                 self.expects_to_wait = false;
                 futures_lite::future::yield_now().await;
                 continue;
             }
-            return Waits::judge_receive(&self.deadlines, count).map(|_| lease);
+            return Waits::judge_receive(self.shared.deadlines(), count).map(|_| lease);
         }
     }
 
@@ -201,61 +214,68 @@ impl Receive for RingReceiver {
             buffer.reserve(RECEIVE_OCTETS);
         }
         self.arm(wait);
-        let (received, mut buffer) = self.io.0.driver.receive_into(self.descriptor, buffer).await;
+        let driver = self.shared.driver();
+        let (received, mut buffer) = driver.receive_into(self.shared.descriptor(), buffer).await;
         let count = received.count();
         if let Ok(count) = count {
             // SAFETY: the kernel has written so many octets behind the length, within the capacity.
             unsafe { buffer.set_len(buffer.len() + count) };
         }
-        (Waits::judge_receive(&self.deadlines, count), buffer)
+        (Waits::judge_receive(self.shared.deadlines(), count), buffer)
     }
 }
 
 impl RingSender {
     async fn send_with(
         &mut self,
-        octets: Vec<u8>,
+        mut octets: Vec<u8>,
         limit: Duration,
         flags: i32,
     ) -> (Result<(), IoError>, Vec<u8>) {
-        let (mut buffer, mut start) = (octets, 0);
-        while start < buffer.len() {
-            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
-            let operation = self.io.0.driver.send(self.descriptor, buffer, start, flags);
-            let (sent, unsent) = operation.await;
-            buffer = unsent;
-            match Waits::judge_send(&self.deadlines, sent.count()) {
+        let mut start = 0;
+        while start < octets.len() {
+            self.shared.arm_send(limit);
+            let driver = self.shared.driver();
+            let sending = driver.send(self.shared.descriptor(), octets, start, flags);
+            let (sent, unsent) = sending.await;
+            octets = unsent;
+            match Waits::judge_send(self.shared.deadlines(), sent.count()) {
                 Ok(count) => start += count,
-                Err(error) => return (Err(error), buffer),
+                Err(error) => return (Err(error), octets),
             }
         }
-        (Ok(()), buffer)
+        (Ok(()), octets)
     }
 }
 
 impl Transmit for RingSender {
-    async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>) {
-        self.send_with(octets, limit, 0).await
-    }
-
-    async fn send_last(
+    // No `async`: its block would have room for all arguments twice.
+    fn send(
         &mut self,
         octets: Vec<u8>,
         limit: Duration,
-    ) -> (Result<(), IoError>, Vec<u8>) {
+    ) -> impl Future<Output = (Result<(), IoError>, Vec<u8>)> {
+        self.send_with(octets, limit, 0)
+    }
+
+    fn send_last(
+        &mut self,
+        octets: Vec<u8>,
+        limit: Duration,
+    ) -> impl Future<Output = (Result<(), IoError>, Vec<u8>)> {
         // The end of the stream, which follows at once, leaves with the last octets.
-        self.send_with(octets, limit, libc::MSG_MORE).await
+        self.send_with(octets, limit, libc::MSG_MORE)
     }
 
     async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
         let mut message = Box::new(GatheredMessage::new(Gather::new(pieces)));
         while !message.gather.is_empty() {
-            self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
+            self.shared.arm_send(limit);
             message.describe();
-            let operation = self.io.0.driver.send_message(self.descriptor, message, 0);
-            let (sent, unsent) = operation.await;
+            let driver = self.shared.driver();
+            let (sent, unsent) = driver.send_message(self.shared.descriptor(), message, 0).await;
             message = unsent;
-            message.gather.advance(Waits::judge_send(&self.deadlines, sent.count())?);
+            message.gather.advance(Waits::judge_send(self.shared.deadlines(), sent.count())?);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::io::{Receive, Stream, Transmit, Wait};
+use crate::worker::Worker;
 use core::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -185,4 +186,19 @@ fn bulk_work_lets_others_go_first() {
     assert!(last_small < 40, "ten small steps are done among the first of a hundred: {order:?}");
     assert_eq!(order.len(), 110);
     assert_eq!(order.iter().filter(|&&number| number != 100).take(10).max(), Some(&9), "in turn");
+}
+
+/// What a connection that waits takes on the heap is mostly this.
+#[test]
+fn a_connection_that_waits_is_small() {
+    const OCTETS_MAX: usize = 640;
+    let upstream = "http://127.0.0.1:1".parse().unwrap();
+    let config = crate::Config::new("e".into(), vec![], vec![upstream], "0".parse().unwrap());
+    let shared = Shared::unstarted(config).unwrap();
+    let (_listener, address) = listener();
+    on_a_ring(|io| async move {
+        let stream = io.connect(address, LONG).await.unwrap();
+        let serving = crate::connection::serve(Worker::new(io, shared, 0), stream, address);
+        assert!(size_of_val(&serving) <= OCTETS_MAX, "{} octets", size_of_val(&serving));
+    });
 }
