@@ -6,12 +6,14 @@
 //! * [`Load`]: what is asked for. `targets` (with `zipf`): of what; `schedule`: when.
 //! * `engine`: the loop, and `connection`: what each connection is doing.
 //! * `response`: the octets that come back, `expected`: what they must be.
-//! * `outcome`: what it all comes to. `figures`, `report`: the same as JSON, text and a page.
+//! * `tally`: what happens is counted when it does. `outcome`: what it all comes to. `report`: the same as JSON, text
+//!   and a page.
 
 mod connection;
 mod engine;
 mod expected;
 mod outcome;
+mod report;
 mod response;
 mod schedule;
 mod tally;
@@ -20,6 +22,7 @@ mod threads;
 mod zipf;
 
 pub use outcome::{Errors, Interval, Outcome};
+pub use report::{Point, Quantiles, Report};
 pub use targets::{Sizes, Targets};
 pub use threads::run_on;
 

@@ -4,6 +4,7 @@ use super::expected::{Expected, octets};
 use super::zipf::{Chooser, Random};
 use super::{LINE_OCTETS_MAX, Load, settings};
 use crate::error::BenchError;
+use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
@@ -58,6 +59,26 @@ impl FromStr for Sizes {
             octets(size).map(|_| (size.to_owned(), share))
         };
         text.split(',').map(row).collect::<Option<Vec<_>>>().map(Self).ok_or_else(refuse)
+    }
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<_> = self.0.iter().map(|(size, share)| format!("{size}:{share}")).collect();
+        f.write_str(&rows.join(","))
+    }
+}
+
+impl fmt::Display for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(target) => f.write_str(target),
+            Self::List(targets) => write!(f, "{} targets in turn", targets.len()),
+            Self::Zipf { exponent, objects, sizes, .. } => {
+                write!(f, "{objects} objects of {sizes}, Zipf {exponent}")
+            }
+            Self::Unique(target) => write!(f, "{target}, another one each time"),
+        }
     }
 }
 
