@@ -33,8 +33,8 @@ const COMPLETIONS_PER_SLOT: u32 = 4;
 /// Bounds of the completion queue's entries; the upper one is the kernel's.
 const COMPLETIONS: (u32, u32) = (4096, 65_536);
 
-/// Octets that one [`Ring::discard`] takes at most.
-pub(crate) const DISCARD_OCTETS_MAX: u32 = 1 << 20;
+/// Octets that one [`Ring::discard`] or [`Ring::receive_once`] takes at most.
+const ONCE_OCTETS_MAX: u32 = 1 << 20;
 
 /// The group of the buffers that the kernel fills.
 const GROUP: u16 = 0;
@@ -113,7 +113,7 @@ impl Ring {
             uring: ManuallyDrop::new(uring),
             incoming: ManuallyDrop::new(Incoming::new(setup.buffers, setup.buffer_octets)),
             outgoing: ManuallyDrop::new(outgoing),
-            scratch: ManuallyDrop::new(vec![0; DISCARD_OCTETS_MAX as usize].into_boxed_slice()),
+            scratch: ManuallyDrop::new(vec![0; ONCE_OCTETS_MAX as usize].into_boxed_slice()),
             peer: ManuallyDrop::new(peer.map(|peer| Box::new(SockAddr::from(peer)))),
             receive_octets: ManuallyDrop::new(Box::new(0)),
             refused: None,
@@ -189,19 +189,19 @@ impl Ring {
         self.push(&opcode::RecvMulti::new(Fixed(slot), GROUP).build().user_data(tag));
     }
 
-    /// Receives once, at most `octets` and what a buffer takes.
+    /// Receives once, at most `octets` ([`ONCE_OCTETS_MAX`]) and what a buffer takes.
     pub(crate) fn receive_once(&mut self, slot: u32, octets: u32, tag: u64) {
+        let octets = octets.min(ONCE_OCTETS_MAX);
         let entry = opcode::Recv::new(Fixed(slot), std::ptr::null_mut(), octets).buf_group(GROUP);
         self.push(&entry.build().flags(Flags::BUFFER_SELECT).user_data(tag));
     }
 
-    /// Takes `octets` (at most [`DISCARD_OCTETS_MAX`]) from what comes without copying them anywhere (`MSG_TRUNC` of
-    /// tcp(7)); fewer at the end of the connection.
+    /// Takes up to `octets` (at most [`ONCE_OCTETS_MAX`]) from what comes without copying them anywhere (`MSG_TRUNC`
+    /// of tcp(7)). Not with `MSG_WAITALL`: what was discarded does not count for io_uring, which would wait for more.
     pub(crate) fn discard(&mut self, slot: u32, octets: u32, tag: u64) {
-        let octets = octets.min(DISCARD_OCTETS_MAX);
+        let octets = octets.min(ONCE_OCTETS_MAX);
         let entry = opcode::Recv::new(Fixed(slot), self.scratch.as_mut_ptr(), octets);
-        let entry = entry.flags(libc::MSG_TRUNC | libc::MSG_WAITALL);
-        self.push(&entry.build().user_data(tag));
+        self.push(&entry.flags(libc::MSG_TRUNC).build().user_data(tag));
     }
 
     /// Ends what was asked for with `tag`, which then completes with `ECANCELED` or has completed already.

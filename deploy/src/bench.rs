@@ -1,12 +1,14 @@
-//! `lastmile bench`: measurements, from their flags. [`compare`]: beside peers.
+//! `lastmile bench`: measurements, from their flags. [`load`]: of any server; [`compare`]: beside peers.
 
 mod compare;
+mod load;
 
 use crate::failure::Failure;
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
 use compare::CompareFlags;
 use lastmile_bench::BenchError;
+use load::LoadFlags;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +28,9 @@ pub enum BenchCommand {
     /// Server CPU per request of the edge beside other caches, on the same core in the same run
     #[command(after_help = compare::after_help())]
     Compare(CompareFlags),
+    /// Put load on a server, as many requests or as often as is asked, and say what became of them
+    #[command(after_help = load::EXAMPLES)]
+    Load(LoadFlags),
 }
 
 /// Measures, and prints a report; what happens meanwhile goes to stderr.
@@ -35,8 +40,9 @@ pub enum BenchCommand {
 pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
     match &flags.command {
         Some(BenchCommand::Compare(flags)) => compare::run(flags),
+        Some(BenchCommand::Load(flags)) => load::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare (see --help)";
+            let what = "bench: a command is missing; allowed: compare, load (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }
