@@ -8,6 +8,7 @@
 //!   is warm and right; [`cpu`], what the server used; [`wrk`], the load.
 //! * [`statistics`], [`fingerprint`], [`report`]: what it all comes to, as text, JSON and a page
 //!   (`page`: what pages share).
+//! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
 //! * [`load`]: `lastmile bench load`, requests as many or as often as is asked. `ring`: io_uring as it needs it.
 //! * [`error`]: why there is no report.
 //!
@@ -18,6 +19,7 @@ pub mod compare;
 pub mod cpu;
 pub mod error;
 pub mod fingerprint;
+pub mod floor;
 pub mod load;
 mod page;
 pub mod peer;

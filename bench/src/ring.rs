@@ -5,6 +5,9 @@
 #![expect(unsafe_code, reason = "entries of the submission queue carry pointers")]
 
 mod incoming;
+mod tag;
+
+pub(crate) use tag::Tag;
 
 use incoming::Incoming;
 use io_uring::squeue::{Entry, Flags};
@@ -57,7 +60,7 @@ pub(crate) struct Setup {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done {
     /// The tag it was asked with.
-    pub(crate) tag: u64,
+    pub(crate) tag: Tag,
     /// Octets, a descriptor, or `-errno`.
     pub(crate) result: i32,
     /// More will come with this tag.
@@ -142,84 +145,84 @@ impl Ring {
     }
 
     /// A socket for the peer's kind of address in `slot`, in place of what was there. Silent unless it fails.
-    pub(crate) fn open(&mut self, slot: u32, tag: u64) {
+    pub(crate) fn open(&mut self, slot: u32, tag: Tag) {
         let Some(peer) = &*self.peer else { return };
         let slot = DestinationSlot::try_from_slot_target(slot).ok();
         let entry = opcode::Socket::new(i32::from(peer.family()), libc::SOCK_STREAM, 0);
         let flags = Flags::IO_LINK | Flags::SKIP_SUCCESS;
-        self.push(&entry.file_index(slot).build().flags(flags).user_data(tag));
+        self.push(&entry.file_index(slot).build().flags(flags).user_data(tag.pack()));
     }
 
     /// Sets `SO_RCVBUF` of the socket in `slot`, the same for all sockets. Chained; silent unless it fails.
-    pub(crate) fn limit_receive_buffer(&mut self, slot: u32, octets: i32, tag: u64) {
+    pub(crate) fn limit_receive_buffer(&mut self, slot: u32, octets: i32, tag: Tag) {
         **self.receive_octets = octets;
         let value = std::ptr::from_ref::<i32>(&self.receive_octets).cast();
         let (level, name) = (libc::SOL_SOCKET.unsigned_abs(), libc::SO_RCVBUF.unsigned_abs());
         let entry = opcode::SetSockOpt::new(Fixed(slot), level, name, value, 4);
         let flags = Flags::IO_LINK | Flags::SKIP_SUCCESS;
-        self.push(&entry.build().flags(flags).user_data(tag));
+        self.push(&entry.build().flags(flags).user_data(tag.pack()));
     }
 
     /// Connects the socket in `slot` to the peer.
-    pub(crate) fn connect(&mut self, slot: u32, order: Order, tag: u64) {
+    pub(crate) fn connect(&mut self, slot: u32, order: Order, tag: Tag) {
         let Some(peer) = &*self.peer else { return };
         let entry = opcode::Connect::new(Fixed(slot), peer.as_ptr().cast(), peer.len());
-        self.push(&entry.build().flags(order.flags()).user_data(tag));
+        self.push(&entry.build().flags(order.flags()).user_data(tag.pack()));
     }
 
     /// Accepts whoever comes to `listener`, into any free slots, which the completions name.
-    pub(crate) fn accept(&mut self, listener: &TcpListener, tag: u64) {
+    pub(crate) fn accept(&mut self, listener: &TcpListener, tag: Tag) {
         let listener: RawFd = listener.as_raw_fd();
         let entry = opcode::AcceptMulti::new(Fd(listener)).allocate_file_index(true);
-        self.push(&entry.build().user_data(tag));
+        self.push(&entry.build().user_data(tag.pack()));
     }
 
     /// Sends a part of [`Self::outgoing_mut`]'s octets, all of it; silent unless it fails. Writing to the part before
     /// the peer has answered may change what is still to be sent.
-    pub(crate) fn send(&mut self, slot: u32, part: Range<usize>, order: Order, tag: u64) {
+    pub(crate) fn send(&mut self, slot: u32, part: Range<usize>, order: Order, tag: Tag) {
         let octets = &self.outgoing[part];
         let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         let entry = opcode::Send::new(Fixed(slot), octets.as_ptr(), length)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
-        self.push(&entry.build().flags(order.flags() | Flags::SKIP_SUCCESS).user_data(tag));
+        self.push(&entry.build().flags(order.flags() | Flags::SKIP_SUCCESS).user_data(tag.pack()));
     }
 
     /// Receives into buffers of ours whatever comes, until the end or an error.
-    pub(crate) fn receive(&mut self, slot: u32, tag: u64) {
-        self.push(&opcode::RecvMulti::new(Fixed(slot), GROUP).build().user_data(tag));
+    pub(crate) fn receive(&mut self, slot: u32, tag: Tag) {
+        self.push(&opcode::RecvMulti::new(Fixed(slot), GROUP).build().user_data(tag.pack()));
     }
 
     /// Receives once, at most `octets` ([`ONCE_OCTETS_MAX`]) and what a buffer takes.
-    pub(crate) fn receive_once(&mut self, slot: u32, octets: u32, tag: u64) {
+    pub(crate) fn receive_once(&mut self, slot: u32, octets: u32, tag: Tag) {
         let octets = octets.min(ONCE_OCTETS_MAX);
         let entry = opcode::Recv::new(Fixed(slot), std::ptr::null_mut(), octets).buf_group(GROUP);
-        self.push(&entry.build().flags(Flags::BUFFER_SELECT).user_data(tag));
+        self.push(&entry.build().flags(Flags::BUFFER_SELECT).user_data(tag.pack()));
     }
 
     /// Takes up to `octets` (at most [`ONCE_OCTETS_MAX`]) from what comes without copying them anywhere (`MSG_TRUNC`
     /// of tcp(7)). Not with `MSG_WAITALL`: what was discarded does not count for io_uring, which would wait for more.
-    pub(crate) fn discard(&mut self, slot: u32, octets: u32, tag: u64) {
+    pub(crate) fn discard(&mut self, slot: u32, octets: u32, tag: Tag) {
         let octets = octets.min(ONCE_OCTETS_MAX);
         let entry = opcode::Recv::new(Fixed(slot), self.scratch.as_mut_ptr(), octets);
-        self.push(&entry.flags(libc::MSG_TRUNC).build().user_data(tag));
+        self.push(&entry.flags(libc::MSG_TRUNC).build().user_data(tag.pack()));
     }
 
     /// Ends what was asked for with `tag`, which then completes with `ECANCELED` or has completed already.
-    pub(crate) fn cancel(&mut self, tag: u64, own_tag: u64) {
-        let entry = opcode::AsyncCancel::new(tag).build();
-        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(own_tag));
+    pub(crate) fn cancel(&mut self, tag: Tag, own_tag: Tag) {
+        let entry = opcode::AsyncCancel::new(tag.pack()).build();
+        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(own_tag.pack()));
     }
 
     /// Ends everything under way on the socket in `slot`.
-    pub(crate) fn cancel_all(&mut self, slot: u32, own_tag: u64) {
+    pub(crate) fn cancel_all(&mut self, slot: u32, own_tag: Tag) {
         let entry = opcode::AsyncCancel2::new(CancelBuilder::fd(Fixed(slot)).all()).build();
-        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(own_tag));
+        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(own_tag.pack()));
     }
 
     /// Closes the socket in `slot`; silent unless it fails.
-    pub(crate) fn close(&mut self, slot: u32, tag: u64) {
+    pub(crate) fn close(&mut self, slot: u32, tag: Tag) {
         let entry = opcode::Close::new(Fixed(slot)).build();
-        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(tag));
+        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(tag.pack()));
     }
 
     /// Hands over what was asked for, and returns when something has completed or after `at_most`.
@@ -247,7 +250,7 @@ impl Ring {
                 incoming.take(buffer);
             }
             Done {
-                tag: entry.user_data(),
+                tag: Tag::unpack(entry.user_data()),
                 result: entry.result(),
                 more: cqueue::more(entry.flags()),
                 buffer,

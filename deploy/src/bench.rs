@@ -1,12 +1,15 @@
-//! `lastmile bench`: measurements, from their flags. [`load`]: of any server; [`compare`]: beside peers.
+//! `lastmile bench`: measurements, from their flags. [`load`]: of any server; [`floor`]: of what can be done
+//! at most; [`compare`]: beside peers.
 
 mod compare;
+mod floor;
 mod load;
 
 use crate::failure::Failure;
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
 use compare::CompareFlags;
+use floor::FloorFlags;
 use lastmile_bench::BenchError;
 use load::LoadFlags;
 use std::path::Path;
@@ -30,7 +33,10 @@ pub enum BenchCommand {
     Compare(CompareFlags),
     /// Put load on a server, as many requests or as often as is asked, and say what became of them
     #[command(after_help = load::EXAMPLES)]
-    Load(LoadFlags),
+    Load(Box<LoadFlags>),
+    /// Server CPU per request of a server that parses nothing: what this machine can do at most
+    #[command(after_help = floor::EXAMPLES)]
+    Floor(FloorFlags),
 }
 
 /// Measures, and prints a report; what happens meanwhile goes to stderr.
@@ -41,8 +47,9 @@ pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
     match &flags.command {
         Some(BenchCommand::Compare(flags)) => compare::run(flags),
         Some(BenchCommand::Load(flags)) => load::run(flags),
+        Some(BenchCommand::Floor(flags)) => floor::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare, load (see --help)";
+            let what = "bench: a command is missing; allowed: compare, load, floor (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }

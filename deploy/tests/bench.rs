@@ -75,7 +75,11 @@ fn a_comparison_that_is_told_to_end_leaves_nothing_running() {
 #[test]
 fn misuse_is_told_before_anything_starts() {
     for (arguments, expected, why) in [
-        (&["bench"][..], "bench: a command is missing; allowed: compare, load", "nothing to do"),
+        (
+            &["bench"][..],
+            "bench: a command is missing; allowed: compare, load, floor",
+            "nothing to do",
+        ),
         (&["bench", "compare", "--case", "2k"], "\"2k\" is not a case; allowed: 1k-hit", "a case"),
         (&["bench", "compare", "--peer", "iis"], "\"iis\" is not a peer; allowed:", "a peer"),
         (&["bench", "compare", "--rounds", "0"], "1..=1000", "no rounds"),

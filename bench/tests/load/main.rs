@@ -145,8 +145,8 @@ fn a_server_that_closes_connections_in_time_causes_no_error() {
 
 #[test]
 fn errors_are_told_by_kind() {
-    type Count = fn(&Outcome) -> u64;
-    let cases: [(&str, fn() -> Reply, Count); 6] = [
+    type Case = (&'static str, fn() -> Reply, fn(&Outcome) -> u64);
+    let cases: [Case; 6] = [
         ("reset", || Reply::Reset, |outcome| outcome.errors.reset),
         ("closed at once", || Reply::Last(Vec::new()), |outcome| outcome.errors.closed),
         ("cut", || Reply::Last(whole(b"hello")[..20].to_vec()), |outcome| outcome.errors.closed),
