@@ -34,7 +34,7 @@ pub fn run_on(
                 let (load, tell) = (share(load, part, cores.len()), tell.clone());
                 scope.spawn(move || {
                     pin_current_thread(*core)
-                        .map_err(|error| BenchError::Io("pinning to a core", error))?;
+                        .map_err(|error| settings(format!("core {core}: {error}")))?;
                     run_part(&load, part, stop, &mut |progress| {
                         let _ = tell.send((part, *progress));
                     })
