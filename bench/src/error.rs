@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 /// What ends a comparison early.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum BenchError {
     },
     /// The load generator could not do its work.
     Load(String),
+    /// Nobody takes connections where the load goes.
+    Unreachable(SocketAddr, io::Error),
     /// The operating system refused something.
     Io(&'static str, io::Error),
     /// Whoever started it asked it to end.
@@ -37,7 +40,11 @@ impl BenchError {
     pub fn is_misuse(&self) -> bool {
         match self {
             Self::Missing { .. } | Self::Settings(_) => true,
-            Self::Peer { .. } | Self::Load(_) | Self::Io(..) | Self::Stopped => false,
+            Self::Peer { .. }
+            | Self::Load(_)
+            | Self::Unreachable(..)
+            | Self::Io(..)
+            | Self::Stopped => false,
         }
     }
 }
@@ -51,6 +58,7 @@ impl fmt::Display for BenchError {
             Self::Settings(what) => f.write_str(what),
             Self::Peer { peer, what } => write!(f, "{peer}: {what}"),
             Self::Load(what) => write!(f, "wrk: {what}"),
+            Self::Unreachable(address, error) => write!(f, "no connection to {address}: {error}"),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Stopped => f.write_str("stopped before the end; no report"),
         }
@@ -60,7 +68,7 @@ impl fmt::Display for BenchError {
 impl std::error::Error for BenchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(_, error) => Some(error),
+            Self::Io(_, error) | Self::Unreachable(_, error) => Some(error),
             Self::Missing { .. }
             | Self::Settings(_)
             | Self::Peer { .. }

@@ -1,6 +1,6 @@
 //! The caches that are compared: how each is started, what it says of a hit, which version it is.
 
-mod lastmile;
+pub(crate) mod lastmile;
 mod nginx;
 
 pub use nginx::configuration;

@@ -13,6 +13,9 @@ use std::sync::mpsc::sync_channel;
 /// The edge's name in Cache-Status.
 const NAME: &str = "bench";
 
+/// How long a role may take to end: nothing that it drains matters here.
+pub(crate) const DRAIN: &str = "100ms";
+
 /// What stands before the address in the line that a role prints once it listens.
 const LISTENS: &str = " listens on ";
 
@@ -21,7 +24,8 @@ const LISTENS: &str = " listens on ";
 /// # Errors
 /// [`BenchError::Peer`] with the last that it said.
 pub fn start_origin(executable: &Path) -> Result<Server, BenchError> {
-    start(executable, "origin", &["origin", "--listen", "127.0.0.1:0", "--synthetic"])
+    let arguments = ["origin", "--listen", "127.0.0.1:0", "--synthetic", "--drain", DRAIN];
+    start_role(executable, "origin", &arguments).map(|(server, _)| server)
 }
 
 pub(super) fn start_edge(
@@ -32,7 +36,8 @@ pub(super) fn start_edge(
     let upstream = format!("http://{}", ground.origin);
     let core = ground.core.to_string();
     let arguments = ["edge", "--listen", "127.0.0.1:0", "--name", NAME, "--upstream", &upstream];
-    start(executable, name, &[&arguments[..], &["--cores", &core]].concat())
+    let more = ["--cores", &core, "--drain", DRAIN];
+    start_role(executable, name, &[&arguments[..], &more].concat()).map(|(server, _)| server)
 }
 
 /// RFC 9211 §2.1: a hit is a member of Cache-Status with the parameter `hit`, here that of the edge.
@@ -43,11 +48,17 @@ pub(super) fn is_hit(response: &Response) -> bool {
     })
 }
 
-/// Starts a role, which prints where it listens once it does.
-fn start(executable: &Path, name: &'static str, arguments: &[&str]) -> Result<Server, BenchError> {
+/// Starts a role, which prints where it listens once it does; returns that line too.
+///
+/// # Errors
+/// [`BenchError::Peer`] with the last that it said.
+pub(crate) fn start_role(
+    executable: &Path,
+    name: &'static str,
+    arguments: &[&str],
+) -> Result<(Server, String), BenchError> {
     let mut command = process::command(executable);
-    // Nothing to drain matters here: ending is quick.
-    command.args(arguments).args(["--drain", "100ms"]);
+    command.args(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |what: String| BenchError::Peer { peer: name, what };
     let mut program = Program::start(&mut command).map_err(|error| failed(error.to_string()))?;
@@ -66,7 +77,7 @@ fn start(executable: &Path, name: &'static str, arguments: &[&str]) -> Result<Se
             std::thread::spawn(move || {
                 stderr.map(|mut pipe| std::io::copy(&mut pipe, &mut std::io::sink()))
             });
-            Ok(Server { address, program, _directory: None })
+            Ok((Server { address, program, _directory: None }, text))
         }
         None => {
             drop(program);

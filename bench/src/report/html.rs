@@ -1,7 +1,7 @@
 //! The report as a page by itself: for each case a group of bars, CPU per request.
 
 use super::{Cell, Report};
-use std::fmt::Write as _;
+use crate::page::{begin, escape, push};
 
 /// Pixels of the longest bar.
 const BAR_PIXELS_MAX: f64 = 480.0;
@@ -15,23 +15,15 @@ const NAME_PIXELS: f64 = 90.0;
 /// Pixels of the page's drawings, with room for the figures behind the longest bar.
 const WIDTH_PIXELS: usize = 880;
 
-const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222}
-h2{font-size:1.05rem;margin:1.5rem 0 .3rem}svg{width:100%;height:auto}
-svg text{font-size:13px;fill:#222}
-.lastmile{fill:#1b7f5c}.peer{fill:#8a94a6}.whisker{stroke:#222}ul{color:#555;font-size:.9rem}
-@media (prefers-color-scheme:dark){body{background:#16181c;color:#ddd}svg text{fill:#ddd}
-.whisker{stroke:#ddd}ul{color:#aaa}}";
-
 pub(super) fn render(report: &Report) -> String {
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>lastmile bench compare</title>\n\
-         <style>\n{STYLE}\n</style>\n<h1>Server CPU per request</h1>\n\
-         <p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest. \
-         {} rounds of {} s, interleaved.</p>\n",
-        report.rounds, report.seconds
+    let mut page = begin("lastmile bench compare", "Server CPU per request");
+    push(
+        &mut page,
+        format_args!(
+            "<p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest. \
+             {} rounds of {} s, interleaved.</p>\n",
+            report.rounds, report.seconds
+        ),
     );
     for cells in report.cells.chunk_by(|one, next| one.case == next.case) {
         group(&mut page, cells);
@@ -97,14 +89,6 @@ fn bar(page: &mut String, cell: &Cell, top: usize, scale: f64) {
             figures.p99_us,
         ),
     );
-}
-
-fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
-    page.write_fmt(text).expect("a String takes everything");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -1,13 +1,9 @@
-//! `lastmile bench compare` from one end to the other. Nothing is said about speed: a machine that runs
-//! tests is no place to measure.
+//! `lastmile bench compare` from one end to the other.
 
-#![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
-
-mod process;
-
+use crate::misused;
+use crate::process::{lastmile, scratch};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use process::{lastmile, scratch};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
@@ -74,20 +70,13 @@ fn a_comparison_that_is_told_to_end_leaves_nothing_running() {
 
 #[test]
 fn misuse_is_told_before_anything_starts() {
-    for (arguments, expected, why) in [
-        (&["bench"][..], "bench: a command is missing; allowed: compare", "nothing to do"),
+    misused(&[
         (&["bench", "compare", "--case", "2k"], "\"2k\" is not a case; allowed: 1k-hit", "a case"),
         (&["bench", "compare", "--peer", "iis"], "\"iis\" is not a peer; allowed:", "a peer"),
         (&["bench", "compare", "--rounds", "0"], "1..=1000", "no rounds"),
         (&["bench", "compare", "--quick", "--rounds", "3"], "cannot be used with", "both"),
         (&["bench", "compare", "--html", "/no/such/dir/x"], "/no/such/dir/x: ", "a page"),
-    ] {
-        let output = lastmile(arguments).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{why}: {said}");
-        assert!(said.starts_with("lastmile: ") && said.contains(expected), "{why}: {said}");
-        assert_eq!(said.lines().count(), 1, "{why}: {said}");
-    }
+    ]);
 }
 
 #[test]
