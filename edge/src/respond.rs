@@ -159,18 +159,8 @@ pub(crate) fn respond_stored(
             write_partial_head(response, None, out);
             let complete = response.complete_length(content);
             write_content_range((first, last), complete, out);
-            let length = last - first + 1;
-            variable(length).write(name, request, out);
-            match content {
-                StoredContent::Whole(whole) if length <= COPY_OCTETS_MAX as u64 => {
-                    let start = response.part().map_or(0, |part| part.first);
-                    let within =
-                        |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-                    out.extend_from_slice(&whole[within(first)..=within(last)]);
-                    Vec::new()
-                }
-                content => octets_of(response, content, (first, last)),
-            }
+            variable(last - first + 1).write(name, request, out);
+            append_octets(response, content, (first, last), out)
         }
         RangeOutcome::Parts(ranges) => {
             let multipart = multipart(response, content, &ranges, now);
@@ -212,6 +202,24 @@ pub(crate) fn wanted(
     }
     let complete = response.complete_length(content);
     evaluate_range(request.head.fields, complete, &response.validators(), now)
+}
+
+/// Appends octets of the representation to `out` if they are few, else returns them.
+fn append_octets(
+    response: &StoredResponse,
+    content: &StoredContent,
+    (first, last): (u64, u64),
+    out: &mut Vec<u8>,
+) -> Vec<Bytes> {
+    match content {
+        StoredContent::Whole(whole) if last - first < COPY_OCTETS_MAX as u64 => {
+            let start = response.part().map_or(0, |part| part.first);
+            let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+            out.extend_from_slice(&whole[within(first)..=within(last)]);
+            Vec::new()
+        }
+        content => octets_of(response, content, (first, last)),
+    }
 }
 
 /// By reference, octets of the representation that are in `content`, which may be a part of it.
