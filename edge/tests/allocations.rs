@@ -154,7 +154,7 @@ fn a_connection_that_serves_hits_allocates_nothing() {
         ),
     ];
     for (what, request, response, start, end) in rows {
-        let shared = shared(1);
+        let shared = shared(1, 1 << 20);
         let mut connection = Connection::open(&shared, 0, response);
         connection.ask(vec![get].leak(), 1);
         connection.ask(vec![request].leak(), WARMING - 1);

@@ -24,7 +24,7 @@ fn response(octets: usize) -> &'static [u8] {
 
 /// What the edge does when it has received each of `requests` once, all of them hits.
 fn done_for(requests: &'static [&'static [u8]], octets: usize) -> Done {
-    let mut connection = Connection::open(&shared(1), 0, response(octets));
+    let mut connection = Connection::open(&shared(1, 1 << 20), 0, response(octets));
     connection.ask(&[GET], 2);
     let before = connection.done();
     connection.ask(requests, requests.len());

@@ -166,7 +166,7 @@ fn hit(request: &[u8], fields: &[u8], octets: usize) {
     let requests: &[&[u8]] = vec![request].leak();
     // What varies is stored for the request that is measured; for others the miss is one for the whole.
     let first = if fields.is_empty() { WRK } else { request };
-    let mut connection = Connection::open(&shared(1), 0, response);
+    let mut connection = Connection::open(&shared(1, 1 << 20), 0, response);
     connection.ask(vec![first].leak(), 1);
     connection.ask(requests, 10);
     measured(&mut |count| connection.ask(requests, count));

@@ -21,12 +21,12 @@ use std::sync::Arc;
 /// When everything happens.
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
 
-/// What the workers of an edge with this name share, `workers` of them.
-pub(crate) fn shared(workers: usize) -> Arc<Shared> {
+/// What `workers` workers of an edge share.
+pub(crate) fn shared(workers: usize, ram_octets: u64) -> Arc<Shared> {
     let upstream = "http://127.0.0.1:1".parse().expect("a literal upstream");
     let cores = format!("0-{}", workers - 1).parse().expect("a list of cores");
-    Shared::unstarted(Config::new("edge".into(), Vec::new(), vec![upstream], cores))
-        .expect("a thread for the names of upstreams")
+    let config = Config::new("edge".into(), Vec::new(), vec![upstream], cores);
+    Shared::unstarted(Config { ram_octets, ..config }).expect("a thread for the names of upstreams")
 }
 
 /// What the edge has done with one connection, since it began.
