@@ -84,6 +84,16 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+/// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock that
+/// ticks for all workers: a hit reads no other.
+const CLOCKS: &[(&str, &str)] = &[
+    ("edge/src/io/clock.rs", "the clock that ticks, on a thread of its own"),
+    (
+        "edge/src/upstream/resolve.rs",
+        "how long an answer of the DNS is valid, on a thread of its own",
+    ),
+];
+
 /// Names of modules that say nothing of what is in them.
 const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "manager", "misc"];
 
@@ -237,6 +247,25 @@ fn what_each_part_may_not_mention() {
         }
     }
     refuse("a part that mentions what it may not know", &found);
+}
+
+#[test]
+fn the_edge_reads_the_kernels_clock_only_where_the_list_says() {
+    const READS: &[&str] = &["Instant::now", "SystemTime::now", "clock_gettime", ".elapsed()"];
+    let (mut found, mut reading) = (Vec::new(), BTreeSet::new());
+    for file in sources().iter().filter(|file| file.name.starts_with("edge/src")) {
+        for (number, line) in file.code() {
+            if !READS.iter().any(|read| line.contains(read)) {
+                continue;
+            }
+            match CLOCKS.iter().find(|(allowed, _)| file.name == *allowed) {
+                Some((allowed, _)) => drop(reading.insert(*allowed)),
+                None => found.push(format!("{}:{number}: {}", file.name, line.trim())),
+            }
+        }
+    }
+    refuse("a clock is read outside the list of deploy/tests/tidy.rs", &found);
+    assert_eq!(reading.len(), CLOCKS.len(), "the list has only files that do: {reading:?}");
 }
 
 #[test]

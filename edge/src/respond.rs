@@ -160,7 +160,7 @@ pub(crate) fn respond_stored(
             let complete = response.complete_length(content);
             write_content_range((first, last), complete, out);
             variable(last - first + 1).write(name, request, out);
-            octets_of(response, content, (first, last))
+            append_octets(response, content, (first, last), out)
         }
         RangeOutcome::Parts(ranges) => {
             let multipart = multipart(response, content, &ranges, now);
@@ -204,6 +204,24 @@ pub(crate) fn wanted(
     evaluate_range(request.head.fields, complete, &response.validators(), now)
 }
 
+/// Appends octets of the representation to `out` if they are few, else returns them.
+fn append_octets(
+    response: &StoredResponse,
+    content: &StoredContent,
+    (first, last): (u64, u64),
+    out: &mut Vec<u8>,
+) -> Vec<Bytes> {
+    match content {
+        StoredContent::Whole(whole) if last - first < COPY_OCTETS_MAX as u64 => {
+            let start = response.part().map_or(0, |part| part.first);
+            let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+            out.extend_from_slice(&whole[within(first)..=within(last)]);
+            Vec::new()
+        }
+        content => octets_of(response, content, (first, last)),
+    }
+}
+
 /// By reference, octets of the representation that are in `content`, which may be a part of it.
 fn octets_of(
     response: &StoredResponse,
@@ -230,14 +248,24 @@ fn multipart(
 /// What boundaries of multipart contents are made with: one secret for each process.
 static BOUNDARIES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
+/// Name and line of each stored field, the line with its end. They are as this cache has written them, so that nothing
+/// needs to be looked for but the colon and the end.
+fn field_lines(response: &StoredResponse) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = response.head().split_inclusive(|octet| *octet == b'\n').skip(1);
+    lines.map(|line| {
+        let colon = line.iter().position(|octet| *octet == b':').unwrap_or_default();
+        (&line[..colon], line)
+    })
+}
+
 /// The head of a 206: that of the stored response, with another Content-Type if it has several parts.
 fn write_partial_head(response: &StoredResponse, content_type: Option<&str>, out: &mut Vec<u8>) {
     write_status_line(206, b"Partial Content", out);
-    for (field_name, value) in response.fields(&mut Vec::new()).iter() {
+    for (field_name, line) in field_lines(response) {
         let is = |other: &[u8]| field_name.eq_ignore_ascii_case(other);
         let written_anew = content_type.is_some() && is(b"content-type") || is(b"content-range");
         if !written_anew {
-            write_field(field_name, value, out);
+            out.extend_from_slice(line);
         }
     }
     if let Some(content_type) = content_type {
@@ -247,7 +275,14 @@ fn write_partial_head(response: &StoredResponse, content_type: Option<&str>, out
 
 /// RFC 9110 §14.4
 pub(crate) fn write_content_range((first, last): (u64, u64), complete: u64, out: &mut Vec<u8>) {
-    write_field(b"Content-Range", format!("bytes {first}-{last}/{complete}").as_bytes(), out);
+    let mut digits = itoa::Buffer::new();
+    out.extend_from_slice(b"Content-Range: bytes ");
+    out.extend_from_slice(digits.format(first).as_bytes());
+    out.push(b'-');
+    out.extend_from_slice(digits.format(last).as_bytes());
+    out.push(b'/');
+    out.extend_from_slice(digits.format(complete).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// 304 or 412 when the request's own conditions say so.
@@ -289,10 +324,10 @@ pub(crate) fn respond_condition(
         b"cache-status",
     ];
     write_status_line(status, reason_phrase(status).as_bytes(), out);
-    for (field_name, value) in response.fields(&mut Vec::new()).iter() {
+    for (field_name, line) in field_lines(response) {
         let is_needed = |needed: &&[u8]| field_name.eq_ignore_ascii_case(needed);
         if NOT_MODIFIED.iter().any(is_needed) {
-            write_field(field_name, value, out);
+            out.extend_from_slice(line);
         }
     }
     let variable = Variable {

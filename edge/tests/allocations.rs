@@ -4,20 +4,12 @@
 // A global allocator is the only place where every allocation can be seen.
 #![allow(unsafe_code)]
 
-use bytes::Bytes;
-use core::net::SocketAddr;
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
-use core::time::Duration;
-use lastmile_edge::Config;
-use lastmile_edge::connection::serve;
-use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+mod at_once;
+
+use at_once::{Connection, shared};
 use lastmile_edge::ram::{RamTier, Stored};
-use lastmile_edge::worker::{Shared, Worker};
-use lastmile_http::time::UnixTime;
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::Cell;
 use std::sync::Arc;
 
 thread_local! {
@@ -91,151 +83,97 @@ fn a_lookup_allocates_nothing() {
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
-const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
-const REQUEST: &[u8] = b"GET /img/logo.svg?v=3 HTTP/1.1\r\n\
-    Host: www.customer.test\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
-    Accept-Encoding: gzip, deflate, br\r\n\
-    \r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
-    Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n\
-    Cache-Control: max-age=60\r\n\
-    Vary: Accept-Encoding\r\n\
-    ETag: \"tag\"\r\n\
-    Content-Length: 26\r\n\
-    \r\n\
-    abcdefghijklmnopqrstuvwxyz";
-
 /// Requests before buffers have their size and the thread is known to the RAM tier; the first of them is the miss.
 const WARMING: usize = 10;
 const HITS: usize = 100;
 
-/// What the script has seen.
-#[derive(Default)]
-struct Seen {
-    requests: Cell<usize>,
-    allocations: Cell<usize>,
-    sent: RefCell<Vec<u8>>,
+/// A response with content of so many octets.
+fn response(fields: &str, octets: usize) -> &'static [u8] {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nCache-Control: max-age=60\r\n\
+         {fields}Content-Length: {octets}\r\n\r\n"
+    );
+    [head.as_bytes(), &vec![b'x'; octets]].concat().leak()
 }
 
-/// A world in which everything is there at once.
-#[derive(Clone)]
-struct AtOnce;
-
-/// A client that asks for the same again and again, or an upstream that answers once.
-struct Scripted {
-    receiver: Source,
-    sender: Sink,
-}
-
-enum Source {
-    Client(Rc<Seen>),
-    Upstream,
-}
-
-/// Keeps what the last response to the client was.
-struct Sink(Option<Rc<Seen>>);
-
-impl Io for AtOnce {
-    type Stream = Scripted;
-
-    fn now(&self) -> UnixTime {
-        NOW
-    }
-
-    async fn connect(&self, _: SocketAddr, _: Duration) -> Result<Scripted, IoError> {
-        Ok(Scripted { receiver: Source::Upstream, sender: Sink(None) })
-    }
-
-    async fn sleep(&self, _: Duration) {
-        unreachable!("nobody waits");
-    }
-
-    fn spawn(&self, _: impl Future<Output = ()> + 'static) {
-        unreachable!("the response is whole when its head is there");
-    }
-
-    fn portable_waker(&self, waker: &Waker) -> Waker {
-        waker.clone()
-    }
-}
-
-impl Stream for Scripted {
-    type Receiver = Source;
-    type Sender = Sink;
-
-    fn split(&mut self) -> (&mut Source, &mut Sink) {
-        (&mut self.receiver, &mut self.sender)
-    }
-
-    fn is_quiet(&self) -> bool {
-        true
-    }
-
-    fn finish_sending(&mut self) {}
-
-    fn abort_on_drop(&mut self) {
-        unreachable!("nothing breaks off");
-    }
-}
-
-impl Receive for Source {
-    type Lease = &'static [u8];
-
-    async fn receive(&mut self, _: Wait) -> Result<&'static [u8], IoError> {
-        let Self::Client(seen) = self else { return Ok(RESPONSE) };
-        let requests = seen.requests.get();
-        seen.requests.set(requests + 1);
-        if requests == WARMING {
-            seen.allocations.set(ALLOCATIONS.get());
-        }
-        if requests == WARMING + HITS {
-            seen.allocations.set(ALLOCATIONS.get() - seen.allocations.get());
-            return Ok(&[]);
-        }
-        Ok(REQUEST)
-    }
-
-    async fn receive_into(&mut self, _: Vec<u8>, _: Wait) -> (Result<usize, IoError>, Vec<u8>) {
-        unreachable!("the content comes with the head");
-    }
-}
-
-impl Transmit for Sink {
-    async fn send(&mut self, octets: Vec<u8>, _: Duration) -> (Result<(), IoError>, Vec<u8>) {
-        if let Some(seen) = &self.0 {
-            let mut sent = seen.sent.borrow_mut();
-            sent.clear();
-            sent.extend_from_slice(&octets);
-        }
-        (Ok(()), octets)
-    }
-
-    async fn send_pieces(&mut self, _: Vec<Bytes>, _: Duration) -> Result<(), IoError> {
-        Ok(())
-    }
+/// A request of a browser.
+fn request(method: &str, fields: &str) -> &'static [u8] {
+    let text = format!(
+        "{method} /img/logo.svg?v=3 HTTP/1.1\r\nHost: www.customer.test\r\n\
+         User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+         Accept-Encoding: gzip, deflate, br\r\n{fields}\r\n"
+    );
+    text.into_bytes().leak()
 }
 
 #[test]
 fn a_connection_that_serves_hits_allocates_nothing() {
-    let upstream = "http://127.0.0.1:1".parse().unwrap();
-    let config = Config::new("edge".into(), Vec::new(), vec![upstream], "0".parse().unwrap());
-    let shared = Shared::unstarted(config).unwrap();
-    let seen = Rc::<Seen>::default();
-    let worker = Worker::new(AtOnce, Arc::clone(&shared), 0);
-    let (receiver, sender) = (Source::Client(Rc::clone(&seen)), Sink(Some(Rc::clone(&seen))));
-    let client = SocketAddr::from(([127, 0, 0, 1], 2));
-    let serving = serve(worker, Scripted { receiver, sender }, client);
-    assert!(size_of_val(&serving) <= 640, "an idle connection is small: {}", size_of_val(&serving));
-    let mut serving = pin!(serving);
-    let ended = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(ended, Poll::Ready(()));
+    let get = request("GET", "");
+    let pipelined: &[u8] = get.repeat(16).leak();
+    let small = response("ETag: \"tag\"\r\n", 1000);
+    let rows: [(&str, &[u8], &[u8], &str, &str); 10] = [
+        ("1 KB", get, small, "HTTP/1.1 200 OK\r\n", "xxx"),
+        ("16 KB", get, response("", 16 << 10), "HTTP/1.1 200 OK\r\n", "xxx"),
+        ("no content", get, response("", 0), "HTTP/1.1 200 OK\r\n", "\r\n\r\n"),
+        ("16 at once", pipelined, small, "HTTP/1.1 200 OK\r\n", "xxx"),
+        ("HEAD", request("HEAD", ""), small, "HTTP/1.1 200 OK\r\n", "\r\n\r\n"),
+        (
+            "a condition",
+            request("GET", "If-None-Match: \"tag\"\r\n"),
+            small,
+            "HTTP/1.1 304 Not Modified\r\n",
+            "\r\n\r\n",
+        ),
+        (
+            "a range",
+            request("GET", "Range: bytes=100-199\r\n"),
+            small,
+            "HTTP/1.1 206 Partial Content\r\n",
+            "xxx",
+        ),
+        (
+            "a variant",
+            get,
+            response("Vary: Accept-Encoding\r\n", 1000),
+            "HTTP/1.1 200 OK\r\n",
+            "xxx",
+        ),
+        (
+            "directives",
+            request("GET", "Cache-Control: max-age=30, min-fresh=5\r\n"),
+            small,
+            "HTTP/1.1 200 OK\r\n",
+            "xxx",
+        ),
+        (
+            "HTTP/1.0",
+            b"GET /img/logo.svg?v=3 HTTP/1.0\r\nHost: www.customer.test\r\nConnection: keep-alive\r\n\r\n",
+            small,
+            "HTTP/1.1 200 OK\r\n",
+            "xxx",
+        ),
+    ];
+    for (what, request, response, start, end) in rows {
+        let shared = shared(1, 1 << 20);
+        let mut connection = Connection::open(&shared, 0, response);
+        connection.ask(vec![get].leak(), 1);
+        connection.ask(vec![request].leak(), WARMING - 1);
+        let answer = connection.answer(request);
+        assert!(answer.starts_with(start.as_bytes()), "{what}: {}", answer.escape_ascii());
+        assert!(answer.ends_with(end.as_bytes()), "{what}: the whole response");
 
-    let samples = shared.samples();
-    let value = |name: &str| samples.iter().find(|sample| sample.0 == name).map(|sample| sample.2);
-    assert_eq!(value("misses_total"), Some(1));
-    assert_eq!(value("hits_total"), Some((WARMING + HITS - 1) as u64));
-    let sent = seen.sent.borrow();
-    assert!(sent.starts_with(b"HTTP/1.1 200 OK\r\n") && sent.ends_with(b"xyz"), "a whole response");
-    assert_eq!(seen.allocations.get(), 0, "allocations of {HITS} hits");
+        let requests: &[&[u8]] = vec![request].leak();
+        let before = ALLOCATIONS.get();
+        connection.ask(requests, HITS / 2);
+        // The client has been idle in between.
+        connection.ask(requests, HITS / 2);
+        let allocations = ALLOCATIONS.get() - before;
+
+        let samples = shared.samples();
+        let value = |name: &str| samples.iter().find(|sample| sample.0 == name).map(|s| s.2);
+        assert_eq!(value("misses_total"), Some(1), "{what}");
+        let each = if what == "16 at once" { 16 } else { 1 };
+        assert_eq!(value("hits_total"), Some((each * (WARMING + HITS)) as u64), "{what}");
+        assert_eq!(allocations, 0, "{what}: allocations of {HITS} hits");
+    }
 }
