@@ -79,6 +79,9 @@ pub trait Stream: 'static {
     /// not quiet can't be used again.
     fn is_quiet(&self) -> bool;
 
+    /// Is told that the connection will be idle until somebody asks whether it is still quiet.
+    fn rests(&mut self) {}
+
     /// Tells the peer that no more octets follow, while receiving goes on (`shutdown(2)`, `SHUT_WR`).
     fn finish_sending(&mut self);
 

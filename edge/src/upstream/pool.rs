@@ -79,6 +79,7 @@ impl<S: Stream> Pool<S> {
         if list.len() < self.idle_max {
             connection.kept = true;
             connection.idle_since = now;
+            connection.stream.rests();
             counters.upstream_idle.increment();
             list.push(connection);
         }

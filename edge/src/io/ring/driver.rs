@@ -383,6 +383,13 @@ pub(super) struct Operation<P: 'static> {
     payload: Option<P>,
 }
 
+impl<P> Operation<P> {
+    /// Whether the kernel has said what came of it.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.driver.slots.borrow().get(self.number), Some(Slot::Done(_)))
+    }
+}
+
 impl<P: Unpin + 'static> Future for Operation<P> {
     type Output = (Completion, P);
 

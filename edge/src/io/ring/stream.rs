@@ -5,7 +5,7 @@
 )]
 
 use super::RingIo;
-use super::driver::{Driver, Message};
+use super::driver::{Driver, Message, Operation};
 use crate::io::gather::Gather;
 use crate::io::waits::Waits;
 use crate::io::watchdog::{Deadlines, Watched, reset};
@@ -83,6 +83,8 @@ pub(crate) struct RingReceiver {
     shared: Rc<Shared>,
     /// The next octets are answers to what was sent: there is nothing yet.
     expects_to_wait: bool,
+    /// A receive that was begun when the connection came to rest: asking whether it is quiet then costs no system call.
+    resting: Option<Box<Operation<()>>>,
 }
 
 /// The sending direction of a [`RingStream`].
@@ -94,7 +96,8 @@ impl RingStream {
     pub(super) fn new(io: &RingIo, socket: Socket) -> Self {
         let watched = io.0.waits.watch(socket.descriptor());
         let shared = Rc::new(Shared { io: io.clone(), watched, socket });
-        let receiver = RingReceiver { shared: Rc::clone(&shared), expects_to_wait: false };
+        let receiver =
+            RingReceiver { shared: Rc::clone(&shared), expects_to_wait: false, resting: None };
         Self { receiver, sender: RingSender { shared } }
     }
 }
@@ -125,7 +128,17 @@ impl Stream for RingStream {
         (&mut self.receiver, &mut self.sender)
     }
 
+    fn rests(&mut self) {
+        let (driver, descriptor) = (self.sender.shared.driver(), self.sender.shared.descriptor());
+        if self.receiver.resting.is_none() {
+            self.receiver.resting = Some(Box::new(driver.receive(descriptor, true)));
+        }
+    }
+
     fn is_quiet(&self) -> bool {
+        if let Some(resting) = &self.receiver.resting {
+            return !resting.is_done();
+        }
         let mut octet = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         let peeked =
@@ -179,6 +192,10 @@ impl RingReceiver {
         let deadline_ms = self.shared.io.0.waits.deadline_ms(limit);
         self.shared.deadlines().arm_receive(deadline_ms, idle);
     }
+
+    fn begin(&self) -> Operation<()> {
+        self.shared.driver().receive(self.shared.descriptor(), self.expects_to_wait)
+    }
 }
 
 impl Receive for RingReceiver {
@@ -187,9 +204,10 @@ impl Receive for RingReceiver {
     async fn receive(&mut self, wait: Wait) -> Result<Lease, IoError> {
         self.arm(wait);
         loop {
-            let driver = self.shared.driver();
-            let receiving = driver.receive(self.shared.descriptor(), self.expects_to_wait);
-            let (received, ()) = receiving.await;
+            let (received, ()) = match self.resting.take() {
+                Some(begun) => begun.await,
+                None => self.begin().await,
+            };
             self.expects_to_wait = true;
             let (count, buffer) = (received.count(), received.buffer());
             // Before anything is judged: the buffer goes back whatever happens.
@@ -213,6 +231,11 @@ impl Receive for RingReceiver {
         if buffer.len() == buffer.capacity() {
             buffer.reserve(RECEIVE_OCTETS);
         }
+        if self.resting.is_some() {
+            // What it has taken comes first.
+            let lease = self.receive(wait).await;
+            return (lease.map(|lease| append(&mut buffer, &lease)), buffer);
+        }
         self.arm(wait);
         let driver = self.shared.driver();
         let (received, mut buffer) = driver.receive_into(self.shared.descriptor(), buffer).await;
@@ -223,6 +246,12 @@ impl Receive for RingReceiver {
         }
         (Waits::judge_receive(self.shared.deadlines(), count), buffer)
     }
+}
+
+/// Puts `octets` behind what is in `buffer`; their count.
+fn append(buffer: &mut Vec<u8>, octets: &[u8]) -> usize {
+    buffer.extend_from_slice(octets);
+    octets.len()
 }
 
 impl RingSender {

@@ -202,3 +202,28 @@ fn a_connection_that_waits_is_small() {
         assert!(size_of_val(&serving) <= OCTETS_MAX, "{} octets", size_of_val(&serving));
     });
 }
+
+#[test]
+fn a_connection_at_rest_is_quiet_until_something_comes() {
+    let (listener, address) = listener();
+    on_a_ring(|io| async move {
+        let mut stream = io.connect(address, LONG).await.unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        stream.rests();
+        futures_lite::future::yield_now().await;
+        assert!(stream.is_quiet());
+        // As it is used again: what comes is what it was asked for.
+        peer.write_all(b"first").unwrap();
+        let (received, buffer) =
+            stream.split().0.receive_into(Vec::with_capacity(2), Wait::Busy(LONG)).await;
+        assert_eq!((received, &buffer[..]), (Ok(5), &b"first"[..]));
+        assert!(stream.is_quiet(), "asked at once");
+        stream.rests();
+        drop(peer);
+        while stream.is_quiet() {
+            futures_lite::future::yield_now().await;
+        }
+        let end = stream.split().0.receive(Wait::Busy(LONG)).await;
+        assert_eq!(end.map(|lease| lease.len()), Ok(0));
+    });
+}
