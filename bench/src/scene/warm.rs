@@ -1,6 +1,6 @@
 //! Before a round: the cache holds what the case is about, and answers with the origin's octets.
 
-use super::{Stage, fetch_all};
+use super::{Stage, fetch_all, float};
 use crate::case::{Outcome, Requests, Targets};
 use crate::error::BenchError;
 use crate::load;
@@ -17,13 +17,17 @@ const REQUESTS_MAX: usize = 100;
 /// Between two of these requests: some store a little later than they answer, or when their store is ready.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 
+/// How often a set is asked for until all of it is stored, and the part of it that need not be.
+const PASSES_MAX: usize = 5;
+const FETCHED_SHARE_MAX: f64 = 0.002;
+
 /// Which of many objects are looked at: one of so many.
 const LOOK_AT_EVERY: usize = 97;
 
-/// Which peers hold which sets of objects.
+/// Which peers hold which objects. That they still do is seen after each round, by the origin's count.
 #[derive(Debug, Default)]
 pub(crate) struct Warm {
-    sets: BTreeSet<(Peer, String)>,
+    held: BTreeSet<(Peer, String)>,
     /// Numbers for targets that nobody has asked for before.
     unique: u32,
 }
@@ -40,31 +44,34 @@ impl Warm {
         peer: Peer,
         server: &Server,
     ) -> Result<(), BenchError> {
-        match requests.targets {
-            Targets::One(target) => match (requests.outcome, peer.kind()) {
-                (_, Kind::Floor) => answers(peer, server, target),
-                (Outcome::Hit, _) => one(stage, target, peer, server),
-                (Outcome::Miss, _) => miss(stage, target, peer, server),
-            },
-            Targets::Unique(target) => {
+        let key = (peer, format!("{:?}", requests.targets));
+        match (requests.outcome, requests.targets) {
+            (Outcome::Miss, Targets::Unique(target)) => {
                 self.unique += 1;
                 let name = format!("look-{}-{}", std::process::id(), self.unique);
-                miss(stage, &target.replace("{n}", &name), peer, server)
+                return miss(stage, &target.replace("{n}", &name), peer, server);
             }
-            Targets::Some { .. } => {
-                let key = (peer, format!("{:?}", requests.targets));
-                if !self.sets.contains(&key) {
-                    set(stage, requests, peer, server)?;
-                    self.sets.insert(key);
-                }
-                Ok(())
+            (Outcome::Miss, Targets::One(target)) => return miss(stage, target, peer, server),
+            _ if self.held.contains(&key) => return Ok(()),
+            (Outcome::Hit, Targets::One(target)) if peer.kind() == Kind::Floor => {
+                answers(peer, server, target)?;
+            }
+            (Outcome::Hit, Targets::One(target)) => one(stage, target, peer, server)?,
+            (_, Targets::Some { .. }) => set(stage, requests, peer, server)?,
+            (Outcome::Hit, Targets::Unique(_)) => {
+                return Err(wrong(
+                    peer,
+                    "nobody has asked for it, so it can't be a hit".to_owned(),
+                ));
             }
         }
+        self.held.insert(key);
+        Ok(())
     }
 
     /// What `peer` holds is not to be relied on any more.
     pub(crate) fn forget(&mut self, peer: Peer) {
-        self.sets.retain(|(of, _)| *of != peer);
+        self.held.retain(|(of, _)| *of != peer);
     }
 }
 
@@ -137,7 +144,19 @@ fn set(
             write(files, target, &stage.origin.content(target)?)?;
         }
     } else {
-        fetch_all(stage, peer, server, all.clone())?;
+        let mut passes = 0;
+        loop {
+            let before = stage.origin.requests()?;
+            fetch_all(stage, peer, server, all.clone())?;
+            let fetched = float(stage.origin.requests()? - before);
+            passes += 1;
+            if fetched <= float(all.len() as u64) * FETCHED_SHARE_MAX {
+                break;
+            }
+            if passes == PASSES_MAX {
+                return Err(wrong(peer, format!("{fetched} of {} objects aren't kept", all.len())));
+            }
+        }
     }
     for target in all.iter().step_by(LOOK_AT_EVERY) {
         stage.go_on()?;
