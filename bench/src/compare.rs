@@ -1,20 +1,25 @@
 //! `lastmile bench compare`: the rounds.
 //!
-//! Each round asks every peer in turn for the same object, in an order that turns around from round to
-//! round, so that whatever changes on the machine meets all of them. Servers run on one core, the load
-//! and the origin on another.
+//! Each round plays the scene of a case with every peer in turn, in an order that turns around from round to round, so
+//! that whatever changes on the machine meets all of them. Servers run on one core, the load and the origin on another.
 
-use crate::case::{Case, Outcome};
+mod servers;
+
+use crate::case::{Case, Scene};
 use crate::error::BenchError;
 use crate::fingerprint::Fingerprint;
-use crate::peer::{Ground, Peer, Server, start_origin};
+use crate::origin::Origin;
+use crate::peer::{Ground, Peer};
 use crate::report::{Cell, Report, Sample, Verdict};
-use crate::{cpu, probe, process, wrk};
+use crate::scene::{self, Loader, Played, Stage, Warm};
+use crate::watch;
+use crate::{process, wrk};
 use lastmile_tuning::cpu::{Cores, pin_current_thread};
+use servers::Servers;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// Rounds of a comparison. More make medians no better, but the run hours long.
 pub const ROUNDS_MAX: u32 = 1_000;
@@ -22,35 +27,36 @@ pub const ROUNDS_MAX: u32 = 1_000;
 /// Seconds of load in a round: an object that is fresh for an hour stays fresh.
 pub const SECONDS_MAX: u32 = 1_800;
 
-/// How often a round is repeated that was disturbed or had errors. On a machine that is never quiet the
-/// comparison must end too; its figures are marked then.
-const REPEATS_MAX: u32 = 3;
+/// Rounds of a case about memory, which does not depend on what else the machine does.
+const MEMORY_ROUNDS_MAX: u32 = 2;
 
-/// Part of the round in which the server's core worked for others; beyond it caches were cold and
-/// wakeups late, and figures a few percent off.
-const FOREIGN_SHARE_MAX: f64 = 0.10;
-
-/// Part of the round that the hypervisor took from the server's core.
-const STOLEN_SHARE_MAX: f64 = 0.05;
-
-/// How often an object is asked for until the cache is warm: fetched, stored, answered.
-const WARM_REQUESTS_MAX: usize = 5;
+/// Objects from which on filling a cache takes so long that it is done once.
+const MANY_OBJECTS: u32 = 500_000;
 
 /// What to compare.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The `lastmile` executable: the edge that is measured, and the origin.
+    /// The `lastmile` executable: the edge that is measured, the origin and the floors.
     pub lastmile: PathBuf,
     /// Another one to compare it with: [`Peer::Before`] takes part.
     pub before: Option<PathBuf>,
     /// Who takes part, each once.
     pub peers: Vec<Peer>,
+    /// Whether a peer that is not there, or does not start, is an error; otherwise it is left out with a warning.
+    pub all_peers: bool,
     /// In what.
     pub cases: Vec<&'static Case>,
     /// How often each; 1 to [`ROUNDS_MAX`].
     pub rounds: u32,
-    /// How long each time; 1 to [`SECONDS_MAX`].
-    pub seconds: u32,
+    /// How long each time; at most [`SECONDS_MAX`].
+    pub duration: Duration,
+    /// How often a round is repeated that was disturbed or had errors. On a machine that is never quiet the comparison
+    /// must end too; its figures are marked then.
+    pub repeats: u32,
+    /// After this long nothing new is begun.
+    pub budget: Option<Duration>,
+    /// Who makes the requests.
+    pub loader: Loader,
     /// Set by whoever wants it to end soon.
     pub stop: Arc<AtomicBool>,
 }
@@ -60,8 +66,8 @@ pub struct Config {
 /// The calling thread is pinned to the core of the load, and stays so; it must live until this returns.
 ///
 /// # Errors
-/// A program that is missing, a peer that can't be compared, or a request to stop. All that was started
-/// has ended then.
+/// A program that is missing, an origin or lastmile that does not start, or a request to stop. All that was started has
+/// ended then.
 pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
     check(config)?;
     let pinning = |error| BenchError::Io("pinning to a core", error);
@@ -69,43 +75,49 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
     let (Some(&server), Some(&load)) = (cores.numbers().first(), cores.numbers().last()) else {
         return Err(BenchError::Settings("no core may be used".to_owned()));
     };
-    let mut report = Report {
-        fingerprint: Fingerprint::take(
-            &config.peers,
-            &config.lastmile,
-            config.before.as_deref(),
-            cores.numbers().len(),
-            [server, load],
-        ),
-        rounds: config.rounds,
-        seconds: config.seconds,
-        warnings: Vec::new(),
-        cells: Vec::new(),
-    };
+    let mut warnings = Vec::new();
+    let peers = present(config, &mut warnings);
+    for warning in &warnings {
+        progress(warning);
+    }
     if server == load {
         let what = "one core only: requests/s and latencies mix the server with load and origin";
-        report.warnings.push(what.to_owned());
+        warnings.push(what.to_owned());
     }
+    let (lastmile, before) = (config.lastmile.as_path(), config.before.as_deref());
+    let fingerprint =
+        Fingerprint::take(&peers, lastmile, before, cores.numbers().len(), [server, load]);
     // Programs inherit the core of the thread that starts them.
     pin_current_thread(load).map_err(pinning)?;
-    let origin = start_origin(&config.lastmile)?;
-    pin_current_thread(server).map_err(pinning)?;
+    let origin = Origin::start(lastmile)?;
     let ground = Ground {
         lastmile: config.lastmile.clone(),
         before: config.before.clone(),
-        origin: origin.address,
+        origin: origin.address(),
         core: server,
     };
-    let started: Result<Vec<_>, _> =
-        config.peers.iter().map(|peer| Ok((*peer, peer.start(&ground)?))).collect();
-    pin_current_thread(load).map_err(pinning)?;
-    let servers = started?;
+    let stage = Stage {
+        origin: &origin,
+        cores: watch::Cores { server, load, origin: origin.group() },
+        duration: config.duration,
+        loader: config.loader,
+        stop: &config.stop,
+    };
+    let mut contest = Contest {
+        config,
+        stage,
+        servers: Servers::new(ground, load),
+        peers,
+        warm: Warm::default(),
+        deadline: config.budget.map(|budget| Instant::now() + budget),
+        warnings,
+    };
+    let mut cells = Vec::new();
     for case in &config.cases {
-        let contest = Contest { config, case, origin: &origin, core: server };
-        report.cells.extend(contest.run(&servers, progress)?);
+        cells.extend(contest.run(case, progress)?);
     }
-    report.summarize();
-    Ok(report)
+    let warnings = contest.warnings;
+    Ok(Report::new(fingerprint, config.rounds, config.duration, warnings, cells))
 }
 
 fn check(config: &Config) -> Result<(), BenchError> {
@@ -113,8 +125,10 @@ fn check(config: &Config) -> Result<(), BenchError> {
     if !(1..=ROUNDS_MAX).contains(&config.rounds) {
         return settings(format!("{} rounds; allowed: 1 to {ROUNDS_MAX}", config.rounds));
     }
-    if !(1..=SECONDS_MAX).contains(&config.seconds) {
-        return settings(format!("{} seconds; allowed: 1 to {SECONDS_MAX}", config.seconds));
+    let seconds_max = Duration::from_secs(SECONDS_MAX.into());
+    if config.duration.is_zero() || config.duration > seconds_max {
+        let seconds = config.duration.as_secs_f64();
+        return settings(format!("{seconds} seconds; allowed: 1 to {SECONDS_MAX}"));
     }
     if config.peers.is_empty() || config.cases.is_empty() {
         return settings("nothing to compare: no peer or no case".to_owned());
@@ -122,7 +136,16 @@ fn check(config: &Config) -> Result<(), BenchError> {
     if let Some(before) = config.before.as_ref().filter(|before| !before.is_file()) {
         return settings(format!("{}: no such executable", before.display()));
     }
-    let programs = config.peers.iter().filter_map(|peer| peer.needs()).chain([wrk::PROGRAM]);
+    let mut programs = Vec::new();
+    if config.all_peers {
+        programs.extend(config.peers.iter().filter_map(|peer| peer.needs()));
+    }
+    if config.loader == Loader::Wrk {
+        programs.push(wrk::PROGRAM);
+        if let Some(case) = config.cases.iter().find(|case| !wrk::can(case)) {
+            return settings(format!("wrk can't do {}; leave it out, or --load own", case.name));
+        }
+    }
     for (program, package) in programs {
         if process::find(program).is_none() {
             return Err(BenchError::Missing { program, package });
@@ -131,117 +154,139 @@ fn check(config: &Config) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// All rounds of one case.
+/// Those peers that are there; of the others, a warning.
+fn present(config: &Config, warnings: &mut Vec<String>) -> Vec<Peer> {
+    let (present, missing): (Vec<Peer>, Vec<Peer>) =
+        config.peers.iter().partition(|peer| peer.is_there());
+    warnings.extend(missing.iter().filter_map(|peer| {
+        let (program, package) = peer.needs()?;
+        let name = peer.name();
+        Some(format!("{name} is left out: no {program} here: apt-get install {package}"))
+    }));
+    present
+}
+
+/// What goes from case to case.
 struct Contest<'a> {
     config: &'a Config,
-    case: &'static Case,
-    origin: &'a Server,
-    core: usize,
+    stage: Stage<'a>,
+    servers: Servers,
+    peers: Vec<Peer>,
+    warm: Warm,
+    deadline: Option<Instant>,
+    warnings: Vec<String>,
 }
 
 impl Contest<'_> {
+    /// All rounds of one case.
     fn run(
-        &self,
-        servers: &[(Peer, Server)],
+        &mut self,
+        case: &'static Case,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Vec<Cell>, BenchError> {
+        let takes = |peer: &&Peer| case.takes(**peer);
         let mut cells: Vec<_> =
-            servers.iter().map(|(peer, _)| Cell::new(self.case, *peer)).collect();
-        for round in 0..self.config.rounds {
-            let mut turns: Vec<_> = servers.iter().zip(&mut cells).collect();
+            self.peers.iter().filter(takes).map(|peer| Cell::new(case, *peer)).collect();
+        for round in 0..rounds_of(case, self.config.rounds) {
+            let mut turns: Vec<&mut Cell> = cells.iter_mut().collect();
             if round % 2 == 1 {
                 turns.reverse();
             }
-            for ((peer, server), cell) in turns {
-                for _ in 0..=REPEATS_MAX {
-                    let sample = self.measure(*peer, server, round)?;
-                    progress(&told(self.case, *peer, &sample));
-                    let clean = sample.verdict == Verdict::Clean;
-                    cell.samples.push(sample);
-                    if clean {
-                        break;
-                    }
-                }
+            for cell in turns {
+                self.turn(case, cell, round, progress)?;
             }
         }
+        // What did not start has gone.
+        cells.retain(|cell| self.peers.contains(&cell.peer));
+        self.servers.end_of_case();
         Ok(cells)
     }
 
-    /// One run of the load.
-    fn measure(&self, peer: Peer, server: &Server, round: u32) -> Result<Sample, BenchError> {
-        self.warm(peer, server)?;
-        let io = |error| BenchError::Io("CPU times", error);
-        let (cpu_before, core_before, start) = (
-            cpu::of_group(server.group()).map_err(io)?,
-            cpu::of_core(self.core).map_err(io)?,
-            Instant::now(),
-        );
-        let load = wrk::run(server.address, self.case, self.config.seconds, &self.config.stop)?;
-        let (cpu, core, elapsed) = (
-            cpu::of_group(server.group()).map_err(io)?,
-            cpu::of_core(self.core).map_err(io)?,
-            start.elapsed().as_secs_f64(),
-        );
-        #[expect(clippy::cast_precision_loss, reason = "requests of a round are far below 2^52")]
-        let requests = load.requests as f64;
-        let used = cpu.total - cpu_before.total;
-        let busy = core.busy - core_before.busy;
-        let (user, system) = (cpu.user - cpu_before.user, cpu.system - cpu_before.system);
-        Ok(Sample {
-            round,
-            verdict: verdict(
-                load.errors.or_else(|| (load.requests == 0).then(|| "no response".to_owned())),
-                (busy - used) / elapsed,
-                (core.stolen - core_before.stolen) / elapsed,
-            ),
-            requests: load.requests,
-            cpu_us: used / requests * 1e6,
-            system_share: if user + system > 0.0 { system / (user + system) } else { 0.0 },
-            core_us: busy / requests * 1e6,
-            requests_per_second: load.requests_per_second,
-            p50_us: load.p50_us,
-            p99_us: load.p99_us,
-        })
-    }
-
-    /// Asks until the cache does what the case is about, and checks that its octets are the origin's.
-    fn warm(&self, peer: Peer, server: &Server) -> Result<(), BenchError> {
-        let wrong = |what: String| BenchError::Peer { peer: peer.name(), what };
-        let case = self.case;
-        let get = |address| probe::get(address, case.target).map_err(|e| wrong(e.to_string()));
-        let expected = get(self.origin.address)?;
-        for _ in 0..WARM_REQUESTS_MAX {
-            if self.config.stop.load(Ordering::Relaxed) {
-                return Err(BenchError::Stopped);
-            }
-            let response = get(server.address)?;
-            if response.status != 200 {
-                return Err(wrong(format!("status {} for {}", response.status, case.target)));
-            }
-            if response.content != expected.content || response.content.len() != case.octets {
-                return Err(wrong(format!("other octets than the origin's for {}", case.target)));
-            }
-            match (case.outcome, peer.is_hit(&response)) {
-                (Outcome::Hit, true) | (Outcome::Miss, false) => return Ok(()),
-                (Outcome::Hit, false) => {}
-                (Outcome::Miss, true) => {
-                    return Err(wrong(format!("a hit for {}, which is no-store", case.target)));
+    /// One peer's turn, repeated until it counts.
+    fn turn(
+        &mut self,
+        case: &'static Case,
+        cell: &mut Cell,
+        round: u32,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<(), BenchError> {
+        for _ in 0..=self.config.repeats {
+            if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                let what = "time was up before all rounds; whole cases may be missing";
+                if !self.warnings.iter().any(|warning| warning == what) {
+                    self.warnings.push(what.to_owned());
                 }
+                return Ok(());
+            }
+            if !self.peers.contains(&cell.peer) {
+                return Ok(());
+            }
+            let Some(sample) = self.measure(case, cell.peer, round, progress)? else {
+                return Ok(());
+            };
+            progress(&told(case, cell.peer, &sample));
+            let clean = sample.verdict == Verdict::Clean;
+            cell.samples.push(sample);
+            if clean {
+                break;
             }
         }
-        Err(wrong(format!("no hit for {} in {WARM_REQUESTS_MAX} requests", case.target)))
+        Ok(())
+    }
+
+    /// One sample; `None` when the peer has been left out.
+    fn measure(
+        &mut self,
+        case: &'static Case,
+        peer: Peer,
+        round: u32,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Option<Sample>, BenchError> {
+        let server = match self.servers.server(peer, case) {
+            Ok(server) => server,
+            Err(BenchError::Peer { peer: name, what })
+                if peer != Peer::Lastmile && !self.config.all_peers =>
+            {
+                let warning = format!("{name} is left out: {what}");
+                progress(&warning);
+                self.warnings.push(warning);
+                self.peers.retain(|other| *other != peer);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let played = match scene::play(&self.stage, case, peer, server, &mut self.warm) {
+            Err(BenchError::Peer { peer: name, what }) if name == peer.name() => {
+                // Whatever it is, a new start may help.
+                self.servers.end(peer);
+                self.warm.forget(peer);
+                Played { errors: Some(what), ..Played::default() }
+            }
+            played => played?,
+        };
+        Ok(Some(Sample {
+            round,
+            verdict: verdict(&played),
+            requests: played.requests,
+            figures: played.figures,
+        }))
     }
 }
 
-/// What to make of a round: `foreign` and `stolen` are shares of its time on the server's core.
-fn verdict(errors: Option<String>, foreign: f64, stolen: f64) -> Verdict {
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    if let Some(errors) = errors {
-        Verdict::Invalid(errors)
-    } else if foreign > FOREIGN_SHARE_MAX {
-        Verdict::Disturbed(format!("{} of the server's core went to others", percent(foreign)))
-    } else if stolen > STOLEN_SHARE_MAX {
-        Verdict::Disturbed(format!("the hypervisor took {} of the server's core", percent(stolen)))
+/// How many of so many rounds a case has.
+fn rounds_of(case: &Case, rounds: u32) -> u32 {
+    match case.scene {
+        Scene::Load(_) | Scene::Beside { .. } | Scene::Crowd { .. } => rounds,
+        Scene::Objects { objects: MANY_OBJECTS.. } => 1,
+        Scene::Idle { .. } | Scene::Objects { .. } => rounds.min(MEMORY_ROUNDS_MAX),
+    }
+}
+
+fn verdict(played: &Played) -> Verdict {
+    if let Some(errors) = &played.errors {
+        Verdict::Invalid(errors.clone())
+    } else if let Some(why) = played.used.and_then(|used| used.disturbance()) {
+        Verdict::Disturbed(why)
     } else {
         Verdict::Clean
     }
@@ -249,76 +294,19 @@ fn verdict(errors: Option<String>, foreign: f64, stolen: f64) -> Verdict {
 
 /// A sample in a line.
 fn told(case: &Case, peer: Peer, sample: &Sample) -> String {
-    let (case, peer, round) = (case.name, peer.name(), sample.round + 1);
-    let figures = format!(
-        "{case} round {round} {peer}: {:.2} us, {:.0} requests/s",
-        sample.cpu_us, sample.requests_per_second
-    );
+    let shown = case.metrics().iter().filter_map(|metric| {
+        let value = sample.figures.get(metric)?;
+        Some(format!("{} {}", metric.heading(), metric.format(*value)))
+    });
+    let figures: Vec<_> = shown.collect();
+    let line =
+        format!("{} round {} {}: {}", case.name, sample.round + 1, peer.name(), figures.join(", "));
     match &sample.verdict {
-        Verdict::Clean => figures,
-        Verdict::Disturbed(why) => format!("{figures} (disturbed: {why})"),
-        Verdict::Invalid(why) => format!("{figures} (invalid: {why})"),
+        Verdict::Clean => line,
+        Verdict::Disturbed(why) => format!("{line} (disturbed: {why})"),
+        Verdict::Invalid(why) => format!("{line} (invalid: {why})"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::peer::PEERS;
-
-    fn config() -> Config {
-        Config {
-            lastmile: PathBuf::from("/no/such/lastmile"),
-            before: None,
-            peers: PEERS.to_vec(),
-            cases: vec![Case::named("1k-hit").unwrap()],
-            rounds: 1,
-            seconds: 1,
-            stop: Arc::default(),
-        }
-    }
-
-    #[test]
-    fn settings_that_make_no_sense() {
-        for (config, expected, why) in [
-            (Config { rounds: 0, ..config() }, "0 rounds; allowed: 1 to 1000", "none"),
-            (Config { rounds: 1001, ..config() }, "1001 rounds; allowed: 1 to 1000", "too many"),
-            (Config { seconds: 0, ..config() }, "0 seconds; allowed: 1 to 1800", "no time"),
-            (Config { peers: vec![], ..config() }, "nothing to compare", "nobody"),
-            (
-                Config { before: Some("/no/such".into()), ..config() },
-                "/no/such: no such executable",
-                "no other lastmile",
-            ),
-            (Config { cases: vec![], ..config() }, "nothing to compare", "nothing"),
-        ] {
-            let error = run(&config, &mut |_| ()).unwrap_err();
-            assert!(error.is_misuse() && error.to_string().starts_with(expected), "{why}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_lastmile_that_does_not_start_ends_it() {
-        let error = std::thread::spawn(|| run(&config(), &mut |_| ()).unwrap_err());
-        assert!(matches!(error.join().unwrap(), BenchError::Peer { peer: "origin", .. }));
-    }
-
-    #[test]
-    fn verdicts() {
-        let errors = || Some("Non-2xx".to_owned());
-        for (errors, foreign, stolen, expected, why) in [
-            (None, 0.02, 0.0, "clean", "a quiet machine"),
-            (None, -0.01, 0.0, "clean", "ticks that lag behind the exact time"),
-            (None, 0.3, 0.0, "disturbed", "another program on the core"),
-            (None, 0.0, 0.2, "disturbed", "another machine on the core"),
-            (errors(), 0.3, 0.0, "invalid", "errors weigh more than noise"),
-        ] {
-            let found = match verdict(errors, foreign, stolen) {
-                Verdict::Clean => "clean",
-                Verdict::Disturbed(_) => "disturbed",
-                Verdict::Invalid(_) => "invalid",
-            };
-            assert_eq!(found, expected, "{why}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 
 /// `USER_HZ`: the unit of `/proc/PID/stat` and `/proc/stat` is 1/100 s on every Linux that Rust's std
 /// supports on x86 and ARM (proc(5); it is part of the ABI, whatever the kernel's own HZ).
@@ -36,10 +37,7 @@ pub struct CoreTime {
 /// When `/proc` can't be listed.
 pub fn of_group(group: i32) -> io::Result<ProgramTime> {
     let mut sum = ProgramTime::default();
-    for entry in fs::read_dir("/proc")? {
-        let path = entry?.path();
-        let Ok(text) = fs::read_to_string(path.join("stat")) else { continue };
-        let Some(stat) = Stat::parse(&text).filter(|stat| stat.group == group) else { continue };
+    for (path, stat) in members(group)? {
         sum.user += stat.user;
         sum.system += stat.system;
         // Without CONFIG_SCHED_INFO there is no schedstat: ticks, then.
@@ -48,8 +46,30 @@ pub fn of_group(group: i32) -> io::Result<ProgramTime> {
     Ok(sum)
 }
 
+/// Seconds on a CPU of the threads that this process has now.
+#[must_use]
+pub fn of_self() -> f64 {
+    on_cpu(Path::new("/proc/self/task")).unwrap_or(0.0)
+}
+
+/// The processes of a process group: where each is in `/proc`, and what it has used.
+///
+/// # Errors
+/// When `/proc` can't be listed.
+pub(crate) fn members(group: i32) -> io::Result<Vec<(PathBuf, Stat)>> {
+    let mut members = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let Ok(text) = fs::read_to_string(path.join("stat")) else { continue };
+        if let Some(stat) = Stat::parse(&text).filter(|stat| stat.group == group) {
+            members.push((path, stat));
+        }
+    }
+    Ok(members)
+}
+
 /// Seconds on a CPU of all threads below `tasks`; `None` where the kernel does not tell.
-fn on_cpu(tasks: &std::path::Path) -> Option<f64> {
+fn on_cpu(tasks: &Path) -> Option<f64> {
     let mut nanoseconds = 0_u64;
     for task in fs::read_dir(tasks).ok()? {
         let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
@@ -70,7 +90,8 @@ pub fn of_core(core: usize) -> io::Result<CoreTime> {
 }
 
 /// The fields of `/proc/PID/stat` that are needed (proc_pid_stat(5)).
-struct Stat {
+#[derive(Debug)]
+pub(crate) struct Stat {
     group: i32,
     user: f64,
     system: f64,

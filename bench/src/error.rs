@@ -57,7 +57,7 @@ impl fmt::Display for BenchError {
             }
             Self::Settings(what) => f.write_str(what),
             Self::Peer { peer, what } => write!(f, "{peer}: {what}"),
-            Self::Load(what) => write!(f, "wrk: {what}"),
+            Self::Load(what) => write!(f, "load: {what}"),
             Self::Unreachable(address, error) => write!(f, "no connection to {address}: {error}"),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Stopped => f.write_str("stopped before the end; no report"),

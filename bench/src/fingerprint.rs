@@ -1,7 +1,6 @@
 //! On what a report was measured: without it, figures of two reports can't be laid side by side.
 
-use crate::peer::{Peer, first_line};
-use crate::{process, wrk};
+use crate::peer::Peer;
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -34,7 +33,6 @@ impl Fingerprint {
         pinned: [usize; 2],
     ) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let wrk = (wrk::PROGRAM.0, first_line(process::command(wrk::PROGRAM.0).arg("-v")));
         let versions = peers.iter().map(|peer| (peer.name(), peer.version(lastmile, before)));
         Self {
             cpu: value_of(&read("/proc/cpuinfo"), "model name"),
@@ -42,7 +40,7 @@ impl Fingerprint {
             memory: value_of(&read("/proc/meminfo"), "MemTotal"),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             pinned,
-            versions: versions.chain([wrk]).collect(),
+            versions: versions.collect(),
         }
     }
 
@@ -93,7 +91,6 @@ mod tests {
         let taken = Fingerprint::take(&[Peer::Nginx], Path::new("/no/lastmile"), None, 2, [0, 1]);
         let text = taken.lines().join("\n");
         assert!(text.contains("nginx: nginx version: nginx/"), "{text}");
-        assert!(text.contains("wrk: wrk "), "{text}");
         assert!(text.contains("servers on 0, load and origin on 1"), "{text}");
         assert!(!taken.kernel.is_empty(), "{text}");
         let shared = Fingerprint { pinned: [3, 3], ..taken };

@@ -2,14 +2,16 @@
 //!
 //! `lastmile bench compare` is [`run`]. In the order in which a comparison meets them:
 //!
-//! * [`case`]: what is asked of each peer; [`peer`]: who takes part, and how each is started;
-//!   [`process`]: programs that end with us, whatever becomes of us.
-//! * [`compare`]: the rounds, and which of them count. In each: [`probe`], a request to see that the cache
-//!   is warm and right; [`cpu`], what the server used; [`wrk`], the load.
+//! * [`case`]: what is asked of each peer; [`goal`]: what lastmile must reach; [`metric`]: the figures of both.
+//! * [`peer`]: who takes part, and how each is started; [`origin`]: what is behind them; [`process`]: programs that end
+//!   with us, whatever becomes of us.
+//! * [`compare`]: the rounds, and which of them count. `scene`: what happens in one. In it: [`probe`], a request to see
+//!   that the cache is warm and right; [`load`], requests as many or as often as is asked (`lastmile bench load`;
+//!   `ring`: io_uring as it needs it); [`wrk`], the same by others; [`watch`] and [`cpu`], what the server used, and
+//!   whether others disturbed it; [`memory`], what it holds.
 //! * [`statistics`], [`fingerprint`], [`report`]: what it all comes to, as text, JSON and a page
 //!   (`page`: what pages share).
 //! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
-//! * [`load`]: `lastmile bench load`, requests as many or as often as is asked. `ring`: io_uring as it needs it.
 //! * [`error`]: why there is no report.
 //!
 //! Its HTTP and its figures share no code with the edge, which is among the measured.
@@ -20,14 +22,20 @@ pub mod cpu;
 pub mod error;
 pub mod fingerprint;
 pub mod floor;
+pub mod goal;
 pub mod load;
+pub mod memory;
+pub mod metric;
+pub mod origin;
 mod page;
 pub mod peer;
 pub mod probe;
 pub mod process;
 pub mod report;
 mod ring;
+mod scene;
 pub mod statistics;
+pub mod watch;
 pub mod wrk;
 
 pub use case::{CASES, Case};
@@ -35,3 +43,4 @@ pub use compare::{Config, ROUNDS_MAX, SECONDS_MAX, run};
 pub use error::BenchError;
 pub use peer::{PEERS, Peer};
 pub use report::Report;
+pub use scene::Loader;

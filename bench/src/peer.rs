@@ -1,47 +1,87 @@
-//! The caches that are compared: how each is started, what it says of a hit, which version it is.
+//! The servers that are compared: how each is started and which version it is.
+//!
+//! * `place`, `installed`: a directory, an address and a filled-in configuration for programs of packages; `nginx`,
+//!   `varnish`, `trafficserver`, `squid`, `haproxy`, `h2o`: what each of them needs. Their configurations are in
+//!   `bench/peers/`.
+//! * `lastmile`: our own roles. `floor`: what this machine can do at most.
 
+mod floor;
+mod h2o;
+mod haproxy;
+mod installed;
 pub(crate) mod lastmile;
 mod nginx;
-
-pub use nginx::configuration;
+mod place;
+mod squid;
+mod trafficserver;
+mod varnish;
 
 use crate::error::BenchError;
-use crate::probe::Response;
 use crate::process::{self, Program};
-use serde::Serialize;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use installed::Installed;
+use serde::{Serialize, Serializer};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server may take until it accepts connections.
-const START_MAX: Duration = Duration::from_secs(10);
-
-/// Between two attempts to connect to a server that starts.
-const CONNECT_EVERY: Duration = Duration::from_millis(10);
-
-/// Where temporary directories go when it is there: memory, so that no peer waits for a disk.
-const MEMORY: &str = "/dev/shm";
-
-/// A cache that takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// `lastmile edge`, by which the others are measured.
     Lastmile,
     /// Another `lastmile`, such as one built before a change.
-    #[serde(rename = "lastmile-before")]
     Before,
     /// nginx with `proxy_cache` and `tcp_nopush on`, its best for small hits.
     Nginx,
     /// The same with `tcp_nopush off`, its best for large hits on loopback.
-    #[serde(rename = "nginx-nopush-off")]
     NginxNopushOff,
+    /// nginx with the same objects as files.
+    NginxStatic,
+    /// HAProxy with its cache.
+    Haproxy,
+    /// Varnish.
+    Varnish,
+    /// Traffic Server.
+    TrafficServer,
+    /// Squid.
+    Squid,
+    /// h2o with the same objects as files.
+    H2o,
+    /// A responder on monoio.
+    FloorMonoio,
+    /// A responder on a bare io_uring.
+    FloorUring,
+}
+
+/// What a peer can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything.
+    Cache,
+    /// What is there as a file; `proxy`: other things too, which it fetches and does not keep.
+    Files {
+        /// Whether it does.
+        proxy: bool,
+    },
+    /// One object, whatever is asked for.
+    Floor,
 }
 
 /// All peers but another lastmile, which comes by its path; lastmile is the first, since ratios are to it.
-pub const PEERS: &[Peer] = &[Peer::Lastmile, Peer::Nginx, Peer::NginxNopushOff];
+pub const PEERS: &[Peer] = &[
+    Peer::Lastmile,
+    Peer::Nginx,
+    Peer::NginxNopushOff,
+    Peer::NginxStatic,
+    Peer::Haproxy,
+    Peer::Varnish,
+    Peer::TrafficServer,
+    Peer::Squid,
+    Peer::H2o,
+    Peer::FloorMonoio,
+    Peer::FloorUring,
+];
 
 /// What a peer needs to start.
 #[derive(Clone, Debug)]
@@ -63,7 +103,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Its processes. Before the directory, so that it is gone when that is removed.
     program: Program,
-    _directory: Option<TempDir>,
+    files: Option<PathBuf>,
+    directory: Option<TempDir>,
 }
 
 impl Server {
@@ -71,6 +112,18 @@ impl Server {
     #[must_use]
     pub fn group(&self) -> i32 {
         self.program.group()
+    }
+
+    /// The directory that a server of files serves.
+    #[must_use]
+    pub fn files(&self) -> Option<&Path> {
+        self.files.as_deref()
+    }
+
+    /// Where it keeps what it keeps in files.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_ref().map(TempDir::path)
     }
 }
 
@@ -83,6 +136,14 @@ impl Peer {
             Self::Before => "lastmile-before",
             Self::Nginx => "nginx",
             Self::NginxNopushOff => "nginx-nopush-off",
+            Self::NginxStatic => "nginx-static",
+            Self::Haproxy => "haproxy",
+            Self::Varnish => "varnish",
+            Self::TrafficServer => "trafficserver",
+            Self::Squid => "squid",
+            Self::H2o => "h2o",
+            Self::FloorMonoio => "floor-monoio",
+            Self::FloorUring => "floor-uring",
         }
     }
 
@@ -97,57 +158,86 @@ impl Peer {
         })
     }
 
+    /// What it can be asked for.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Lastmile
+            | Self::Before
+            | Self::Nginx
+            | Self::NginxNopushOff
+            | Self::Haproxy
+            | Self::Varnish
+            | Self::TrafficServer
+            | Self::Squid => Kind::Cache,
+            Self::NginxStatic => Kind::Files { proxy: false },
+            Self::H2o => Kind::Files { proxy: true },
+            Self::FloorMonoio | Self::FloorUring => Kind::Floor,
+        }
+    }
+
+    /// The package it comes from; `None` for what this executable or another lastmile does itself.
+    fn installed(self) -> Option<&'static Installed> {
+        match self {
+            Self::Lastmile | Self::Before | Self::FloorMonoio | Self::FloorUring => None,
+            Self::Nginx => Some(&nginx::NOPUSH),
+            Self::NginxNopushOff => Some(&nginx::NOPUSH_OFF),
+            Self::NginxStatic => Some(&nginx::FILES),
+            Self::Haproxy => Some(&haproxy::HAPROXY),
+            Self::Varnish => Some(&varnish::VARNISH),
+            Self::TrafficServer => Some(&trafficserver::TRAFFIC_SERVER),
+            Self::Squid => Some(&squid::SQUID),
+            Self::H2o => Some(&h2o::H2O),
+        }
+    }
+
     /// The program that must be installed, and the package of Debian that has it.
     #[must_use]
     pub fn needs(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Lastmile | Self::Before => None,
-            Self::Nginx | Self::NginxNopushOff => Some((nginx::PROGRAM, nginx::PACKAGE)),
-        }
+        self.installed().map(|installed| (installed.program, installed.package))
+    }
+
+    /// Whether what it needs is there.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        self.needs().is_none_or(|(program, _)| process::find(program).is_some())
     }
 
     /// Starts it as a cache of the origin, on the cores of this thread; it accepts connections when
-    /// this returns.
+    /// this returns. `octets`: what a floor answers with.
     ///
     /// # Errors
     /// [`BenchError::Peer`] with the last that it said.
-    pub fn start(self, ground: &Ground) -> Result<Server, BenchError> {
-        match self {
-            Self::Lastmile => lastmile::start_edge(ground, &ground.lastmile, self.name()),
-            Self::Before => {
-                let before = ground.before.as_deref().unwrap_or(&ground.lastmile);
-                lastmile::start_edge(ground, before, self.name())
-            }
-            Self::Nginx => nginx::start(ground, "on"),
-            Self::NginxNopushOff => nginx::start(ground, "off"),
+    pub fn start(self, ground: &Ground, octets: usize) -> Result<Server, BenchError> {
+        let name = self.name();
+        if let Some(installed) = self.installed() {
+            return installed.start(name, ground);
         }
-    }
-
-    /// Whether the response was made without asking the origin, by what the peer says of it.
-    #[must_use]
-    pub fn is_hit(self, response: &Response) -> bool {
+        let before = ground.before.as_deref().unwrap_or(&ground.lastmile);
         match self {
-            Self::Lastmile | Self::Before => lastmile::is_hit(response),
-            Self::Nginx | Self::NginxNopushOff => {
-                response.values("x-cache-status").any(|status| status == "HIT")
-            }
+            Self::FloorMonoio => floor::start(ground, name, "monoio", octets),
+            Self::FloorUring => floor::start(ground, name, "uring", octets),
+            Self::Before => lastmile::start_edge(ground, before, name),
+            _ => lastmile::start_edge(ground, &ground.lastmile, name),
         }
     }
 
     /// Its version in its own words.
     #[must_use]
     pub fn version(self, lastmile: &Path, before: Option<&Path>) -> String {
-        match self {
-            Self::Lastmile => first_line(Command::new(lastmile).arg("--version")),
-            Self::Before => first_line(Command::new(before.unwrap_or(lastmile)).arg("--version")),
-            Self::Nginx | Self::NginxNopushOff => {
-                first_line(process::command(nginx::path()).arg("-v"))
-            }
+        if let Some(installed) = self.installed() {
+            return first_line(installed.command().arg(installed.version));
         }
+        let own = if self == Self::Before { before.unwrap_or(lastmile) } else { lastmile };
+        first_line(Command::new(own).arg("--version"))
     }
 }
 
-pub use lastmile::start_origin;
+impl Serialize for Peer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
 
 /// The first line that a program prints, wherever it prints it.
 pub(crate) fn first_line(command: &mut Command) -> String {
@@ -157,53 +247,5 @@ pub(crate) fn first_line(command: &mut Command) -> String {
     if line.is_empty() { "unknown".to_owned() } else { line.to_owned() }
 }
 
-/// A new directory for a peer, in memory where that can be had.
-fn directory() -> Result<TempDir, BenchError> {
-    let builder = || tempfile::Builder::new().prefix("lastmile-bench-").to_owned();
-    let made = builder().tempdir_in(MEMORY).or_else(|_| builder().tempdir());
-    made.map_err(|error| BenchError::Io("a temporary directory", error))
-}
-
-/// An address of loopback whose port is free now, for servers that can't be told to take any.
-fn free_address() -> Result<SocketAddr, BenchError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| BenchError::Io("a free port", error))
-}
-
-/// Waits until `address` accepts connections; false when the program ends before, or takes too long.
-/// A server does not say when it listens, so it is tried.
-fn wait_until_it_accepts(program: &mut Program, address: SocketAddr) -> bool {
-    let deadline = Instant::now() + START_MAX;
-    while Instant::now() < deadline {
-        if !matches!(program.child().try_wait(), Ok(None)) {
-            return false;
-        }
-        if TcpStream::connect(address).is_ok() {
-            return true;
-        }
-        std::thread::sleep(CONNECT_EVERY);
-    }
-    false
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peers_are_found_by_their_names() {
-        for peer in PEERS {
-            assert_eq!(Peer::named(peer.name()), Ok(*peer));
-        }
-        let error = Peer::named("squirrel").unwrap_err();
-        assert_eq!(error, "\"squirrel\" is not a peer; allowed: lastmile, nginx, nginx-nopush-off");
-        assert_eq!(PEERS[0], Peer::Lastmile, "ratios are to the first");
-    }
-
-    #[test]
-    fn versions_are_what_a_program_prints() {
-        assert_eq!(first_line(process::command("echo").arg("one")), "one");
-        assert_eq!(first_line(&mut Command::new("/no/such/program")), "unknown");
-    }
-}
+mod tests;

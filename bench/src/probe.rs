@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How long connecting, and each wait for octets, may take. A first fetch through a cache is the slowest.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Octets of a response: the largest object of a case many times over.
-const RESPONSE_OCTETS_MAX: u64 = 64 << 20;
+/// Octets of a response: the largest object of a case twice over.
+const RESPONSE_OCTETS_MAX: u64 = 256 << 20;
 
 /// A whole response.
 #[derive(Debug, PartialEq, Eq)]

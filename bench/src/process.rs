@@ -36,10 +36,16 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// so that thread must live as long as the program is needed.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
+    command_with(&[], program)
+}
+
+/// The same; `rights` are further flags of setpriv(1), such as another user.
+#[must_use]
+pub fn command_with(rights: &[&str], program: impl AsRef<OsStr>) -> Command {
     let mut command = match find(DEATH_WRAPPER) {
         Some(wrapper) => {
             let mut command = Command::new(wrapper);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+            command.args(rights).args(["--pdeathsig", "TERM", "--"]).arg(program);
             command
         }
         None => Command::new(program),

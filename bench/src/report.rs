@@ -1,14 +1,20 @@
-//! What a comparison found: rounds, cells of a case and a peer, and the figures of each.
+//! What a comparison found: samples, cells of a case and a peer, the figures of each, and what they mean for the goals.
 //! `text` and `html` show it; its JSON form is these structures with their field names.
 
+mod goals;
 mod html;
 mod text;
 
+pub use goals::GoalFound;
+
 use crate::case::Case;
 use crate::fingerprint::Fingerprint;
-use crate::peer::Peer;
+use crate::metric::Metric;
+use crate::peer::{Kind, Peer};
 use crate::statistics::Spread;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The result of `lastmile bench compare`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,9 +24,11 @@ pub struct Report {
     /// Rounds asked for.
     pub rounds: u32,
     /// Duration of the load in a round.
-    pub seconds: u32,
+    pub seconds: f64,
     /// What a reader must know before believing a figure.
     pub warnings: Vec<String>,
+    /// What lastmile must reach in the cases that were measured.
+    pub goals: Vec<GoalFound>,
     /// One for each case and peer, in the order of cases, then of peers.
     pub cells: Vec<Cell>,
 }
@@ -34,13 +42,15 @@ pub struct Cell {
     pub title: &'static str,
     /// Who was measured.
     pub peer: Peer,
+    /// Which figures there are; the first is the one of bars and ratios.
+    pub metrics: &'static [Metric],
     /// What was measured, also in rounds that do not count.
     pub samples: Vec<Sample>,
     /// The figures; `None` when every round failed.
     pub figures: Option<Figures>,
 }
 
-/// One run of the load against one peer.
+/// One scene played with one peer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sample {
     /// Counts from 0. A repeated round has several samples.
@@ -49,18 +59,9 @@ pub struct Sample {
     pub verdict: Verdict,
     /// Responses.
     pub requests: u64,
-    /// CPU of all processes of the server, us per request.
-    pub cpu_us: f64,
-    /// Of that in the kernel, 0 to 1.
-    pub system_share: f64,
-    /// Time that the server's core was busy with anything, us per request.
-    pub core_us: f64,
-    /// Responses per second.
-    pub requests_per_second: f64,
-    /// Median latency, us.
-    pub p50_us: f64,
-    /// Latency of 99 of 100 at most, us.
-    pub p99_us: f64,
+    /// What was measured, by name.
+    #[serde(flatten)]
+    pub figures: BTreeMap<Metric, f64>,
 }
 
 /// Whether a sample counts.
@@ -71,35 +72,48 @@ pub enum Verdict {
     Clean,
     /// Something else used the machine: it counts only when no round was clean.
     Disturbed(String),
-    /// The load saw errors: it never counts.
+    /// Something went wrong: it never counts.
     Invalid(String),
 }
 
 /// What the rounds of a cell come to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Rounds that count.
     pub counted: usize,
     /// Whether those were clean.
     pub clean: bool,
-    /// CPU of the server per request, us.
-    pub cpu_us: Spread,
-    /// Of that in the kernel, median share, 0 to 1.
-    pub system_share: f64,
-    /// Median of responses per second.
-    pub requests_per_second: f64,
-    /// Median of the medians of latency, us.
-    pub p50_us: f64,
-    /// Median of the 99th percentiles of latency, us.
-    pub p99_us: f64,
-    /// Median CPU per request by that of lastmile in the same case; `None` without it.
+    /// Median and extremes of each metric, by name.
+    #[serde(flatten)]
+    pub spreads: BTreeMap<Metric, Spread>,
+    /// Median of the first metric by that of lastmile in the same case; `None` without it.
     pub ratio: Option<f64>,
+    /// The same by that of the lowest floor in the same case.
+    pub floor_ratio: Option<f64>,
+}
+
+impl Figures {
+    /// The median of a metric.
+    #[must_use]
+    pub fn median(&self, metric: Metric) -> Option<f64> {
+        self.spreads.get(&metric).map(|spread| spread.median)
+    }
 }
 
 impl Cell {
     pub(crate) fn new(case: &Case, peer: Peer) -> Self {
-        let (case, title) = (case.name, case.title);
-        Self { case, title, peer, samples: Vec::new(), figures: None }
+        let (metrics, samples) = (case.metrics(), Vec::new());
+        Self { case: case.name, title: case.title, peer, metrics, samples, figures: None }
+    }
+
+    /// The metric of bars and ratios.
+    fn headline(&self) -> Metric {
+        self.metrics[0]
+    }
+
+    /// Median and extremes of that.
+    fn head(&self) -> Option<Spread> {
+        self.figures.as_ref()?.spreads.get(&self.headline()).copied()
     }
 
     /// The samples that count: the clean ones, or the disturbed when there is none.
@@ -114,17 +128,13 @@ impl Cell {
 
     fn summarize(&self) -> Option<Figures> {
         let (clean, samples) = self.counting();
-        let spread = |figure: fn(&Sample) -> f64| Spread::of(samples.iter().map(|s| figure(s)));
-        Some(Figures {
-            counted: samples.len(),
-            clean,
-            cpu_us: spread(|s| s.cpu_us)?,
-            system_share: spread(|s| s.system_share)?.median,
-            requests_per_second: spread(|s| s.requests_per_second)?.median,
-            p50_us: spread(|s| s.p50_us)?.median,
-            p99_us: spread(|s| s.p99_us)?.median,
-            ratio: None,
-        })
+        let spread = |metric: &Metric| {
+            let values = samples.iter().filter_map(|sample| sample.figures.get(metric).copied());
+            Some((*metric, Spread::of(values)?))
+        };
+        let spreads: BTreeMap<_, _> = self.metrics.iter().filter_map(spread).collect();
+        let counted = samples.len();
+        (counted > 0).then_some(Figures { counted, clean, spreads, ratio: None, floor_ratio: None })
     }
 
     /// Why the last round failed, for a cell without figures.
@@ -137,23 +147,48 @@ impl Cell {
 }
 
 impl Report {
-    /// Figures of every cell out of its samples, and ratios between them.
-    pub(crate) fn summarize(&mut self) {
-        for cell in &mut self.cells {
+    /// A report on `cells`, whose figures come out of their samples.
+    pub(crate) fn new(
+        fingerprint: Fingerprint,
+        rounds: u32,
+        duration: Duration,
+        warnings: Vec<String>,
+        cells: Vec<Cell>,
+    ) -> Self {
+        let (seconds, goals) = (duration.as_secs_f64(), Vec::new());
+        let mut report = Self { fingerprint, rounds, seconds, warnings, goals, cells };
+        for cell in &mut report.cells {
             cell.figures = cell.summarize();
         }
-        let own: Vec<(&str, f64)> = self
-            .cells
-            .iter()
-            .filter(|cell| cell.peer == Peer::Lastmile)
-            .filter_map(|cell| Some((cell.case, cell.figures?.cpu_us.median)))
-            .collect();
-        for cell in &mut self.cells {
-            let base = own.iter().find(|(case, _)| *case == cell.case);
-            if let (Some(figures), Some((_, base))) = (&mut cell.figures, base) {
-                figures.ratio = Some(figures.cpu_us.median / base);
-            }
+        for cells in report.cells.chunk_by_mut(|one, next| one.case == next.case) {
+            relate(cells);
         }
+        report.goals = goals::found(&report.cells);
+        report
+    }
+
+    /// The cells of each case.
+    fn by_case(&self) -> impl Iterator<Item = &[Cell]> {
+        self.cells.chunk_by(|one, next| one.case == next.case)
+    }
+
+    /// What stands below all figures: how they came to be.
+    fn method(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "{} rounds of {} s, interleaved; medians of the rounds that count",
+                self.rounds, self.seconds
+            ),
+            "CPU: of all of the server's processes; memory: of the same (Pss, and files it keeps in RAM), \
+             without the kernel's sockets"
+                .to_owned(),
+            "ratio: the first figure by lastmile's, so above 1 is costlier than lastmile; floor: by the \
+             lower floor's"
+                .to_owned(),
+        ];
+        lines.extend(self.fingerprint.lines());
+        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+        lines
     }
 
     /// The table for a terminal.
@@ -171,10 +206,25 @@ impl Report {
     /// Everything, samples too, as JSON.
     ///
     /// # Panics
-    /// Never: no map of it has keys that are no strings.
+    /// Never: all keys are names.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain structures have a JSON form") + "\n"
+    }
+}
+
+/// Ratios between the cells of one case.
+fn relate(cells: &mut [Cell]) {
+    let head = |cell: &Cell| cell.head().map(|spread| spread.median).filter(|median| *median > 0.0);
+    let own = cells.iter().find(|cell| cell.peer == Peer::Lastmile).and_then(head);
+    let floors = cells.iter().filter(|cell| cell.peer.kind() == Kind::Floor);
+    let floor = floors.filter_map(head).reduce(f64::min);
+    for cell in cells {
+        let median = head(cell);
+        let by = |base: Option<f64>| Some(median? / base?);
+        if let Some(figures) = &mut cell.figures {
+            (figures.ratio, figures.floor_ratio) = (by(own), by(floor));
+        }
     }
 }
 
@@ -185,86 +235,4 @@ fn rounds_of(figures: &Figures) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub(crate) fn sample(round: u32, verdict: Verdict, cpu_us: f64) -> Sample {
-        Sample {
-            round,
-            verdict,
-            requests: 1000,
-            cpu_us,
-            system_share: 0.75,
-            core_us: cpu_us,
-            requests_per_second: 1e6 / cpu_us,
-            p50_us: 500.0,
-            p99_us: 1500.0,
-        }
-    }
-
-    pub(crate) fn report() -> Report {
-        let disturbed = || Verdict::Disturbed("something else ran".to_owned());
-        let invalid = || Verdict::Invalid("Non-2xx or 3xx responses: 7".to_owned());
-        let cell = |case: &str, peer, samples| {
-            let case = Case::named(case).unwrap();
-            Cell { samples, ..Cell::new(case, peer) }
-        };
-        let clean = |round, cpu| sample(round, Verdict::Clean, cpu);
-        let mut report = Report {
-            fingerprint: Fingerprint {
-                cpu: "A <CPU>".to_owned(),
-                cores: 2,
-                memory: "1 kB".to_owned(),
-                kernel: "6.1".to_owned(),
-                pinned: [0, 1],
-                versions: vec![("nginx", "1.22".to_owned())],
-            },
-            rounds: 3,
-            seconds: 1,
-            warnings: vec!["one core".to_owned()],
-            cells: vec![
-                cell("1k-hit", Peer::Lastmile, vec![clean(0, 8.0), clean(1, 6.0), clean(2, 7.0)]),
-                cell(
-                    "1k-hit",
-                    Peer::Nginx,
-                    vec![clean(0, 14.0), sample(1, disturbed(), 99.0), sample(1, invalid(), 1.0)],
-                ),
-                cell("1k-miss", Peer::Lastmile, vec![sample(0, disturbed(), 30.0)]),
-                cell("1k-miss", Peer::Nginx, vec![sample(0, invalid(), 1.0)]),
-            ],
-        };
-        report.summarize();
-        report
-    }
-
-    #[test]
-    fn figures_come_from_the_rounds_that_count() {
-        let report = report();
-        let found: Vec<_> = report
-            .cells
-            .iter()
-            .map(|cell| cell.figures.map(|f| (f.counted, f.clean, f.cpu_us.median, f.ratio)))
-            .collect();
-        let expected = [
-            (Some((3, true, 7.0, Some(1.0))), "the median of three"),
-            (Some((1, true, 14.0, Some(2.0))), "a clean round, neither disturbed nor invalid ones"),
-            (Some((1, false, 30.0, Some(1.0))), "disturbed ones when there is nothing better"),
-            (None, "invalid ones never"),
-        ];
-        for (found, (expected, why)) in found.iter().zip(expected) {
-            assert_eq!(*found, expected, "{why}");
-        }
-    }
-
-    #[test]
-    fn json_has_samples_and_figures() {
-        let json: serde_json::Value = serde_json::from_str(&report().json()).unwrap();
-        assert_eq!(json["cells"][1]["peer"], "nginx");
-        assert_eq!(json["cells"][1]["figures"]["ratio"], 2.0);
-        assert_eq!(
-            json["cells"][1]["samples"][2]["verdict"]["invalid"],
-            "Non-2xx or 3xx responses: 7"
-        );
-        assert_eq!(json["cells"][3]["figures"], serde_json::Value::Null);
-    }
-}
+pub(crate) mod tests;

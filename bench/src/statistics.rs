@@ -32,9 +32,38 @@ impl Spread {
     }
 }
 
+/// The value that the part `share` of `values` do not exceed (nearest rank); `None` of none.
+pub fn percentile(values: impl IntoIterator<Item = f64>, share: f64) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among values that are in memory"
+    )]
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values.get(rank.saturating_sub(1)).or(values.last()).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentiles() {
+        let hundred = || (1..=100).rev().map(f64::from);
+        for (found, expected, why) in [
+            (percentile(hundred(), 0.99), Some(99.0), "the 99th of 100"),
+            (percentile(hundred(), 0.5), Some(50.0), "the middle"),
+            (percentile(hundred(), 1.0), Some(100.0), "the largest"),
+            (percentile(hundred(), 0.0), Some(1.0), "the smallest"),
+            (percentile([7.0], 0.99), Some(7.0), "one is all of them"),
+            (percentile([], 0.99), None, "nothing"),
+        ] {
+            assert_eq!(found, expected, "{why}");
+        }
+    }
 
     #[test]
     fn medians_and_extremes() {

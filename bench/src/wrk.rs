@@ -1,6 +1,6 @@
 //! wrk, the load: run once, and what its output says.
 
-use crate::case::Case;
+use crate::case::{Case, Requests, Scene, Targets};
 use crate::error::BenchError;
 use crate::process::{self, Program};
 use std::io::Read as _;
@@ -34,24 +34,37 @@ pub struct Load {
     pub errors: Option<String>,
 }
 
-/// Runs wrk with one thread for `seconds` against one object, on the cores of this thread.
+/// Whether wrk can make the requests of a case by itself.
+#[must_use]
+pub fn can(case: &Case) -> bool {
+    matches!(
+        case.scene,
+        Scene::Load(Requests { targets: Targets::One(_), pipeline: 1, once: false, .. })
+    )
+}
+
+/// Runs wrk with one thread for `duration`, in whole seconds, against one object, on the cores of this thread.
 ///
 /// # Errors
 /// wrk can't be started, hangs, or prints something else than expected; [`BenchError::Stopped`] soon
 /// after `stop` is set.
 pub fn run(
     address: SocketAddr,
-    case: &Case,
-    seconds: u32,
+    requests: &Requests,
+    duration: Duration,
     stop: &AtomicBool,
 ) -> Result<Load, BenchError> {
     let io = |error| BenchError::Io("wrk", error);
+    let Targets::One(target) = requests.targets else {
+        return Err(BenchError::Load("more than one object".to_owned()));
+    };
+    let seconds = duration.as_secs().max(1);
     let mut command = process::command(PROGRAM.0);
     command
         .args(["-t1", "--latency", "--timeout", "5s"])
-        .arg(format!("-c{}", case.connections))
+        .arg(format!("-c{}", requests.connections))
         .arg(format!("-d{seconds}s"))
-        .arg(format!("http://{address}{}", case.target))
+        .arg(format!("http://{address}{target}"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut program = Program::start(&mut command).map_err(io)?;
@@ -64,7 +77,7 @@ pub fn run(
         let read = read.and(complaint.map_or(Ok(0), |mut pipe| pipe.read_to_string(&mut said)));
         let _ = done.send(read.map(|_| (text, said)));
     });
-    let deadline = Instant::now() + Duration::from_secs(seconds.into()) + OVERTIME_MAX;
+    let deadline = Instant::now() + Duration::from_secs(seconds) + OVERTIME_MAX;
     let (text, said) = loop {
         match finished.recv_timeout(STOP_LOOK_EVERY) {
             Ok(result) => break result.map_err(io)?,

@@ -83,6 +83,25 @@ impl fmt::Display for Targets {
 }
 
 impl Targets {
+    /// Every target that it may ask for, in the order of the objects' numbers; [`Self::Unique`] has none to tell.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        match self {
+            Self::One(target) => vec![target.clone()],
+            Self::List(targets) => targets.clone(),
+            Self::Zipf { objects, sizes, query, .. } => {
+                let names = Names::new(sizes, query);
+                let target = |object| {
+                    let mut out = Vec::new();
+                    names.write(object, &mut out);
+                    String::from_utf8_lossy(&out).into_owned()
+                };
+                (0..*objects).map(target).collect()
+            }
+            Self::Unique(_) => Vec::new(),
+        }
+    }
+
     /// Whether requests can be made of them.
     pub(super) fn check(&self, load: &Load) -> Result<(), BenchError> {
         let all: Vec<&str> = match self {
@@ -148,8 +167,34 @@ pub(super) struct Requests {
 #[derive(Clone, Debug)]
 enum Source {
     List { targets: Vec<String>, next: usize },
-    Zipf { chooser: Chooser, sizes: Vec<String>, by_size: Chooser, query: String },
+    Zipf { chooser: Chooser, names: Names },
     Unique { before: String, after: String, next: u64 },
+}
+
+/// What the objects of a mix are called.
+#[derive(Clone, Debug)]
+struct Names {
+    sizes: Vec<String>,
+    by_size: Chooser,
+    query: String,
+}
+
+impl Names {
+    fn new(sizes: &Sizes, query: &str) -> Self {
+        let shares: Vec<f64> = sizes.0.iter().map(|(_, share)| f64::from(*share)).collect();
+        Self {
+            sizes: sizes.0.iter().map(|(size, _)| size.clone()).collect(),
+            by_size: Chooser::new(&shares),
+            query: if query.is_empty() { String::new() } else { format!("?{query}") },
+        }
+    }
+
+    fn write(&self, object: u32, out: &mut Vec<u8>) {
+        // An object has one size, whoever asks and whenever: its number is the seed of that choice.
+        let size = self.by_size.choose(&mut Random::new(u64::from(object)));
+        write!(out, "/bytes/{}/{object}{}", self.sizes[size as usize], self.query)
+            .expect("a Vec takes everything");
+    }
 }
 
 /// Ends a head.
@@ -178,12 +223,9 @@ impl Requests {
                 (Source::list(targets.clone()), longest)
             }
             Targets::Zipf { exponent, objects, sizes, query } => {
-                let shares: Vec<f64> = sizes.0.iter().map(|(_, share)| f64::from(*share)).collect();
                 let source = Source::Zipf {
                     chooser: Chooser::zipf(*exponent, *objects),
-                    sizes: sizes.0.iter().map(|(size, _)| size.clone()).collect(),
-                    by_size: Chooser::new(&shares),
-                    query: if query.is_empty() { String::new() } else { format!("?{query}") },
+                    names: Names::new(sizes, query),
                 };
                 (source, query.len() + LINE_OCTETS_MAX.min(VARIABLE_OCTETS_MAX))
             }
@@ -240,11 +282,9 @@ impl Source {
                 *next = (*next + 1) % targets.len();
                 Ok(())
             }
-            Self::Zipf { chooser, sizes, by_size, query } => {
-                let object = chooser.choose(random);
-                // An object has one size, whoever asks and whenever: its number is the seed of that choice.
-                let size = by_size.choose(&mut Random::new(u64::from(object)));
-                write!(out, "/bytes/{}/{object}{query}", sizes[size as usize])
+            Self::Zipf { chooser, names } => {
+                names.write(chooser.choose(random), out);
+                Ok(())
             }
             Self::Unique { before, after, next } => {
                 *next += 1;

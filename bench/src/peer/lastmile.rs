@@ -1,8 +1,8 @@
-//! lastmile's own roles as processes: the edge that is measured, and the origin behind every peer.
+//! lastmile's own roles as processes: the edge that is measured; the origin and floors are started here too.
 
-use super::{Ground, START_MAX, Server};
+use super::installed::START_MAX;
+use super::{Ground, Server};
 use crate::error::BenchError;
-use crate::probe::Response;
 use crate::process::{self, Program};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -10,23 +10,18 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::sync_channel;
 
-/// The edge's name in Cache-Status.
+/// The edge's name in Via and Cache-Status.
 const NAME: &str = "bench";
+
+/// Room for all that the cases ask to be cached: working sets, a million objects, a film of 100 MB (of which the edge
+/// keeps none larger than a quarter of its RAM).
+const RAM: &str = "6GiB";
 
 /// How long a role may take to end: nothing that it drains matters here.
 pub(crate) const DRAIN: &str = "100ms";
 
 /// What stands before the address in the line that a role prints once it listens.
 const LISTENS: &str = " listens on ";
-
-/// Starts the synthetic origin on the cores of this thread.
-///
-/// # Errors
-/// [`BenchError::Peer`] with the last that it said.
-pub fn start_origin(executable: &Path) -> Result<Server, BenchError> {
-    let arguments = ["origin", "--listen", "127.0.0.1:0", "--synthetic", "--drain", DRAIN];
-    start_role(executable, "origin", &arguments).map(|(server, _)| server)
-}
 
 pub(super) fn start_edge(
     ground: &Ground,
@@ -36,16 +31,8 @@ pub(super) fn start_edge(
     let upstream = format!("http://{}", ground.origin);
     let core = ground.core.to_string();
     let arguments = ["edge", "--listen", "127.0.0.1:0", "--name", NAME, "--upstream", &upstream];
-    let more = ["--cores", &core, "--drain", DRAIN];
+    let more = ["--cores", &core, "--ram", RAM, "--drain", DRAIN];
     start_role(executable, name, &[&arguments[..], &more].concat()).map(|(server, _)| server)
-}
-
-/// RFC 9211 §2.1: a hit is a member of Cache-Status with the parameter `hit`, here that of the edge.
-pub(super) fn is_hit(response: &Response) -> bool {
-    response.values("cache-status").flat_map(|value| value.split(',')).any(|member| {
-        let mut parts = member.split(';').map(str::trim);
-        parts.next() == Some(NAME) && parts.any(|parameter| parameter == "hit")
-    })
 }
 
 /// Starts a role, which prints where it listens once it does; returns that line too.
@@ -71,13 +58,13 @@ pub(crate) fn start_role(
     });
     let text = line.recv_timeout(START_MAX).unwrap_or_default();
     let mut stderr = stderr;
-    match address_in(&text) {
+    match address_after(&text, LISTENS) {
         Some(address) => {
             // Whatever it says from now on is read, so that it never waits for a full pipe.
             std::thread::spawn(move || {
                 stderr.map(|mut pipe| std::io::copy(&mut pipe, &mut std::io::sink()))
             });
-            Ok((Server { address, program, _directory: None }, text))
+            Ok((Server { address, program, files: None, directory: None }, text))
         }
         None => {
             drop(program);
@@ -89,9 +76,9 @@ pub(crate) fn start_role(
     }
 }
 
-/// The address in `edge listens on 127.0.0.1:4711`, with more after a comma or not.
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(LISTENS)?;
+/// The address behind `words` in a line such as `edge listens on 127.0.0.1:4711`, with more after a comma or not.
+pub(crate) fn address_after(line: &str, words: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(words)?;
     rest.split(',').next()?.trim().parse().ok()
 }
 
@@ -99,24 +86,28 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 mod tests {
     use super::*;
 
+    const ORIGIN: &str = "origin listens on 127.0.0.1:80, admin on 127.0.0.1:81\n";
+
     #[test]
     fn addresses_in_what_a_role_prints() {
         for (line, port, why) in [
             ("edge listens on 127.0.0.1:4711\n", Some(4711), "the usual"),
-            ("origin listens on 127.0.0.1:80, admin on 127.0.0.1:81\n", Some(80), "more after it"),
+            (ORIGIN, Some(80), "more after it"),
             ("", None, "ended without a word"),
             ("edge listens on everything\n", None, "no address"),
         ] {
-            assert_eq!(address_in(line).map(|address| address.port()), port, "{line}: {why}");
+            let found = address_after(line, LISTENS).map(|address| address.port());
+            assert_eq!(found, port, "{line}: {why}");
         }
+        assert_eq!(address_after(ORIGIN, ", admin on "), "127.0.0.1:81".parse().ok());
     }
 
     #[test]
     fn an_executable_that_does_not_listen_is_told() {
         for (executable, why) in [("/no/such/lastmile", "not there"), ("/bin/true", "ends at once")]
         {
-            let error = start_origin(Path::new(executable)).unwrap_err();
-            assert!(matches!(error, BenchError::Peer { peer: "origin", .. }), "{why}: {error}");
+            let error = start_role(Path::new(executable), "edge", &[]).unwrap_err();
+            assert!(matches!(error, BenchError::Peer { peer: "edge", .. }), "{why}: {error}");
         }
     }
 }

@@ -1,92 +1,217 @@
-//! The report as a page by itself: for each case a group of bars, CPU per request.
+//! The report as a page by itself: the goals, then for each case a group of bars of its first figure.
 
-use super::{Cell, Report};
+use super::{Cell, GoalFound, Report};
+use crate::metric::Metric;
 use crate::page::{begin, escape, push};
+use crate::peer::{Kind, Peer};
+use std::fmt::Write as _;
 
-/// Pixels of the longest bar.
-const BAR_PIXELS_MAX: f64 = 480.0;
+/// Pixels of a drawing: names, bars with their figures, other figures to the right.
+const WIDTH: usize = 640;
+const NAME_PIXELS: f64 = 116.0;
+const BAR_PIXELS_MAX: f64 = 250.0;
 
-/// Pixels from one bar to the next.
-const STEP_PIXELS: usize = 28;
+/// Pixels from one bar to the next, and of a bar.
+const STEP_PIXELS: usize = 24;
+const BAR_HEIGHT: usize = 15;
 
-/// Pixels of the names before the bars.
-const NAME_PIXELS: f64 = 90.0;
+/// A bar that is so many times longer than lastmile's, and than the goals', is cut: one slow peer would make all others
+/// dots.
+const LONGEST_TIMES: f64 = 5.0;
 
-/// Pixels of the page's drawings, with room for the figures behind the longest bar.
-const WIDTH_PIXELS: usize = 880;
+/// On top of the style of every page.
+const STYLE: &str = "\
+:root{--text:#1d2330;--soft:#667085;--line:#e3e6ec;--card:#fff;--own:#12805c;--peer:#9aa5b8;--floor:#cfd5e0;
+--good:#12805c;--bad:#c0362c}
+@media (prefers-color-scheme:dark){:root{--text:#e4e7ee;--soft:#98a2b5;--line:#2b303b;--card:#1b1f27;
+--own:#35b585;--peer:#6b778c;--floor:#3c4454;--good:#4cc795;--bad:#ef6f64}}
+*{box-sizing:border-box}body{max-width:88rem}h1{margin:0}
+.card h2{font-size:1rem;margin:0 0 .2rem}.sum{color:var(--soft);margin:.3rem 0 1.2rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(34rem,100%),1fr));gap:1rem}
+.card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.9rem 1rem}
+.card svg{display:block;margin-top:.4rem}.card svg text{font-size:12.5px;fill:var(--text)}
+.card svg .soft{fill:var(--soft);font-size:11.5px}.card svg .strong{font-weight:600}.end{text-anchor:end}
+.own{fill:var(--own)}.peer{fill:var(--peer)}.floor{fill:var(--floor)}
+.card .whisker{stroke:var(--text);stroke-opacity:.65}.cut{stroke:var(--card);stroke-width:3}
+.mark{stroke-width:2;stroke-dasharray:3 2}.mark.good{stroke:var(--good)}.mark.bad{stroke:var(--bad)}
+.goals{display:flex;flex-wrap:wrap;gap:.3rem .5rem;list-style:none;margin:.2rem 0;padding:0;font-size:.82rem}
+.goals li{border:1px solid var(--line);border-radius:99px;padding:0 .6rem}
+.good b,b.good{color:var(--good)}.bad b,b.bad{color:var(--bad)}";
 
 pub(super) fn render(report: &Report) -> String {
-    let mut page = begin("lastmile bench compare", "Server CPU per request");
+    let mut page = begin("lastmile bench compare", "lastmile beside its peers");
     push(
         &mut page,
         format_args!(
-            "<p>Bars: median of the rounds that count, in us; lines: from the lowest to the highest. \
-             {} rounds of {} s, interleaved.</p>\n",
-            report.rounds, report.seconds
+            "<style>\n{STYLE}\n</style>\n<p class=\"sum\">{}</p>\n<div class=\"cards\">\n",
+            summary(report)
         ),
     );
-    for cells in report.cells.chunk_by(|one, next| one.case == next.case) {
-        group(&mut page, cells);
+    for cells in report.by_case() {
+        card(&mut page, cells, &report.goals);
     }
-    page.push_str("<ul>\n");
-    let warnings = report.warnings.iter().map(|warning| format!("warning: {warning}"));
-    for line in report.fingerprint.lines().into_iter().chain(warnings) {
+    page.push_str("</div>\n<ul>\n");
+    for line in report.method() {
         push(&mut page, format_args!("<li>{}</li>\n", escape(&line)));
     }
     page.push_str("</ul>\n</html>\n");
     page
 }
 
-/// The bars of one case.
-fn group(page: &mut String, cells: &[Cell]) {
-    let title = cells.first().map_or("", |cell| cell.title);
-    let longest = cells
-        .iter()
-        .filter_map(|cell| cell.figures.map(|figures| figures.cpu_us.highest))
-        .fold(f64::MIN_POSITIVE, f64::max);
-    let height = cells.len() * STEP_PIXELS;
+fn summary(report: &Report) -> String {
+    let count = |verdict| report.goals.iter().filter(|goal| goal.reached == verdict).count();
+    let mut text = format!(
+        "Shorter is better; a line on a bar goes from the lowest to the highest round, a dashed one is where a goal \
+         wants lastmile to end. Behind a bar: its figure, and how many times lastmile's that is. {} rounds of {} s.",
+        report.rounds, report.seconds
+    );
+    if !report.goals.is_empty() {
+        let (reached, missed) = (count(Some(true)), count(Some(false)));
+        let _ = write!(
+            text,
+            " Goals: <b class=\"good\">{reached} reached</b>, <b class=\"bad\">{missed} missed</b>"
+        );
+        if count(None) > 0 {
+            let _ = write!(text, ", {} not measured", count(None));
+        }
+        text.push('.');
+    }
+    text
+}
+
+/// One case: its goals and its bars.
+fn card(page: &mut String, cells: &[Cell], goals: &[GoalFound]) {
+    let Some(first) = cells.first() else { return };
+    let goals: Vec<_> = goals.iter().filter(|goal| goal.case == first.case).collect();
+    let (title, heading) = (escape(first.title), first.headline().heading());
+    push(page, format_args!("<section class=\"card\">\n<h2>{title}</h2>\n"));
+    if !goals.is_empty() {
+        page.push_str("<ul class=\"goals\">\n");
+        for goal in &goals {
+            chip(page, goal, first.headline());
+        }
+        page.push_str("</ul>\n");
+    }
+    let height = (cells.len() + 1) * STEP_PIXELS;
     push(
         page,
         format_args!(
-            "<h2>{}</h2>\n<svg viewBox=\"0 0 {WIDTH_PIXELS} {height}\" role=\"img\" aria-label=\"{}\">\n",
-            escape(title),
-            escape(title)
+            "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">\n\
+             <text class=\"soft\" x=\"{NAME_PIXELS}\" y=\"14\">{heading}</text>\n\
+             <text class=\"soft end\" x=\"{WIDTH}\" y=\"14\">{}</text>\n",
+            others(first.metrics).map(Metric::heading).collect::<Vec<_>>().join(" · ")
         ),
     );
+    let marks: Vec<(f64, bool)> = goals
+        .iter()
+        .filter_map(|goal| Some((goal.mark(first.headline(), cells)?, goal.reached?)))
+        .collect();
+    let scale = BAR_PIXELS_MAX / longest(cells, &marks);
     for (at, cell) in cells.iter().enumerate() {
-        bar(page, cell, at * STEP_PIXELS, BAR_PIXELS_MAX / longest);
+        let top = (at + 1) * STEP_PIXELS;
+        bar(page, cell, top, scale);
+        if cell.peer == Peer::Lastmile {
+            for (value, reached) in &marks {
+                let x = NAME_PIXELS + (value * scale).min(BAR_PIXELS_MAX);
+                let class = if *reached { "good" } else { "bad" };
+                push(
+                    page,
+                    format_args!(
+                        "<path class=\"mark {class}\" d=\"M{x:.1} {top}v{}\"/>\n",
+                        STEP_PIXELS - 3
+                    ),
+                );
+            }
+        }
     }
-    page.push_str("</svg>\n");
+    page.push_str("</svg>\n</section>\n");
+}
+
+/// The metrics that are told beside the bars.
+fn others(metrics: &[Metric]) -> impl Iterator<Item = Metric> {
+    metrics.iter().copied().skip(1).filter(|metric| *metric != Metric::SystemShare)
+}
+
+fn chip(page: &mut String, goal: &GoalFound, headline: Metric) {
+    let (class, sign) = match goal.reached {
+        Some(true) => ("good", "✓ "),
+        Some(false) => ("bad", "✗ "),
+        None => ("none", "not measured: "),
+    };
+    let figure = match goal.metric {
+        metric if metric == headline => String::new(),
+        metric => format!("{} ", metric.heading()),
+    };
+    let (told, words) = (&goal.told, escape(&goal.goal));
+    push(page, format_args!("<li class=\"{class}\">{sign}{figure}<b>{told}</b>, {words}</li>\n"));
+}
+
+/// What the longest bar stands for.
+fn longest(cells: &[Cell], marks: &[(f64, bool)]) -> f64 {
+    let highest = |cell: &Cell| cell.head().map(|spread| spread.highest);
+    let all = cells.iter().filter_map(highest).fold(f64::MIN_POSITIVE, f64::max);
+    let own = cells.iter().filter(|cell| cell.peer == Peer::Lastmile).filter_map(highest);
+    let own = own.chain(marks.iter().map(|(value, _)| *value)).fold(0.0, f64::max);
+    if own > 0.0 { all.min(own * LONGEST_TIMES) } else { all }
 }
 
 fn bar(page: &mut String, cell: &Cell, top: usize, scale: f64) {
-    let name = cell.peer.name();
-    let baseline = top + 18;
-    push(page, format_args!("<text x=\"0\" y=\"{baseline}\">{name}</text>\n"));
-    let Some(figures) = &cell.figures else {
+    let baseline = top + 12;
+    let (class, strong) = match (cell.peer, cell.peer.kind()) {
+        (Peer::Lastmile, _) => ("own", " class=\"strong\""),
+        (_, Kind::Floor) => ("floor", ""),
+        (_, Kind::Cache | Kind::Files { .. }) => ("peer", ""),
+    };
+    push(
+        page,
+        format_args!("<text{strong} x=\"0\" y=\"{baseline}\">{}</text>\n", cell.peer.name()),
+    );
+    let (Some(figures), Some(head)) = (&cell.figures, cell.head()) else {
         let why = escape(cell.failure());
-        push(page, format_args!("<text x=\"{NAME_PIXELS}\" y=\"{baseline}\">{why}</text>\n"));
+        push(
+            page,
+            format_args!(
+                "<text class=\"soft\" x=\"{NAME_PIXELS}\" y=\"{baseline}\">{why}</text>\n"
+            ),
+        );
         return;
     };
-    let class = if figures.ratio == Some(1.0) { "lastmile" } else { "peer" };
-    let place = |us: f64| NAME_PIXELS + us * scale;
-    let (from, to) = (place(figures.cpu_us.lowest), place(figures.cpu_us.highest));
-    let ratio =
-        figures.ratio.map_or_else(String::new, |ratio| format!(" · {ratio:.2} of lastmile"));
-    let mark = if figures.clean { "" } else { " · disturbed" };
+    let place = |value: f64| NAME_PIXELS + (value.max(0.0) * scale).min(BAR_PIXELS_MAX);
+    let (end, from, to) = (place(head.median), place(head.lowest), place(head.highest));
+    let middle = top + BAR_HEIGHT / 2;
     push(
         page,
         format_args!(
-            "<rect class=\"{class}\" x=\"{NAME_PIXELS}\" y=\"{}\" width=\"{:.1}\" height=\"18\"/>\n\
-             <path class=\"whisker\" d=\"M{from:.1} {}H{to:.1}\"/>\n\
-             <text x=\"{:.1}\" y=\"{baseline}\">{:.2} us · {:.0} req/s · p99 {:.0} us{ratio}{mark}</text>\n",
-            top + 4,
-            figures.cpu_us.median * scale,
-            top + 13,
-            to + 8.0,
-            figures.cpu_us.median,
-            figures.requests_per_second,
-            figures.p99_us,
+            "<rect class=\"{class}\" x=\"{NAME_PIXELS}\" y=\"{top}\" width=\"{:.1}\" \
+             height=\"{BAR_HEIGHT}\" rx=\"2\"/>\n<path class=\"whisker\" d=\"M{from:.1} {middle}H{to:.1}\"/>\n",
+            end - NAME_PIXELS
+        ),
+    );
+    if head.median * scale > BAR_PIXELS_MAX {
+        let x = NAME_PIXELS + BAR_PIXELS_MAX - 16.0;
+        push(
+            page,
+            format_args!(
+                "<path class=\"cut\" d=\"M{x} {}l8 -{}\"/>\n",
+                top + BAR_HEIGHT,
+                BAR_HEIGHT
+            ),
+        );
+    }
+    let ratio = figures.ratio.filter(|_| cell.peer != Peer::Lastmile);
+    let ratio = ratio.map_or_else(String::new, |ratio| format!(" ×{ratio:.2}"));
+    let mark = if figures.clean { "" } else { " disturbed" };
+    let beside: Vec<_> = others(cell.metrics)
+        .map(|metric| figures.median(metric).map_or_else(|| "-".to_owned(), |v| metric.format(v)))
+        .collect();
+    push(
+        page,
+        format_args!(
+            "<text{strong} x=\"{:.1}\" y=\"{baseline}\">{}{ratio}{mark}</text>\n\
+             <text class=\"soft end\" x=\"{WIDTH}\" y=\"{baseline}\">{}</text>\n",
+            end.max(to) + 7.0,
+            cell.headline().format(head.median),
+            beside.join(" · ")
         ),
     );
 }
@@ -100,16 +225,19 @@ mod tests {
         let page = report().html();
         for (part, why) in [
             ("<h2>1 KB hit, 64 connections</h2>", "a heading for each case"),
-            ("width=\"480.0\"", "the longest bar"),
-            ("7.00 us", "figures beside it"),
-            ("2.00 of lastmile", "the ratio"),
-            ("disturbed", "a mark"),
-            ("Non-2xx or 3xx responses: 7", "why there is no bar"),
+            ("width=\"250.0\"", "the longest bar"),
+            ("7.00</text>", "figures beside it"),
+            ("14.00 ×2.00</text>", "the ratio"),
+            ("30.00 disturbed", "a mark"),
+            ("status not 2xx or 304 7", "why there is no bar"),
+            ("✗ <b>1.40</b>, at most 1.15 of floor-monoio&#39;s", "a goal"),
+            ("mark bad", "a mark where it would be reached"),
             ("A &lt;CPU&gt;", "texts of others are escaped"),
         ] {
-            assert!(page.contains(part), "{why}: {part}\n{page}");
+            let part = part.replace("&#39;", "'");
+            assert!(page.contains(&part), "{why}: {part}\n{page}");
         }
-        assert_eq!(page.matches("<svg").count(), 2, "a drawing for each case");
-        assert_eq!(page.matches("<rect").count(), 3, "a bar for each cell with figures");
+        assert_eq!(page.matches("<svg").count(), 3, "a drawing for each case");
+        assert_eq!(page.matches("<rect").count(), 6, "a bar for each cell with figures");
     }
 }

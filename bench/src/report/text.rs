@@ -1,93 +1,110 @@
-//! The report as a table for a terminal.
+//! The report as tables for a terminal: goals, then a table for each case.
 
 use super::{Cell, Report, rounds_of};
-
-const COLUMNS: &[&str] = &[
-    "server",
-    "CPU us/req",
-    "[min-max]",
-    "user",
-    "system",
-    "req/s",
-    "p50 us",
-    "p99 us",
-    "ratio",
-    "rounds",
-];
+use crate::metric::Metric;
 
 pub(super) fn render(report: &Report) -> String {
-    let mut rows = vec![Row::Figures(COLUMNS.iter().map(|&name| name.to_owned()).collect())];
-    let mut last = "";
-    for cell in &report.cells {
-        if cell.case != last {
-            rows.push(Row::Words(format!("{} ({})", cell.title, cell.case)));
-            last = cell.case;
-        }
-        rows.push(row(cell));
+    let mut text = String::new();
+    for cells in report.by_case() {
+        text.push_str(&case(cells));
+        text.push('\n');
     }
-    let mut text = aligned(&rows);
-    text.push('\n');
-    let method = format!(
-        "{} rounds of {} s, interleaved; CPU of all of the server's processes; medians of the rounds \
-         that count;\nratio: CPU per request by lastmile's, so above 1 is costlier than lastmile",
-        report.rounds, report.seconds
-    );
-    let warnings = report.warnings.iter().map(|warning| format!("warning: {warning}"));
-    for line in [method].into_iter().chain(report.fingerprint.lines()).chain(warnings) {
+    if !report.goals.is_empty() {
+        text.push_str(&goals(report));
+        text.push('\n');
+    }
+    for line in report.method() {
         text.push_str(&line);
         text.push('\n');
     }
     text
 }
 
-enum Row {
-    Words(String),
-    Figures(Vec<String>),
+fn goals(report: &Report) -> String {
+    let mut rows = vec![cells(&["goal", "figure", "found", "bound", ""])];
+    rows.extend(report.goals.iter().map(|goal| {
+        let figure = goal.metric.heading();
+        cells(&[&format!("  {}", goal.case), figure, &goal.told, &goal.goal, goal.verdict()])
+    }));
+    aligned(&rows, &[Side::Left, Side::Left, Side::Right, Side::Left, Side::Left])
 }
 
-fn row(cell: &Cell) -> Row {
-    let name = format!("  {}", cell.peer.name());
-    let Some(figures) = &cell.figures else {
-        return Row::Words(format!("{name}  no valid round: {}", cell.failure()));
-    };
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    Row::Figures(vec![
-        name,
-        format!("{:.2}", figures.cpu_us.median),
-        format!("[{:.2}-{:.2}]", figures.cpu_us.lowest, figures.cpu_us.highest),
-        percent(1.0 - figures.system_share),
-        percent(figures.system_share),
-        format!("{:.0}", figures.requests_per_second),
-        format!("{:.0}", figures.p50_us),
-        format!("{:.0}", figures.p99_us),
-        figures.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
-        rounds_of(figures),
-    ])
-}
-
-/// Columns as wide as their widest figure, the first one to the left, the others to the right.
-fn aligned(rows: &[Row]) -> String {
-    let mut widths = vec![0; COLUMNS.len()];
-    for row in rows {
-        if let Row::Figures(cells) = row {
-            for (width, cell) in widths.iter_mut().zip(cells) {
-                *width = cell.len().max(*width);
-            }
+/// The table of one case.
+fn case(of_case: &[Cell]) -> String {
+    let Some(first) = of_case.first() else { return String::new() };
+    let mut headings = vec!["  server".to_owned()];
+    for (at, metric) in first.metrics.iter().enumerate() {
+        headings.push(metric.heading().to_owned());
+        if at == 0 {
+            headings.push("[min-max]".to_owned());
         }
     }
+    headings.extend(["ratio", "floor", "rounds"].map(str::to_owned));
+    let columns = headings.len();
+    let mut rows = vec![headings];
+    let mut failures = Vec::new();
+    for cell in of_case {
+        match row(cell) {
+            Some(row) => rows.push(row),
+            None => failures.push(format!(
+                "  {}: no valid round: {}\n",
+                cell.peer.name(),
+                cell.failure()
+            )),
+        }
+    }
+    let mut sides = vec![Side::Right; columns];
+    sides[0] = Side::Left;
+    format!("{} ({})\n{}{}", first.title, first.case, aligned(&rows, &sides), failures.concat())
+}
+
+fn row(cell: &Cell) -> Option<Vec<String>> {
+    let figures = cell.figures.as_ref()?;
+    let mut row = vec![format!("  {}", cell.peer.name())];
+    let median = |metric: Metric| {
+        figures.median(metric).map_or_else(|| "-".to_owned(), |value| metric.format(value))
+    };
+    for (at, metric) in cell.metrics.iter().enumerate() {
+        row.push(median(*metric));
+        if at == 0 {
+            row.push(figures.spreads.get(metric).map_or_else(String::new, |spread| {
+                format!("[{}-{}]", metric.format(spread.lowest), metric.format(spread.highest))
+            }));
+        }
+    }
+    let quotient =
+        |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    row.extend([quotient(figures.ratio), quotient(figures.floor_ratio), rounds_of(figures)]);
+    Some(row)
+}
+
+fn cells(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// To which side of its column a text goes.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Columns as wide as their widest text.
+fn aligned(rows: &[Vec<String>], sides: &[Side]) -> String {
+    let width = |at: usize| {
+        rows.iter().filter_map(|row| row.get(at)).map(|text| text.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..sides.len()).map(|at| width(at).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
-        match row {
-            Row::Words(words) => text.push_str(words),
-            Row::Figures(cells) => {
-                for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                    text.push_str(&match at {
-                        0 => format!("{cell:<width$}"),
-                        _ => format!("  {cell:>width$}"),
-                    });
-                }
-            }
-        }
+        let columns = row.iter().zip(&widths).zip(sides);
+        let line: Vec<_> = columns
+            .map(|((cell, width), side)| match side {
+                Side::Left => format!("{cell:<width$}"),
+                Side::Right => format!("{cell:>width$}"),
+            })
+            .collect();
+        text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
     text
@@ -98,27 +115,40 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn a_table() {
+    fn tables() {
         let text = report().text();
         for (line, why) in [
             ("1 KB hit, 64 connections (1k-hit)", "a heading for each case"),
             (
-                "  lastmile        7.00    [6.00-8.00]  25 %    75 %  142857     500    1500   1.00            3",
+                "  server        CPU us/req      [min-max]  system   req/s  p50 us  p99 us  ratio  floor  rounds",
+                "its columns",
+            ),
+            (
+                "  lastmile            7.00    [6.00-8.00]    75 %  142857     500    1500   1.00   2.00       3",
                 "median and spread",
             ),
             (
-                "  nginx          14.00  [14.00-14.00]  25 %    75 %   71429     500    1500   2.00            1",
+                "  nginx              14.00  [14.00-14.00]    75 %   71429     500    1500   2.00   4.00       1",
                 "its ratio",
             ),
+            ("  nginx: no valid round: status not 2xx or 304 7", "failures are told"),
             (
-                "  lastmile       30.00  [30.00-30.00]  25 %    75 %   33333     500    1500   1.00  1 disturbed",
-                "disturbed rounds are marked",
+                "  server    behind ms  [min-max]  fetches  errors  ratio  floor  rounds",
+                "columns of another kind of case",
             ),
-            ("  nginx  no valid round: Non-2xx or 3xx responses: 7", "and failed ones told"),
             ("cores: servers on 0, load and origin on 1", "the fingerprint"),
             ("warning: one core", "warnings"),
         ] {
             assert!(text.lines().any(|found| found == line), "{why}: {line}\n{text}");
+        }
+        for (words, why) in [
+            ("1 disturbed", "disturbed rounds are marked"),
+            ("  1.40  at most 1.15 of floor-monoio's ", "a goal"),
+            ("missed", "that was not reached"),
+            ("     1  at most 1 ", "a goal by itself"),
+            ("not measured", "a goal without its peer"),
+        ] {
+            assert!(text.contains(words), "{why}: {words}\n{text}");
         }
     }
 }

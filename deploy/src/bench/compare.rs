@@ -4,17 +4,32 @@ use super::{failure, stop_flag, write};
 use crate::failure::Failure;
 use crate::node::say;
 use clap::Args;
-use lastmile_bench::{CASES, Case, Config, PEERS, Peer, ROUNDS_MAX, SECONDS_MAX};
+use clap::ValueEnum;
+use lastmile_bench::{CASES, Case, Config, Loader, PEERS, Peer, ROUNDS_MAX, SECONDS_MAX};
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Rounds and seconds of `--quick`: all cases within a minute on a quiet machine.
-const QUICK: (u32, u32) = (2, 1);
+/// Duration of a round of `--quick`.
+const QUICK_ROUND: Duration = Duration::from_millis(400);
+
+/// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a cache
+/// with 100,000 objects.
+const QUICK_BUDGET: Duration = Duration::from_secs(155);
+
+/// Rounds of `--quick`, and how often one is repeated that was disturbed.
+const QUICK_ROUNDS: u32 = 1;
+const QUICK_REPEATS: u32 = 1;
+
+/// How often a round is repeated otherwise.
+const REPEATS: u32 = 3;
 
 const EXAMPLES: &str = "Examples:
-  lastmile bench compare
-  lastmile bench compare --quick --case 1k-hit
+  lastmile bench compare --quick
+  lastmile bench compare --html compare.html
+  lastmile bench compare --case 1k-hit --peer nginx --peer floor-monoio
   lastmile bench compare --case 1k-hit --peer lastmile --before /tmp/old/lastmile
-  lastmile bench compare --rounds 9 --json --html compare.html > compare.json";
+  lastmile bench compare --case 1k-hit --load wrk
+  lastmile bench compare --rounds 9 --json > compare.json";
 
 /// Flags of `lastmile bench compare`.
 #[derive(Args, Clone, Debug)]
@@ -22,7 +37,7 @@ pub struct CompareFlags {
     /// Only this case; may be repeated [default: all]
     #[arg(long = "case", value_name = "NAME", value_parser = Case::named)]
     pub cases: Vec<&'static Case>,
-    /// Beside lastmile only this peer; may be repeated [default: all]
+    /// Beside lastmile only this peer; may be repeated [default: all that are installed]
     #[arg(long = "peer", value_name = "NAME", value_parser = Peer::named)]
     pub peers: Vec<Peer>,
     /// And this other lastmile executable, such as one built before a change
@@ -33,18 +48,30 @@ pub struct CompareFlags {
           value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
     pub rounds: u32,
     /// Seconds of load on each peer in each round
-    #[arg(long, value_name = "S", default_value = "3",
+    #[arg(long, value_name = "S", default_value = "2",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(SECONDS_MAX)))]
     pub seconds: u32,
-    /// 2 rounds of 1 second: to see that it works, not for figures to show around
+    /// One short round, without the million objects, within 3 minutes: to see how things stand
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     pub quick: bool,
-    /// Print JSON, with every round, instead of the table
+    /// Who makes the requests: our own load, or wrk, as a reference in cases that it can do
+    #[arg(long, value_name = "WHO", value_enum, default_value = "own")]
+    pub load: LoadChoice,
+    /// Print JSON, with every round, instead of the tables
     #[arg(long)]
     pub json: bool,
     /// Write a page with bars to FILE as well
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Who makes the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LoadChoice {
+    /// `lastmile bench load`.
+    Own,
+    /// wrk.
+    Wrk,
 }
 
 /// The table of cases and examples, for `--help`.
@@ -53,7 +80,7 @@ pub(super) fn after_help() -> String {
 }
 
 fn cases() -> String {
-    let row = |case: &Case| format!("\n  {:10} {}", case.name, case.title);
+    let row = |case: &Case| format!("\n  {:18} {}", case.name, case.title);
     CASES.iter().fold("Cases:".to_owned(), |text, case| text + &row(case))
 }
 
@@ -62,16 +89,22 @@ fn cases() -> String {
 /// # Errors
 /// As for [`super::run`].
 pub(super) fn run(flags: &CompareFlags) -> Result<(), Failure> {
-    let (rounds, seconds) = if flags.quick { QUICK } else { (flags.rounds, flags.seconds) };
     let lastmile = std::env::current_exe()
         .map_err(|error| Failure::Failed(format!("bench: our own executable: {error}")))?;
     let config = Config {
         lastmile,
         before: flags.before.clone(),
         peers: peers(&flags.peers, flags.before.is_some()),
-        cases: if flags.cases.is_empty() { CASES.iter().collect() } else { flags.cases.clone() },
-        rounds,
-        seconds,
+        all_peers: !flags.peers.is_empty(),
+        cases: cases_of(flags),
+        rounds: if flags.quick { QUICK_ROUNDS } else { flags.rounds },
+        duration: if flags.quick { QUICK_ROUND } else { Duration::from_secs(flags.seconds.into()) },
+        repeats: if flags.quick { QUICK_REPEATS } else { REPEATS },
+        budget: flags.quick.then_some(QUICK_BUDGET),
+        loader: match flags.load {
+            LoadChoice::Own => Loader::Own,
+            LoadChoice::Wrk => Loader::Wrk,
+        },
         stop: stop_flag()?,
     };
     // Before the rounds: a page that can't be written should not cost them.
@@ -83,6 +116,18 @@ pub(super) fn run(flags: &CompareFlags) -> Result<(), Failure> {
     let text = if flags.json { report.json() } else { report.text() };
     say(text.trim_end());
     flags.html.as_ref().map_or(Ok(()), |file| write(file, &report.html()))
+}
+
+/// Those given; else all, or those that `--quick` or wrk can do.
+fn cases_of(flags: &CompareFlags) -> Vec<&'static Case> {
+    if !flags.cases.is_empty() {
+        return flags.cases.clone();
+    }
+    let can = |case: &&Case| {
+        (case.quick || !flags.quick)
+            && (flags.load == LoadChoice::Own || lastmile_bench::wrk::can(case))
+    };
+    CASES.iter().filter(can).collect()
 }
 
 /// lastmile, then another one if there is one, then the others: those given, or all.
