@@ -147,7 +147,7 @@ impl Load {
 /// What a load has come to so far; told ten times a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Since the start, warm-up included.
+    /// Since the start, which is when all connections are made; warm-up included.
     pub elapsed: Duration,
     /// Connections that are open.
     pub open: usize,
@@ -159,8 +159,8 @@ pub struct Progress {
     pub errors: u64,
 }
 
-/// Does what `load` says on the calling thread, until it is over or `stop` is set, and tells `progress` about ten
-/// times a second.
+/// Makes the connections, then does what `load` says on the calling thread, until it is over or `stop` is set, and tells
+/// `progress` about ten times a second.
 ///
 /// # Errors
 /// [`BenchError::Settings`]; [`BenchError::Io`] when there is no io_uring here; [`BenchError::Unreachable`].

@@ -42,6 +42,9 @@ const ONCE_OCTETS_MAX: u32 = 1 << 20;
 /// The group of the buffers that the kernel fills.
 const GROUP: u16 = 0;
 
+/// ip(7); not in every libc yet.
+const IP_LOCAL_PORT_RANGE: i32 = 51;
+
 /// How long the end of a ring waits for what is under way.
 const CANCEL_MAX: Timespec = Timespec::new().sec(1);
 
@@ -69,6 +72,17 @@ pub(crate) struct Done {
     pub(crate) buffer: Option<u16>,
 }
 
+/// An option of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opt {
+    /// `SO_RCVBUF`: octets that the kernel holds until they are read.
+    ReceiveBuffer,
+    /// `IP_LOCAL_PORT_RANGE`: the first port, and the last one times 2^16.
+    LocalPorts,
+    /// `SO_LINGER`, two values: 1, and how long closing may take; with 0 it resets the connection.
+    Linger,
+}
+
 /// How an entry stands among its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -86,7 +100,7 @@ pub(crate) struct Ring {
     outgoing: ManuallyDrop<Box<[u8]>>,
     scratch: ManuallyDrop<Box<[u8]>>,
     peer: ManuallyDrop<Option<Box<SockAddr>>>,
-    receive_octets: ManuallyDrop<Box<i32>>,
+    values: ManuallyDrop<Box<[u32]>>,
     /// What the kernel said when it would not take entries; told by the next [`Ring::wait`].
     refused: Option<io::Error>,
 }
@@ -98,7 +112,7 @@ impl fmt::Debug for Ring {
 }
 
 impl Ring {
-    /// A ring that sends from `outgoing`, and connects to `peer`.
+    /// A ring that sends from `outgoing`, connects to `peer`, and sets options to some of `values`.
     ///
     /// # Errors
     /// `EPERM` or `ENOSYS` where io_uring is forbidden or missing, `EINVAL` of kernels before 6.1, `EMFILE` when the
@@ -107,6 +121,7 @@ impl Ring {
         setup: Setup,
         outgoing: Box<[u8]>,
         peer: Option<SocketAddr>,
+        values: Box<[u32]>,
     ) -> io::Result<Self> {
         let completions = setup.slots.saturating_mul(COMPLETIONS_PER_SLOT);
         let completions = completions.clamp(COMPLETIONS.0, COMPLETIONS.1).next_power_of_two();
@@ -118,7 +133,7 @@ impl Ring {
             outgoing: ManuallyDrop::new(outgoing),
             scratch: ManuallyDrop::new(vec![0; ONCE_OCTETS_MAX as usize].into_boxed_slice()),
             peer: ManuallyDrop::new(peer.map(|peer| Box::new(SockAddr::from(peer)))),
-            receive_octets: ManuallyDrop::new(Box::new(0)),
+            values: ManuallyDrop::new(values),
             refused: None,
         };
         let submitter = ring.uring.submitter();
@@ -153,12 +168,18 @@ impl Ring {
         self.push(&entry.file_index(slot).build().flags(flags).user_data(tag.pack()));
     }
 
-    /// Sets `SO_RCVBUF` of the socket in `slot`, the same for all sockets. Chained; silent unless it fails.
-    pub(crate) fn limit_receive_buffer(&mut self, slot: u32, octets: i32, tag: Tag) {
-        **self.receive_octets = octets;
-        let value = std::ptr::from_ref::<i32>(&self.receive_octets).cast();
-        let (level, name) = (libc::SOL_SOCKET.unsigned_abs(), libc::SO_RCVBUF.unsigned_abs());
-        let entry = opcode::SetSockOpt::new(Fixed(slot), level, name, value, 4);
+    /// Sets an option of the socket in `slot` to the value from number `value` on. Chained; silent unless it fails.
+    pub(crate) fn set(&mut self, slot: u32, option: Opt, value: usize, tag: Tag) {
+        let (level, name, length) = match option {
+            Opt::ReceiveBuffer => (libc::SOL_SOCKET, libc::SO_RCVBUF, 1),
+            Opt::LocalPorts => (libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, 1),
+            Opt::Linger => (libc::SOL_SOCKET, libc::SO_LINGER, 2),
+        };
+        let values = &self.values[value..value + length];
+        let octets = u32::try_from(size_of_val(values)).unwrap_or(0);
+        let (level, name) = (level.unsigned_abs(), name.unsigned_abs());
+        let value = values.as_ptr().cast();
+        let entry = opcode::SetSockOpt::new(Fixed(slot), level, name, value, octets);
         let flags = Flags::IO_LINK | Flags::SKIP_SUCCESS;
         self.push(&entry.build().flags(flags).user_data(tag.pack()));
     }
@@ -276,7 +297,7 @@ impl Ring {
     fn push(&mut self, entry: &Entry) {
         for _ in 0..2 {
             // SAFETY: only the methods above make entries. All that these point to is owned by `self`, on the heap,
-            // and is freed by `drop` after the kernel is done with it: `outgoing`, `scratch` and `receive_octets` never
+            // and is freed by `drop` after the kernel is done with it: `outgoing`, `scratch` and `values` never
             // move or shrink, and `incoming` upholds what it promises.
             if unsafe { self.uring.submission().push(entry) }.is_ok() {
                 return;
@@ -313,7 +334,7 @@ impl Drop for Ring {
                 ManuallyDrop::drop(&mut self.outgoing);
                 ManuallyDrop::drop(&mut self.scratch);
                 ManuallyDrop::drop(&mut self.peer);
-                ManuallyDrop::drop(&mut self.receive_octets);
+                ManuallyDrop::drop(&mut self.values);
             }
         }
     }

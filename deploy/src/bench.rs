@@ -1,5 +1,5 @@
-//! `lastmile bench`: measurements, from their flags. [`load`]: of any server; [`floor`]: of what can be done
-//! at most; [`compare`]: beside peers.
+//! `lastmile bench`: measurements, from their flags. `load`: of any server; `floor`: of what can be done
+//! at most; `compare`: beside peers.
 
 mod compare;
 mod floor;

@@ -69,8 +69,10 @@ pub enum Command {
   lastmile check gslb/examples/cdn.toml
   lastmile check dns_table.txt --as lab-table")]
     Check(CheckFlags),
-    /// Measure the edge beside other caches on this machine
+    /// Put load on a server, or measure the edge beside other caches and beside what this machine can do at most
     #[command(after_help = "Examples:
+  lastmile bench load http://127.0.0.1:8080/ --host www.customer.test
+  lastmile bench floor
   lastmile bench compare --quick
   lastmile bench compare --help      its flags and cases")]
     Bench(crate::bench::BenchFlags),

@@ -9,8 +9,8 @@ const TOGETHER_OCTETS: usize = 256 * 1024;
 /// The end of a head.
 const END: &[u8; 4] = b"\r\n\r\n";
 
-/// The end of the head of a request after which the client wants the connection closed, if that is its last field.
-const CLOSE_END: &[u8] = b"close\r\n\r\n";
+/// What the head of a request has after which the client wants the connection closed, as wrk and we write it.
+const CLOSE: &[u8] = b"onnection: close\r\n";
 
 /// Answers: as many as leave in one send, then one that announces the end of the connection.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(super) struct Answers {
     last: usize,
     together: usize,
     end: Finder<'static>,
+    close: Finder<'static>,
 }
 
 /// What came: heads that ended with it, and whether the connection does.
@@ -32,7 +33,12 @@ pub(super) struct Asked {
 
 /// Where a connection is within the end of a head, which may come in two parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Matched(u8);
+pub(super) struct Matched {
+    /// Octets of [`END`] that were the last.
+    octets: u8,
+    /// The head that has begun is the last.
+    close: bool,
+}
 
 impl Answers {
     /// With contents of `octets`.
@@ -40,8 +46,9 @@ impl Answers {
         // As long as a hit of the edge, whose fields it has.
         let answer = |connection: &str| {
             let mut answer = format!(
-                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/octet-stream\r\n\
-                 Content-Length: {octets}\r\nCache-Control: max-age=3600\r\nAge: 0\r\nVia: 1.1 floor\r\n\
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                 Content-Type: application/octet-stream\r\nContent-Length: {octets}\r\n\
+                 Cache-Control: max-age=3600\r\nAge: 0\r\nVia: 1.1 floor\r\n\
                  Cache-Status: floor; hit; ttl=3600\r\n{connection}\r\n"
             )
             .into_bytes();
@@ -52,7 +59,14 @@ impl Answers {
         let together = (TOGETHER_OCTETS / open.len()).max(1);
         let mut all = open.repeat(together);
         all.extend_from_slice(&last);
-        Self { octets: all, each: open.len(), last: last.len(), together, end: Finder::new(END) }
+        Self {
+            octets: all,
+            each: open.len(),
+            last: last.len(),
+            together,
+            end: Finder::new(END),
+            close: Finder::new(CLOSE),
+        }
     }
 
     /// All of them.
@@ -78,34 +92,35 @@ impl Answers {
     pub(super) fn asked(&self, matched: &mut Matched, octets: &[u8]) -> Asked {
         let mut heads = 0;
         let mut rest = octets;
-        while let ([first, tail @ ..], 1..) = (rest, matched.0) {
+        while let ([first, tail @ ..], 1..) = (rest, matched.octets) {
             heads += usize::from(matched.step(*first));
             rest = tail;
         }
         if !rest.is_empty() {
             heads += self.end.find_iter(rest).count();
-            *matched = Matched::at_end(rest);
+            matched.octets = Matched::at_end(rest);
         }
-        Asked { heads, close: octets.ends_with(CLOSE_END) }
+        matched.close |= self.close.find(octets).is_some();
+        Asked { heads, close: matched.close && octets.ends_with(b"\n") && matched.octets == 0 }
     }
 }
 
 impl Matched {
     /// Whether `octet` ends a head.
     fn step(&mut self, octet: u8) -> bool {
-        self.0 = match octet {
-            _ if octet == END[usize::from(self.0)] => self.0 + 1,
+        self.octets = match octet {
+            _ if octet == END[usize::from(self.octets)] => self.octets + 1,
             b'\r' => 1,
             _ => 0,
         };
-        let ended = usize::from(self.0) == END.len();
-        self.0 *= u8::from(!ended);
+        let ended = usize::from(self.octets) == END.len();
+        self.octets *= u8::from(!ended);
         ended
     }
 
-    fn at_end(octets: &[u8]) -> Self {
+    fn at_end(octets: &[u8]) -> u8 {
         let part = (1..=3_u8).rev().find(|part| octets.ends_with(&END[..usize::from(*part)]));
-        Self(part.filter(|_| !octets.ends_with(END)).unwrap_or(0))
+        part.filter(|_| !octets.ends_with(END)).unwrap_or(0)
     }
 }
 
@@ -123,9 +138,27 @@ mod tests {
                 two.chunks(piece).map(|octets| answers.asked(&mut matched, octets).heads).sum();
             assert_eq!(heads, 2, "{piece} at a time");
         }
-        let mut matched = Matched::default();
-        let close = answers.asked(&mut matched, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
-        assert_eq!(close, Asked { heads: 1, close: true });
+    }
+
+    #[test]
+    fn the_last_head_of_a_connection_is_known() {
+        let answers = Answers::new(10);
+        for (parts, why) in [
+            (&["GET / HTTP/1.1\r\nConnection: close\r\n\r\n"][..], "at its end"),
+            (&["GET / HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n"], "in its midst"),
+            (
+                &["GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n", "\r\n"],
+                "in two parts",
+            ),
+            (&["GET / HTTP/1.1\r\nConnection: close\r\nA: b", "\r\n\r\n"], "in two parts"),
+        ] {
+            let mut matched = Matched::default();
+            let asked: Vec<_> =
+                parts.iter().map(|part| answers.asked(&mut matched, part.as_bytes())).collect();
+            let (last, before) = asked.split_last().unwrap();
+            assert!(last.close && last.heads == 1, "{why}: {asked:?}");
+            assert!(before.iter().all(|asked| !asked.close), "{why}: {asked:?}");
+        }
     }
 
     #[test]

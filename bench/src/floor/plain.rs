@@ -37,7 +37,7 @@ pub(super) fn run(
     let allowed = lastmile_tuning::files::raise_limit()?;
     let slots = u32::try_from(allowed).unwrap_or(u32::MAX).min(CONNECTIONS_MAX);
     let setup = Setup { slots, buffers: BUFFERS, buffer_octets: BUFFER_OCTETS };
-    let ring = Ring::new(setup, answers.octets().into(), None)?;
+    let ring = Ring::new(setup, answers.octets().into(), None, Box::default())?;
     let connections = vec![Connection::default(); slots as usize];
     let mut floor = Floor { ring, answers, connections, listener, accepts: false };
     floor.accept();

@@ -1,9 +1,11 @@
 //! The loop of one thread of load: requests go out when they are due and a connection is free, whatever comes back is
 //! read, and what takes too long is given up.
 //!
-//! `outgoing`: the octets of requests; `completion`: what the ring tells; `timers`: what waits for a time.
+//! `opening`: connections; `outgoing`: the octets of requests; `completion`: what the ring tells; `timers`: what waits
+//! for a time.
 
 mod completion;
+mod opening;
 mod outgoing;
 mod timers;
 
@@ -16,15 +18,12 @@ use crate::ring::{Done, Order, Ring, Setup};
 use completion::{Op, tag};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use opening::{OPENING_MAX, OPTIONS, port_ranges};
 use outgoing::Outgoing;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use timers::{Timers, Wake};
-
-/// Connections that are being made at a time: a fraction of the usual backlog of a listener (4096), so that no SYN is
-/// dropped and sent again a second later.
-const OPENING_MAX: usize = 256;
 
 /// Between two looks at what takes too long, and at whether to stop.
 const TICK_NS: u64 = 100_000_000;
@@ -43,9 +42,6 @@ const BUFFERS: (usize, usize) = (64, 1024);
 const BUFFER_OCTETS: usize = 4096;
 const BUFFER_OCTETS_CHECK: usize = 16 * 1024;
 
-/// Octets that a slow reader lets the kernel hold, or the server would never notice that it is slow.
-const SLOW_BUFFER_OCTETS: i32 = 16 * 1024;
-
 /// How often in a second a slow reader reads.
 const SLOW_READS: u64 = 20;
 
@@ -55,6 +51,8 @@ pub(super) struct Engine<'a> {
     load: &'a Load,
     ring: Ring,
     outgoing: Outgoing,
+    /// Ranges of ports, which follow [`OPTIONS`].
+    ranges: usize,
     schedule: Schedule,
     tally: Tally,
     timers: Timers,
@@ -85,7 +83,9 @@ impl<'a> Engine<'a> {
             buffers: u16::try_from(buffers).unwrap_or(1),
             buffer_octets: if load.check { BUFFER_OCTETS_CHECK } else { BUFFER_OCTETS },
         };
-        let ring = Ring::new(setup, octets.into_boxed_slice(), Some(load.address))
+        let ranges = port_ranges(load.connections);
+        let values = [&OPTIONS[..], &ranges[..]].concat().into_boxed_slice();
+        let ring = Ring::new(setup, octets.into_boxed_slice(), Some(load.address), values)
             .map_err(|error| BenchError::Io(crate::ring::NEEDED, error))?;
         let start = nanoseconds(load.warmup);
         let end = start + nanoseconds(load.duration);
@@ -93,6 +93,7 @@ impl<'a> Engine<'a> {
             load,
             ring,
             outgoing,
+            ranges: ranges.len(),
             schedule: Schedule::new(load.rate, end),
             tally: Tally::new(start..end),
             timers: Timers::default(),
@@ -119,6 +120,7 @@ impl<'a> Engine<'a> {
         // Waits of some us are 50 us longer with the usual slack, which an open loop would count as latency.
         let _ = nix::sys::prctl::set_timerslack(1);
         let mut done = Vec::new();
+        self.connect_all(stop, progress, &mut done)?;
         let mut next_tick = TICK_NS;
         let mut used = None;
         loop {
@@ -192,13 +194,7 @@ impl<'a> Engine<'a> {
         if self.now >= self.end {
             return;
         }
-        while self.opening < OPENING_MAX
-            && let Some(index) = self.wanted.pop_front()
-        {
-            if self.connections[index as usize].phase == Phase::Closed {
-                self.open(index, false);
-            }
-        }
+        self.open_wanted();
         while let Some(&index) = self.free.front() {
             let requests = self.schedule.due(self.now, self.load.pipeline);
             let closed = self.connections[index as usize].phase == Phase::Closed;
@@ -235,23 +231,6 @@ impl<'a> Engine<'a> {
             connection.phase = Phase::Busy;
             self.ring.send(index, part, Order::Alone, sending);
         }
-    }
-
-    /// Makes a connection; `chained`: what it is for follows.
-    fn open(&mut self, index: u32, chained: bool) {
-        let connection = &mut self.connections[index as usize];
-        let tag = |op| tag(op, connection.generation, index);
-        connection.phase = Phase::Opening;
-        connection.since = self.now;
-        connection.read_from = self.now;
-        self.opening += 1;
-        self.ring.room(5);
-        self.ring.open(index, tag(Op::Open));
-        if self.load.read_rate.is_some() {
-            self.ring.limit_receive_buffer(index, SLOW_BUFFER_OCTETS, tag(Op::Open));
-        }
-        let order = if chained { Order::Chained } else { Order::Alone };
-        self.ring.connect(index, order, tag(Op::Connect));
     }
 
     /// A connection has nothing to do: it asks again, now or after some time, or never.
@@ -314,20 +293,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Makes a connection that is not there, has failed or was closed by the server: at once, or with its next request
-    /// when there are only so many for each.
-    fn reopen(&mut self, index: u32) {
-        let connection = &self.connections[index as usize];
-        if connection.queued || connection.phase != Phase::Closed {
-            return;
-        }
-        if self.load.requests_per_connection.is_some() {
-            self.rest(index);
-        } else {
-            self.wanted.push_back(index);
-        }
-    }
-
     /// Gives up connections on which nothing has come for too long.
     fn give_up_late(&mut self) {
         let timeout = nanoseconds(self.load.timeout);
@@ -356,7 +321,10 @@ impl<'a> Engine<'a> {
     }
 
     /// `used`: our CPU time at the beginning of the window, and when that was.
-    fn finish(self, used: Option<(Duration, u64)>) -> Outcome {
+    fn finish(mut self, used: Option<(Duration, u64)>) -> Outcome {
+        if self.ranges > 0 {
+            self.reset_all();
+        }
         let mut outcome = self.tally.finish(self.now);
         if let Some((before, since)) = used {
             let elapsed = Duration::from_nanos(self.now - since).as_secs_f64();

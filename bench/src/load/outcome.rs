@@ -107,6 +107,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// Errors of the whole run.
     pub errors: Errors,
+    /// Why the first connection that was not made was not.
+    pub connect_error: Option<String>,
     /// Connections that were made.
     pub connections: u64,
     /// From the start of a request, in an open loop the intended one, to its last octet; ns.
@@ -145,6 +147,7 @@ impl Outcome {
             window: Duration::ZERO,
             elapsed: Duration::ZERO,
             errors: Errors::default(),
+            connect_error: None,
             connections: 0,
             latency: histogram(),
             first_octet: histogram(),
@@ -193,6 +196,7 @@ impl Outcome {
         self.window = self.window.max(other.window);
         self.elapsed = self.elapsed.max(other.elapsed);
         self.errors.add(&other.errors);
+        self.connect_error = self.connect_error.take().or_else(|| other.connect_error.clone());
         self.connections += other.connections;
         let longest = self.intervals.len().max(other.intervals.len());
         self.intervals.resize(longest, Interval::default());

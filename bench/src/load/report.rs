@@ -65,7 +65,7 @@ pub struct Report {
     pub first_octet_curve: Vec<Point>,
     /// Length of the intervals.
     pub interval_seconds: f64,
-    /// What came in each, from the start of the run, warm-up included.
+    /// What came in each whole one, from the start of the run, warm-up included.
     pub intervals: Vec<Interval>,
 }
 
@@ -99,6 +99,9 @@ impl Report {
     /// Of `load`, by `threads` threads.
     #[must_use]
     pub fn new(load: &Load, threads: usize, outcome: &Outcome) -> Self {
+        // One that is cut by the end would look like a fall.
+        let loaded = (load.warmup + outcome.window).as_nanos();
+        let whole = usize::try_from(loaded / outcome.interval.as_nanos()).unwrap_or(usize::MAX);
         Self {
             address: load.address.to_string(),
             targets: load.targets.to_string(),
@@ -120,7 +123,7 @@ impl Report {
             latency_curve: curve(&outcome.latency),
             first_octet_curve: curve(&outcome.first_octet),
             interval_seconds: outcome.interval.as_secs_f64(),
-            intervals: outcome.intervals.clone(),
+            intervals: outcome.intervals.iter().take(whole).copied().collect(),
         }
     }
 
@@ -223,6 +226,9 @@ fn words(load: &Load, threads: usize) -> String {
 
 fn warnings(load: &Load, outcome: &Outcome) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some(why) = &outcome.connect_error {
+        warnings.push(format!("connections were not made; the first: {why}"));
+    }
     if outcome.unstarted > 0 {
         warnings.push(format!(
             "{} requests should have been started and found no connection free: the server did not keep up, and \
@@ -260,7 +266,6 @@ fn joined(report: &Report) -> (f64, Vec<Interval>) {
     };
     #[expect(clippy::cast_precision_loss, reason = "intervals are a few thousand")]
     let seconds = report.interval_seconds * together as f64;
-    // The last one is cut by the end of the load, and would look like a fall.
     (seconds, report.intervals.chunks_exact(together).map(join).collect())
 }
 

@@ -90,9 +90,9 @@ impl Tally {
     /// Puts the current interval among the others; those in which nothing happened are empty.
     fn turn(&mut self) {
         let current = std::mem::take(&mut self.current);
-        let planned = usize::try_from(self.window.end / self.interval_ns).unwrap_or(usize::MAX);
+        let planned = self.window.end.div_ceil(self.interval_ns);
         // What comes after the end belongs to no interval.
-        if self.interval <= planned && current != Interval::default() {
+        if (self.interval as u64) < planned && current != Interval::default() {
             self.outcome.intervals.resize(self.interval, Interval::default());
             self.outcome.intervals.push(current);
         }
@@ -136,6 +136,14 @@ mod tests {
         let octets: Vec<_> =
             tally.finish(SECOND).intervals.iter().map(|each| each.octets).collect();
         assert_eq!(octets, [2, 0, 0, 1], "and none after the end");
+        let mut tally = Tally::new(0..150_000_000);
+        for at in [0, 120_000_000, 160_000_000, 200_000_000] {
+            tally.at(at);
+            tally.received(1);
+        }
+        let octets: Vec<_> =
+            tally.finish(SECOND).intervals.iter().map(|each| each.octets).collect();
+        assert_eq!(octets, [1, 2], "the last one is begun, and what comes late within it is in it");
     }
 
     #[test]

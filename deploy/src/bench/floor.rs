@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 pub(super) const EXAMPLES: &str = "Examples:
   lastmile bench floor
   lastmile bench floor --io monoio --octets 16000 --rounds 5
-  lastmile bench floor --serve --listen 127.0.0.1:8090 --io uring --core 0      for wrk, or bench load
+  lastmile bench floor --serve --listen 127.0.0.1:8090 --io uring --core 0      for wrk and others
 
 The floor parses nothing: it counts ends of heads, and answers each with the same octets. No cache costs less.";
 

@@ -5,6 +5,7 @@ use super::{BACKOFF_NS, Engine};
 use crate::load::connection::{Fate, Phase, Receive};
 use crate::load::outcome::Errors;
 use crate::ring::{Done, Tag};
+use std::io;
 
 /// Octets of content that are worth a change of ways: from here on discarding them is cheaper than receiving them.
 const LARGE_OCTETS: u64 = 64 * 1024;
@@ -38,7 +39,11 @@ impl Engine<'_> {
                 Op::Receive => self.received(index, &done),
                 Op::Discard => self.discarded(index, done.result),
                 Op::Connect if done.result >= 0 => self.connected(index),
-                Op::Open | Op::Connect => self.fail(index, |errors| &mut errors.connect),
+                Op::Open | Op::Connect => {
+                    let why = io::Error::from_raw_os_error(-done.result);
+                    self.tally.outcome.connect_error.get_or_insert_with(|| why.to_string());
+                    self.fail(index, |errors| &mut errors.connect);
+                }
                 Op::Send => self.broken(index, done.result),
                 Op::End => {}
             }
