@@ -30,6 +30,10 @@ pub const SECONDS_MAX: u32 = 1_800;
 /// Rounds of a case about memory, which does not depend on what else the machine does.
 const MEMORY_ROUNDS_MAX: u32 = 2;
 
+/// Part of a budget that may go to rounds that are repeated: figures of all cases that are marked are worth more than
+/// clean ones of a few.
+const REPEATING_SHARE_MAX: f64 = 0.15;
+
 /// Objects from which on filling a cache takes so long that it is done once.
 const MANY_OBJECTS: u32 = 500_000;
 
@@ -53,7 +57,7 @@ pub struct Config {
     /// How often a round is repeated that was disturbed or had errors. On a machine that is never quiet the comparison
     /// must end too; its figures are marked then.
     pub repeats: u32,
-    /// After this long nothing new is begun.
+    /// After this long nothing new is begun, and no more than a part of it goes to repeating.
     pub budget: Option<Duration>,
     /// Who makes the requests.
     pub loader: Loader,
@@ -110,6 +114,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
         peers,
         warm: Warm::default(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
+        repeating: config.budget.map(|budget| budget.mul_f64(REPEATING_SHARE_MAX)),
         warnings,
     };
     let mut cells = Vec::new();
@@ -174,6 +179,8 @@ struct Contest<'a> {
     peers: Vec<Peer>,
     warm: Warm,
     deadline: Option<Instant>,
+    /// What is left of the time for repeating.
+    repeating: Option<Duration>,
     warnings: Vec<String>,
 }
 
@@ -210,7 +217,10 @@ impl Contest<'_> {
         round: u32,
         progress: &mut dyn FnMut(&str),
     ) -> Result<(), BenchError> {
-        for _ in 0..=self.config.repeats {
+        for repeat in 0..=self.config.repeats {
+            if repeat > 0 && self.repeating == Some(Duration::ZERO) {
+                return Ok(());
+            }
             if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 let what = "time was up before all rounds; whole cases may be missing";
                 if !self.warnings.iter().any(|warning| warning == what) {
@@ -221,9 +231,14 @@ impl Contest<'_> {
             if !self.peers.contains(&cell.peer) {
                 return Ok(());
             }
+            let begun = Instant::now();
             let Some(sample) = self.measure(case, cell.peer, round, progress)? else {
                 return Ok(());
             };
+            if repeat > 0 {
+                let left = |left: Duration| left.saturating_sub(begun.elapsed());
+                self.repeating = self.repeating.map(left);
+            }
             progress(&told(case, cell.peer, &sample));
             let clean = sample.verdict == Verdict::Clean;
             cell.samples.push(sample);

@@ -16,6 +16,8 @@ pub struct Fingerprint {
     pub memory: String,
     /// Release of the kernel.
     pub kernel: String,
+    /// How TCP sends, which is the same for all unless a server says otherwise.
+    pub congestion_control: String,
     /// The core that servers run on, and the core of load and origin.
     pub pinned: [usize; 2],
     /// Name and version of each program that took part.
@@ -39,6 +41,7 @@ impl Fingerprint {
             cores,
             memory: value_of(&read("/proc/meminfo"), "MemTotal"),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned(),
             pinned,
             versions: versions.collect(),
         }
@@ -50,7 +53,7 @@ impl Fingerprint {
         let [server, load] = self.pinned;
         let mut lines = vec![
             format!("machine: {}, {} cores, {}", self.cpu, self.cores, self.memory),
-            format!("kernel: {}", self.kernel),
+            format!("kernel: {}, TCP {}", self.kernel, self.congestion_control),
             if server == load {
                 format!("cores: servers, load and origin share core {server}")
             } else {

@@ -21,6 +21,12 @@ const fn plain(name: &'static str, title: &'static str, octets: usize, requests:
     Case { name, title, scene: Scene::Load(requests), who: Who::Everybody(octets), quick: true }
 }
 
+/// A case of hits on many connections.
+const fn many(name: &'static str, title: &'static str, connections: u16) -> Case {
+    let scene = Scene::Load(Requests { connections, ..hits(SMALL) });
+    Case { name, title, scene, who: Who::Caches, quick: true }
+}
+
 /// A case of requests for some of many objects, all in the cache.
 const fn some(
     name: &'static str,
@@ -37,18 +43,8 @@ const fn some(
 /// All cases, in the order of the report.
 pub const CASES: &[Case] = &[
     plain("1k-hit", "1 KB hit, 64 connections", 1_000, hits(SMALL)),
-    plain(
-        "1k-hit-512",
-        "1 KB hit, 512 connections",
-        1_000,
-        Requests { connections: 512, ..hits(SMALL) },
-    ),
-    plain(
-        "1k-hit-4096",
-        "1 KB hit, 4,096 connections",
-        1_000,
-        Requests { connections: 4_096, ..hits(SMALL) },
-    ),
+    many("1k-hit-512", "1 KB hit, 512 connections", 512),
+    many("1k-hit-4096", "1 KB hit, 4,096 connections", 4_096),
     plain(
         "1k-hit-pipelined",
         "1 KB hit, 64 connections, 16 requests at once",
@@ -105,7 +101,8 @@ pub const CASES: &[Case] = &[
         name: "1k-hit-beside-100m",
         title: "1 KB hits, 1,000 a second, beside 50 clients that pull 100 MB objects",
         scene: Scene::Beside {
-            requests: Requests { connections: 16, ..hits(SMALL) },
+            // More than requests are started in a round, so that none waits for another's connection.
+            requests: Requests { connections: 2_000, ..hits(SMALL) },
             rate: 1_000.0,
             readers: 50,
             film: "/bytes/100000000/film?max-age=3600",

@@ -7,9 +7,9 @@ use crate::peer::{Kind, Peer};
 use std::fmt::Write as _;
 
 /// Pixels of a drawing: names, bars with their figures, other figures to the right.
-const WIDTH: usize = 640;
+const WIDTH: usize = 660;
 const NAME_PIXELS: f64 = 116.0;
-const BAR_PIXELS_MAX: f64 = 250.0;
+const BAR_PIXELS_MAX: f64 = 260.0;
 
 /// Pixels from one bar to the next, and of a bar.
 const STEP_PIXELS: usize = 24;
@@ -62,7 +62,8 @@ fn summary(report: &Report) -> String {
     let count = |verdict| report.goals.iter().filter(|goal| goal.reached == verdict).count();
     let mut text = format!(
         "Shorter is better; a line on a bar goes from the lowest to the highest round, a dashed one is where a goal \
-         wants lastmile to end. Behind a bar: its figure, and how many times lastmile's that is. {} rounds of {} s.",
+         wants lastmile to end. Behind a bar: its figure, and how many times lastmile's that is; *: no round of it was \
+         undisturbed. {} rounds of {} s.",
         report.rounds, report.seconds
     );
     if !report.goals.is_empty() {
@@ -200,7 +201,7 @@ fn bar(page: &mut String, cell: &Cell, top: usize, scale: f64) {
     }
     let ratio = figures.ratio.filter(|_| cell.peer != Peer::Lastmile);
     let ratio = ratio.map_or_else(String::new, |ratio| format!(" ×{ratio:.2}"));
-    let mark = if figures.clean { "" } else { " disturbed" };
+    let mark = if figures.clean { "" } else { " *" };
     let beside: Vec<_> = others(cell.metrics)
         .map(|metric| figures.median(metric).map_or_else(|| "-".to_owned(), |v| metric.format(v)))
         .collect();
@@ -225,10 +226,10 @@ mod tests {
         let page = report().html();
         for (part, why) in [
             ("<h2>1 KB hit, 64 connections</h2>", "a heading for each case"),
-            ("width=\"250.0\"", "the longest bar"),
+            ("width=\"260.0\"", "the longest bar"),
             ("7.00</text>", "figures beside it"),
             ("14.00 ×2.00</text>", "the ratio"),
-            ("30.00 disturbed", "a mark"),
+            ("30.00 *</text>", "a mark"),
             ("status not 2xx or 304 7", "why there is no bar"),
             ("✗ <b>1.40</b>, at most 1.15 of floor-monoio&#39;s", "a goal"),
             ("mark bad", "a mark where it would be reached"),

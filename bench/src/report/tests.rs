@@ -41,6 +41,7 @@ pub(crate) fn report() -> Report {
         cores: 2,
         memory: "1 kB".to_owned(),
         kernel: "6.1".to_owned(),
+        congestion_control: "cubic".to_owned(),
         pinned: [0, 1],
         versions: vec![("nginx", "1.22".to_owned())],
     };

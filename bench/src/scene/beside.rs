@@ -17,7 +17,7 @@ use std::time::Duration;
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Hits are measured no shorter than this: the 99th percentile of fewer is an accident.
-const DURATION_MIN: Duration = Duration::from_secs(1);
+const DURATION_MIN: Duration = Duration::from_millis(700);
 
 /// From util-linux: the downloads take only what the hits leave of the load's core, so that what is measured is how
 /// long the server makes hits wait, not how long the load does.
@@ -70,8 +70,11 @@ pub(super) fn play(
         return Err(BenchError::Load("it ended before its warm-up".to_owned()));
     };
     let fetched = stage.origin.requests()? - fetched;
-    let errors = outcome.errors.line().or_else(|| downloads.errors.line());
+    let nothing = (outcome.requests == 0).then(|| "no response".to_owned());
+    let unstarted = (outcome.unstarted > 0)
+        .then(|| format!("{} requests found no connection free", outcome.unstarted));
     let fetched = (fetched > 0).then(|| format!("{fetched} requests reached the origin"));
+    let errors = outcome.errors.line().or_else(|| downloads.errors.line());
     debug_assert_eq!(beside.requests.outcome, Outcome::Hit, "what is counted here");
     Ok(Played {
         requests: outcome.requests,
@@ -85,7 +88,7 @@ pub(super) fn play(
             ),
         ]
         .into(),
-        errors: errors.or(fetched),
+        errors: errors.or(nothing).or(unstarted).or(fetched),
         used: Some(start?.until(&end)),
     })
 }

@@ -59,7 +59,7 @@ pub(super) fn play(
     ]
     .into();
     // Those that the server has closed meanwhile cost it nothing.
-    let closed = open.iter_mut().map(|stream| is_open(stream)).filter(|open| !open).count();
+    let closed = open.iter_mut().map(is_open).filter(|open| !open).count();
     if closed > 0 {
         played.errors = Some(format!("it closed {closed} of {connections} idle connections"));
     }

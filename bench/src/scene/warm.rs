@@ -1,6 +1,6 @@
 //! Before a round: the cache holds what the case is about, and answers with the origin's octets.
 
-use super::{Stage, fetch_all, float};
+use super::{Stage, fetch_all};
 use crate::case::{Outcome, Requests, Targets};
 use crate::error::BenchError;
 use crate::load;
@@ -17,9 +17,8 @@ const REQUESTS_MAX: usize = 100;
 /// Between two of these requests: some store a little later than they answer, or when their store is ready.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often a set is asked for until all of it is stored, and the part of it that need not be.
+/// How often a set is asked for until all of it is stored.
 const PASSES_MAX: usize = 5;
-const FETCHED_SHARE_MAX: f64 = 0.002;
 
 /// Which of many objects are looked at: one of so many.
 const LOOK_AT_EVERY: usize = 97;
@@ -144,27 +143,37 @@ fn set(
             write(files, target, &stage.origin.content(target)?)?;
         }
     } else {
-        let mut passes = 0;
-        loop {
-            let before = stage.origin.requests()?;
+        for _ in 1..PASSES_MAX {
+            if all_kept(stage, &all, peer, server)? {
+                return Ok(());
+            }
             fetch_all(stage, peer, server, all.clone())?;
-            let fetched = float(stage.origin.requests()? - before);
-            passes += 1;
-            if fetched <= float(all.len() as u64) * FETCHED_SHARE_MAX {
-                break;
-            }
-            if passes == PASSES_MAX {
-                return Err(wrong(peer, format!("{fetched} of {} objects aren't kept", all.len())));
-            }
         }
     }
+    match all_kept(stage, &all, peer, server)? {
+        true => Ok(()),
+        false => Err(wrong(peer, format!("not all of {} objects are kept", all.len()))),
+    }
+}
+
+/// Whether those of `all` that are looked at come from the cache, with the origin's octets.
+fn all_kept(
+    stage: &Stage<'_>,
+    all: &[String],
+    peer: Peer,
+    server: &Server,
+) -> Result<bool, BenchError> {
+    let mut fetched = 0;
     for target in all.iter().step_by(LOOK_AT_EVERY) {
         stage.go_on()?;
-        if content(peer, server, target)? != stage.origin.content(target)? {
+        let expected = stage.origin.content(target)?;
+        let before = stage.origin.requests()?;
+        if content(peer, server, target)? != expected {
             return Err(wrong(peer, format!("other octets than the origin's for {target}")));
         }
+        fetched += stage.origin.requests()? - before;
     }
-    Ok(())
+    Ok(fetched == 0)
 }
 
 /// Writes the file that a server of files has for `target`.

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Duration of a round of `--quick`.
-const QUICK_ROUND: Duration = Duration::from_millis(400);
+const QUICK_ROUND: Duration = Duration::from_millis(250);
 
 /// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a cache
 /// with 100,000 objects.
-const QUICK_BUDGET: Duration = Duration::from_secs(155);
+const QUICK_BUDGET: Duration = Duration::from_secs(160);
 
 /// Rounds of `--quick`, and how often one is repeated that was disturbed.
 const QUICK_ROUNDS: u32 = 1;
