@@ -77,11 +77,10 @@ pub(crate) struct Variable<'a> {
 
 impl Variable<'_> {
     pub(crate) fn write(&self, name: &str, request: &Request<'_>, out: &mut Vec<u8>) {
-        let mut digits = itoa::Buffer::new();
-        write_field(b"Age", digits.format(self.age.0).as_bytes(), out);
+        write_number(b"Age: ", u64::from(self.age.0), out);
         write_cache_status_field(name, self.cache_status, request, out);
         if let Some(length) = self.length {
-            write_field(b"Content-Length", digits.format(length).as_bytes(), out);
+            write_number(b"Content-Length: ", length, out);
         }
         if self.coding == Coding::Chunked {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -90,6 +89,14 @@ impl Variable<'_> {
         write_connection_field(request.head.version, persists, out);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// A field line, of which this is all before its number. Inlined, so that the copies are of known length.
+#[inline]
+fn write_number(before: &[u8], number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 fn write_cache_status_field(
@@ -418,7 +425,7 @@ fn write_own_content(
     out.extend_from_slice(
         b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n",
     );
-    write_field(b"Content-Length", itoa::Buffer::new().format(text.len()).as_bytes(), out);
+    write_number(b"Content-Length: ", text.len() as u64, out);
     write_connection_field(version, persists, out);
     out.extend_from_slice(b"\r\n");
     if !head_only {

@@ -4,6 +4,8 @@
 //! valgrind's lackey prints every load and store of this same program, in which two workers serve hits one after the
 //! other; what one of them stores to is compared with what the other loads from and stores to, cache line by cache line.
 
+#![allow(clippy::unwrap_used, reason = "a test: a panic is its way to fail")]
+
 mod at_once;
 
 use at_once::{Connection, shared};

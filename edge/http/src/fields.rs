@@ -27,9 +27,10 @@ const HOP_BY_HOP: [&str; 14] = [
     "transfer_encoding",
 ];
 
-/// Index is the octet: whether it may stand in a token (RFC 9110 §5.6.2).
-const TOKEN_OCTETS: [bool; 256] = {
-    let marks = b"!#$%&'*+-.^_`|~";
+const TOKEN_OCTETS: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
+
+/// Index is the octet: whether it is a letter or digit of ASCII, or among `marks`.
+pub(crate) const fn letters_digits_and(marks: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut index = 0;
     while index < 256 {
@@ -40,7 +41,7 @@ const TOKEN_OCTETS: [bool; 256] = {
         index += 1;
     }
     table
-};
+}
 
 /// Whether `octet` may stand in a token (RFC 9110 §5.6.2).
 #[must_use]

@@ -1,11 +1,14 @@
 //! What a request is for: its target and Host put together (RFC 9112 §3.2 and §3.3).
 
-use crate::fields::eq_ignore_case;
+use crate::fields::{eq_ignore_case, letters_digits_and};
 use crate::head::{RequestHead, Version};
 use core::net::Ipv6Addr;
 
 /// Octets of a host: a name of the DNS has at most 253, and RFC 3986 §3.2.2 says 255.
 pub const HOST_OCTETS_MAX: usize = 255;
+
+/// What may stand for itself in a name (RFC 3986 §3.2.2, reg-name), but for the comma: two hosts are none.
+const HOST_OCTETS: [bool; 256] = letters_digits_and(b"-._~!$&'()*+;=");
 
 /// What a request is for, in the form in which the origin is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +163,11 @@ fn is_scheme(octets: &[u8]) -> bool {
 /// Host and port, if there is a colon, of `uri-host [ ":" port ]` (RFC 9110 §7.2); `None` when it isn't that, or when
 /// the host is empty. A user in front of the host is refused, as RFC 9110 §4.2.4 advises.
 fn split_authority(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    // A name or an IPv4 address, and no port: nearly all.
+    if authority.iter().all(|octet| HOST_OCTETS[usize::from(*octet)]) {
+        let is_sound = !authority.is_empty() && authority.len() <= HOST_OCTETS_MAX;
+        return is_sound.then_some((authority, None));
+    }
     let host_length = match authority.first()? {
         b'[' => authority.iter().position(|octet| *octet == b']')? + 1,
         _ => authority.iter().position(|octet| *octet == b':').unwrap_or(authority.len()),
@@ -198,9 +206,7 @@ fn is_host(host: &[u8]) -> bool {
                 let mut is_digit = || octets.next().is_some_and(u8::is_ascii_hexdigit);
                 is_digit() && is_digit()
             }
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
-            | b';' | b'=' => true,
-            octet => octet.is_ascii_alphanumeric(),
+            octet => HOST_OCTETS[usize::from(*octet)],
         };
         if !is_sound {
             return false;

@@ -80,8 +80,9 @@ fn name_of(parameter: &[u8]) -> &[u8] {
 /// segment or parameter as it is.
 pub fn write_key(rules: &KeyRules, authority: &[u8], path_and_query: &[u8], out: &mut Vec<u8>) {
     let authority = rules.host.as_ref().map_or(authority, |host| host.as_bytes());
-    let host = without_default_port(authority);
-    out.extend(host.iter().map(u8::to_ascii_lowercase));
+    let start = out.len();
+    out.extend_from_slice(without_default_port(authority));
+    out[start..].make_ascii_lowercase();
     let is_whole_query = matches!(rules.query, QueryRule::All) && !rules.sort_query;
     if is_whole_query && is_normal(path_and_query) {
         out.extend_from_slice(path_and_query);

@@ -1,6 +1,6 @@
 //! Telling clients what the cache did: the value of Cache-Status (RFC 9211).
 
-use crate::fields::is_token_octet;
+use crate::fields::letters_digits_and;
 
 /// What the cache did with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,9 +152,9 @@ fn write_string(characters: impl Iterator<Item = char>, out: &mut Vec<u8>) {
 
 /// `( ALPHA / "*" ) *( tchar / ":" / "/" )`
 fn is_structured_token(value: &[u8]) -> bool {
-    let is_octet = |octet: &u8| is_token_octet(*octet) || matches!(octet, b':' | b'/');
+    const OCTETS: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~:/");
     value.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'*')
-        && value.iter().all(is_octet)
+        && value.iter().all(|octet| OCTETS[usize::from(*octet)])
 }
 
 /// An integer of structured fields has 15 digits at most (RFC 8941 §3.3.1).

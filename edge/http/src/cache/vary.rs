@@ -127,13 +127,7 @@ impl<'a> Comparison<'a> {
 }
 
 fn has(request: Fields<'_>, name: &[u8]) -> bool {
-    lines_of(request, name).next().is_some()
-}
-
-/// The values of the field lines called `name`, which is in lower case.
-fn lines_of<'a>(request: Fields<'a>, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    let is_line = move |line: &(&[u8], &[u8])| line.0.eq_ignore_ascii_case(name);
-    request.iter().filter(is_line).map(|(_, value)| value)
+    request.named(name).next().is_some()
 }
 
 /// Writes the value of a request field in the form that is the same for all values that are known to mean the same.
@@ -143,13 +137,13 @@ fn write_value(request: Fields<'_>, name: &[u8], mut write: impl FnMut(u8)) {
     }
     let negotiated = Negotiated::of(name);
     if let Some(kind) = negotiated
-        && let Some(preferences) = Preferences::read(kind, lines_of(request, name))
+        && let Some(preferences) = Preferences::read(kind, request.named(name))
     {
         return preferences.write(write);
     }
     // RFC 9110 §8.3.2, §8.4.1, §8.5.1: these are compared without regard to case, whatever else is wrong with them.
     let is_case_insensitive = negotiated.is_some_and(|kind| kind != Negotiated::MediaType);
-    let members = lines_of(request, name).flat_map(members);
+    let members = request.named(name).flat_map(members);
     for (index, member) in members.enumerate() {
         if index > 0 {
             write(b',');

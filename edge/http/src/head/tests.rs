@@ -362,6 +362,23 @@ proptest! {
     }
 
     #[test]
+    fn a_field_is_found_by_its_name_in_any_case(
+        names in vec("[a-zA-Z-]{1,3}|[Hh]ost|[Rr]ange|[Ii]f-[Mm]atch|[Hh][Oo]st", 0..12), wanted in 0usize..12,
+    ) {
+        let lines: String = names.iter().enumerate().map(|(n, name)| format!("{name}: {n}\r\n")).collect();
+        let wanted = names.get(wanted).map_or("host".to_owned(), |name| name.to_ascii_lowercase());
+        let is_wanted = |name: &String| name.eq_ignore_ascii_case(&wanted);
+        let expected: Vec<_> =
+            (0..names.len()).filter(|n| is_wanted(&names[*n])).map(|n| n.to_string()).collect();
+        let mut spans = Vec::new();
+        let fields = parse_fields(lines.as_bytes(), &mut spans).unwrap();
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        prop_assert_eq!(fields.all(&wanted).map(text).collect::<Vec<_>>(), &expected[..]);
+        let again = Fields::new(fields.octets, fields.spans);
+        prop_assert_eq!(again.all(&wanted).map(text).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_written_head_reads_back(
         fields in vec(("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,20}", "([!-~é][ -~é]{0,40}[!-~])?"), 0..20),
     ) {

@@ -1,6 +1,5 @@
 //! Single cookies of a request, as servers may read them (RFC 6265 §4.2.1, §5.4).
 
-use super::lines_of;
 use crate::fields::trim_ows;
 use crate::head::Fields;
 use crate::uri::decoded;
@@ -30,11 +29,11 @@ pub(super) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
 /// Where servers disagree on whether there is such a cookie, the whole of Cookie takes its place: else somebody could
 /// write one that is none for us but is for the origin.
 pub(super) fn write_occurrences(request: Fields<'_>, name: &[u8], mut write: impl FnMut(u8)) {
-    if lines_of(request, b"cookie").any(|line| is_ambiguous(line, name)) {
+    if request.all("cookie").any(|line| is_ambiguous(line, name)) {
         write(WHOLE);
         return write_whole(request, write);
     }
-    let pairs = lines_of(request, b"cookie").flat_map(pairs);
+    let pairs = request.all("cookie").flat_map(pairs);
     for pair in pairs.filter(|pair| name_of(pair) == name) {
         write(OCCURRENCE);
         // White space before the `=` is kept, as not all servers pass over it.
@@ -44,7 +43,7 @@ pub(super) fn write_occurrences(request: Fields<'_>, name: &[u8], mut write: imp
 
 /// Writes the whole of Cookie, several lines combined as one (RFC 9113 §8.2.3).
 pub(super) fn write_whole(request: Fields<'_>, mut write: impl FnMut(u8)) {
-    for (index, line) in lines_of(request, b"cookie").enumerate() {
+    for (index, line) in request.all("cookie").enumerate() {
         let separator: &[u8] = if index == 0 { b"" } else { b"; " };
         separator.iter().chain(line).for_each(|octet| write(*octet));
     }
