@@ -159,8 +159,8 @@ pub struct Progress {
     pub errors: u64,
 }
 
-/// Makes the connections, then does what `load` says on the calling thread, until it is over or `stop` is set, and tells
-/// `progress` about ten times a second.
+/// Makes the connections, then does what `load` says on the calling thread, until it is over or `stop` is set, and
+/// tells `progress` about ten times a second.
 ///
 /// # Errors
 /// [`BenchError::Settings`]; [`BenchError::Io`] when there is no io_uring here; [`BenchError::Unreachable`].

@@ -75,8 +75,10 @@ impl Engine<'_> {
             self.ring.set(index, Opt::ReceiveBuffer, 0, tag(Op::Open));
         }
         if self.ranges > 0 {
-            let range = OPTIONS.len() + index as usize * self.ranges / self.load.connections;
-            self.ring.set(index, Opt::LocalPorts, range, tag(Op::Open));
+            // The next range after a failure: others may have ports of this one.
+            let range = index as usize * self.ranges / self.load.connections;
+            let range = (range + connection.generation as usize) % self.ranges;
+            self.ring.set(index, Opt::LocalPorts, OPTIONS.len() + range, tag(Op::Open));
         }
         let order = if chained { Order::Chained } else { Order::Alone };
         self.ring.connect(index, order, tag(Op::Connect));
