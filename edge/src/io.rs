@@ -1,13 +1,14 @@
 //! The seam between the edge and the world. Two implementations: [`uring`] (monoio: io_uring or epoll) and the
 //! deterministic simulation of `tests/sim`.
 
+mod by_reference;
 pub mod clock;
 mod gather;
 pub(crate) mod mailbox;
 pub mod uring;
 mod watchdog;
 
-use bytes::Bytes;
+use crate::piece::Piece;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::ops::Deref;
@@ -107,5 +108,5 @@ pub trait Transmit {
     async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>);
 
     /// Sends all `pieces` in order, by reference; `limit` bounds each wait without progress.
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError>;
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError>;
 }

@@ -4,7 +4,6 @@
 // A global allocator is the only place where every allocation can be seen.
 #![allow(unsafe_code)]
 
-use bytes::Bytes;
 use core::net::SocketAddr;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -12,6 +11,7 @@ use core::time::Duration;
 use lastmile_edge::Config;
 use lastmile_edge::connection::serve;
 use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+use lastmile_edge::piece::Piece;
 use lastmile_edge::ram::{RamTier, Stored};
 use lastmile_edge::worker::{Shared, Worker};
 use lastmile_http::time::UnixTime;
@@ -211,7 +211,7 @@ impl Transmit for Sink {
         (Ok(()), octets)
     }
 
-    async fn send_pieces(&mut self, _: Vec<Bytes>, _: Duration) -> Result<(), IoError> {
+    async fn send_pieces(&mut self, _: Vec<Piece>, _: Duration) -> Result<(), IoError> {
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Pieces of octets, sent by reference in one `writev(2)`.
 #![allow(unsafe_code, reason = "monoio reads the list of pieces through a raw pointer")]
 
+use crate::piece::Piece;
 use bytes::Bytes;
 use monoio::buf::IoVecBuf;
 
@@ -10,14 +11,15 @@ const PIECES_MAX: usize = 64;
 /// Pieces still to be sent. The octets are kept alive until the kernel is done with them, even when the future that
 /// sends them is dropped: monoio owns this value meanwhile.
 pub(super) struct Gather {
-    pieces: Vec<Bytes>,
+    pieces: Vec<Piece>,
     /// First piece not yet sent whole; its sent part is cut off.
     next: usize,
     vectors: Vec<libc::iovec>,
 }
 
 impl Gather {
-    pub(super) fn new(pieces: Vec<Bytes>) -> Self {
+    /// Of pieces in memory.
+    pub(super) fn new(pieces: Vec<Piece>) -> Self {
         let mut gather = Self { pieces, next: 0, vectors: Vec::with_capacity(PIECES_MAX) };
         gather.describe();
         gather
@@ -32,10 +34,10 @@ impl Gather {
         while count > 0 {
             let piece = &mut self.pieces[self.next];
             let sent = count.min(piece.len());
-            bytes::Buf::advance(piece, sent);
+            piece.advance(sent);
             count -= sent;
             if piece.is_empty() {
-                *piece = Bytes::new();
+                *piece = Piece::Octets(Bytes::new());
                 self.next += 1;
             }
         }
@@ -45,9 +47,10 @@ impl Gather {
     fn describe(&mut self) {
         self.vectors.clear();
         let rest = self.pieces[self.next..].iter().filter(|piece| !piece.is_empty());
-        self.vectors.extend(rest.take(PIECES_MAX).map(|piece| libc::iovec {
-            iov_base: piece.as_ptr().cast_mut().cast(),
-            iov_len: piece.len(),
+        let octets = rest.map(|piece| piece.in_memory().expect("what is gathered is in memory"));
+        self.vectors.extend(octets.take(PIECES_MAX).map(|octets| libc::iovec {
+            iov_base: octets.as_ptr().cast_mut().cast(),
+            iov_len: octets.len(),
         }));
     }
 }
@@ -70,14 +73,14 @@ mod tests {
 
     fn rest(gather: &Gather) -> Vec<u8> {
         let pieces = gather.pieces[gather.next..].iter();
-        pieces.flat_map(|piece| piece.iter().copied()).collect()
+        pieces.flat_map(|piece| piece.in_memory().unwrap().to_vec()).collect()
     }
 
     #[test]
     fn what_was_sent_is_not_sent_again() {
         for step in 1..8 {
             let pieces =
-                ["", "ab", "", "cdefg", "h", ""].map(|text| Bytes::from_static(text.as_bytes()));
+                ["", "ab", "", "cdefg", "h", ""].map(|text| Piece::from(text.as_bytes().to_vec()));
             let mut gather = Gather::new(pieces.to_vec());
             let mut sent = 0;
             while !gather.is_empty() {
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn many_pieces_go_in_several_calls() {
-        let mut gather = Gather::new(vec![Bytes::from_static(b"x"); PIECES_MAX * 2 + 1]);
+        let mut gather = Gather::new(vec![Piece::from(vec![b'x']); PIECES_MAX * 2 + 1]);
         let mut calls = 0;
         while !gather.is_empty() {
             gather.advance(gather.read_iovec_len());
