@@ -3,9 +3,9 @@
 use crate::decision::Noted;
 use crate::inbound::Inbound;
 use crate::io::{Io, Stream, Transmit};
+use crate::piece::Piece;
 use crate::spare;
 use crate::worker::Worker;
-use bytes::Bytes;
 use core::cell::Cell;
 use core::net::SocketAddr;
 
@@ -41,11 +41,11 @@ impl<S: Stream> Client<S> {
     pub(crate) async fn send<I: Io>(
         &mut self,
         worker: &Worker<I>,
-        mut pieces: Vec<Bytes>,
+        mut pieces: Vec<Piece>,
         persists: bool,
     ) -> After {
         let limit = worker.shared.config.timeouts.client_send;
-        let content: usize = pieces.iter().map(Bytes::len).sum();
+        let content: usize = pieces.iter().map(Piece::len).sum();
         let octets = self.output.len() + content;
         let (_, sender) = self.stream.split();
         let sent = if pieces.is_empty() {
@@ -58,7 +58,7 @@ impl<S: Stream> Client<S> {
             sent
         } else {
             if !self.output.is_empty() {
-                pieces.insert(0, Bytes::from(core::mem::take(&mut self.output)));
+                pieces.insert(0, Piece::from(core::mem::take(&mut self.output)));
             }
             sender.send_pieces(pieces, limit).await
         };

@@ -5,11 +5,11 @@ use crate::decision::{Noted, decide_refusal, log};
 use crate::exchange::{AtOnce, answer_at_once, exchange};
 use crate::inbound::Inbound;
 use crate::io::{Io, IoError, Receive, Stream, Wait};
+use crate::piece::Piece;
 use crate::request::{Refusal, Request};
 use crate::respond::respond_refusal;
 use crate::spare;
 use crate::worker::{Scratch, Worker};
-use bytes::Bytes;
 use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -30,7 +30,7 @@ enum Step {
     /// The output is full: send it.
     Flush,
     /// Send the output and this content.
-    Send(Vec<Bytes>, bool),
+    Send(Vec<Piece>, bool),
     /// The request whose head has this many octets needs the upstream.
     Forward(usize),
     /// The request is refused.
@@ -124,7 +124,7 @@ fn next_step<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> Step 
         let content = match &answer {
             AtOnce::Forward => return Step::Forward(length),
             AtOnce::Answered => 0,
-            AtOnce::Send(pieces) => pieces.iter().map(Bytes::len).sum(),
+            AtOnce::Send(pieces) => pieces.iter().map(Piece::len).sum(),
         };
         worker.counters().requests.increment();
         let octets = client.output.len() - before + content;

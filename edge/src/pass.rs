@@ -341,7 +341,7 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
     loop {
         let mut batch = Vec::new();
         match source.content.next(source.inbound, source.receiver, wait).await {
-            Ok(Some(part)) => coding.encode(vec![part], &mut batch),
+            Ok(Some(part)) => coding.encode(vec![part.into()], &mut batch),
             Ok(None) => {}
             Err(error) => return Pumped::ClientFailed(error),
         }
