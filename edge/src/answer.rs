@@ -132,7 +132,7 @@ pub(crate) async fn fail<I: Io>(
     let request = Request { persists, ..*request };
     let now = worker.io.now();
     respond_failure(worker.name(), &request, failure, &status, now, &mut client.output);
-    match client.send(worker, Vec::new(), persists).await {
+    match client.send_output(worker, persists).await {
         After::Close if unread => After::Linger,
         after => after,
     }

@@ -55,7 +55,7 @@ pub(crate) async fn stream_fill<I: Io>(
         if !collapsed {
             insert_fields(response.withheld(), start, out);
         }
-        return client.send(worker, Vec::new(), request.persists).await;
+        return client.send_output(worker, request.persists).await;
     }
     // A response that is complete by now has a length.
     let length = length.or_else(|| response.content().map(StoredContent::octets));

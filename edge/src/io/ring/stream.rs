@@ -14,6 +14,8 @@ use crate::piece::Piece;
 use crate::spare;
 use core::future::Future;
 use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use socket2::SockRef;
 use std::io;
@@ -260,31 +262,58 @@ fn append(buffer: &mut Vec<u8>, octets: &[u8]) -> usize {
     octets.len()
 }
 
-impl RingSender {
-    async fn send_with(
-        &mut self,
-        mut octets: Vec<u8>,
-        limit: Duration,
-        flags: i32,
-    ) -> (Result<(), IoError>, Vec<u8>) {
-        let mut start = 0;
-        while start < octets.len() {
-            self.shared.arm_send(limit);
-            let driver = self.shared.driver();
-            let sending = driver.send(self.shared.descriptor(), octets, start, flags);
-            let (sent, unsent) = sending.await;
-            octets = unsent;
-            match Waits::judge_send(self.shared.deadlines(), sent.count()) {
-                Ok(count) => start += count,
-                Err(error) => return (Err(error), octets),
+/// Sends all octets. By hand, since an `async` function has room for its arguments and for what it makes of them.
+struct Sending<'a> {
+    shared: &'a Shared,
+    limit: Duration,
+    flags: i32,
+    start: usize,
+    step: Step,
+}
+
+enum Step {
+    /// These are to be sent.
+    Rest(Vec<u8>),
+    /// The kernel has them.
+    UnderWay(Operation<Vec<u8>>),
+}
+
+impl Future for Sending<'_> {
+    type Output = (Result<(), IoError>, Vec<u8>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut self.step {
+                Step::Rest(octets) => {
+                    let octets = core::mem::take(octets);
+                    if self.start >= octets.len() {
+                        return Poll::Ready((Ok(()), octets));
+                    }
+                    let (shared, start, flags) = (self.shared, self.start, self.flags);
+                    shared.arm_send(self.limit);
+                    let sending = shared.driver().send(shared.descriptor(), octets, start, flags);
+                    self.step = Step::UnderWay(sending);
+                }
+                Step::UnderWay(operation) => {
+                    let (sent, octets) = ready!(Pin::new(operation).poll(context));
+                    match Waits::judge_send(self.shared.deadlines(), sent.count()) {
+                        Ok(count) => self.start += count,
+                        Err(error) => return Poll::Ready((Err(error), octets)),
+                    }
+                    self.step = Step::Rest(octets);
+                }
             }
         }
-        (Ok(()), octets)
+    }
+}
+
+impl RingSender {
+    fn send_with(&self, octets: Vec<u8>, limit: Duration, flags: i32) -> Sending<'_> {
+        Sending { shared: &self.shared, limit, flags, start: 0, step: Step::Rest(octets) }
     }
 }
 
 impl Transmit for RingSender {
-    // No `async`: its block would have room for all arguments twice.
     fn send(
         &mut self,
         octets: Vec<u8>,
