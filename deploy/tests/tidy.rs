@@ -23,7 +23,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("bench/src/ring.rs", "entries of a ring with pointers to what the ring owns"),
     ("bench/src/ring/incoming.rs", "buffers that the kernel fills"),
-    ("edge/src/io/gather.rs", "gathered writes of leased buffers"),
     ("edge/src/io/ring/buffers.rs", "memory that the kernel writes"),
     ("edge/src/io/ring/driver.rs", "operations that point to memory"),
     ("edge/src/io/ring/stream.rs", "a descriptor that the ring closes, octets that it has written"),

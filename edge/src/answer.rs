@@ -5,11 +5,11 @@ use crate::decision::{Why, decide};
 use crate::error::Failure;
 use crate::io::Io;
 use crate::lookup::has_what_is_wanted;
+use crate::piece::Piece;
 use crate::request::Request;
 use crate::respond::{respond_failure, respond_stored, status_of};
 use crate::stored::StoredResponse;
 use crate::worker::Worker;
-use bytes::Bytes;
 use lastmile_http::cache::stale::may_replace_error;
 use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
@@ -94,7 +94,7 @@ pub(crate) fn write_stored<I: Io>(
     response: &StoredResponse,
     status: &CacheStatus<'_>,
     reason: &'static str,
-) -> Vec<Bytes> {
+) -> Vec<Piece> {
     let content = response.content().expect("what is in the store is complete");
     let (name, now, start) = (worker.name(), worker.io.now(), client.output.len());
     let large = respond_stored(name, request, response, content, status, now, &mut client.output);
@@ -132,7 +132,7 @@ pub(crate) async fn fail<I: Io>(
     let request = Request { persists, ..*request };
     let now = worker.io.now();
     respond_failure(worker.name(), &request, failure, &status, now, &mut client.output);
-    match client.send(worker, Vec::new(), persists).await {
+    match client.send_output(worker, persists).await {
         After::Close if unread => After::Linger,
         after => after,
     }

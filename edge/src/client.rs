@@ -2,10 +2,10 @@
 
 use crate::decision::Noted;
 use crate::inbound::Inbound;
-use crate::io::{Io, Stream, Transmit};
+use crate::io::{Io, IoError, Stream, Transmit};
+use crate::piece::Piece;
 use crate::spare;
 use crate::worker::Worker;
-use bytes::Bytes;
 use core::cell::Cell;
 use core::net::SocketAddr;
 
@@ -36,32 +36,47 @@ pub(crate) struct Client<S> {
 }
 
 impl<S: Stream> Client<S> {
-    /// Sends the output and `pieces` behind it, together. Behind a response after which the connection does not persist
-    /// the stream must be ended at once.
+    /// Sends the output. Behind a response after which the connection does not persist the stream must be ended at once.
+    pub(crate) async fn send_output<I: Io>(&mut self, worker: &Worker<I>, persists: bool) -> After {
+        let limit = worker.shared.config.timeouts.client_send;
+        let output = core::mem::take(&mut self.output);
+        let octets = output.len();
+        let (_, sender) = self.stream.split();
+        let (sent, output) = match persists {
+            true => sender.send(output, limit).await,
+            false => sender.send_last(output, limit).await,
+        };
+        spare::give(output);
+        self.account(worker, sent, octets, persists)
+    }
+
+    /// Sends the output and `pieces` behind it, together; otherwise like [`Client::send_output`].
     pub(crate) async fn send<I: Io>(
         &mut self,
         worker: &Worker<I>,
-        mut pieces: Vec<Bytes>,
+        mut pieces: Vec<Piece>,
         persists: bool,
     ) -> After {
+        if pieces.is_empty() {
+            return self.send_output(worker, persists).await;
+        }
+        if !self.output.is_empty() {
+            pieces.insert(0, Piece::from(core::mem::take(&mut self.output)));
+        }
         let limit = worker.shared.config.timeouts.client_send;
-        let content: usize = pieces.iter().map(Bytes::len).sum();
-        let octets = self.output.len() + content;
+        let octets = pieces.iter().map(Piece::len).sum();
         let (_, sender) = self.stream.split();
-        let sent = if pieces.is_empty() {
-            let output = core::mem::take(&mut self.output);
-            let (sent, output) = match persists {
-                true => sender.send(output, limit).await,
-                false => sender.send_last(output, limit).await,
-            };
-            spare::give(output);
-            sent
-        } else {
-            if !self.output.is_empty() {
-                pieces.insert(0, Bytes::from(core::mem::take(&mut self.output)));
-            }
-            sender.send_pieces(pieces, limit).await
-        };
+        let sent = sender.send_pieces(pieces, limit).await;
+        self.account(worker, sent, octets, persists)
+    }
+
+    fn account<I: Io>(
+        &self,
+        worker: &Worker<I>,
+        sent: Result<(), IoError>,
+        octets: usize,
+        persists: bool,
+    ) -> After {
         if sent.is_err() {
             worker.counters().client_errors.increment();
             return After::Close;

@@ -1,5 +1,6 @@
 //! What an edge is told when it starts.
 
+use crate::arena::{ArenaChoice, BY_REFERENCE_OCTETS_MIN};
 use crate::io::choice::IoChoice;
 use crate::log::Log;
 use crate::site::Sites;
@@ -24,6 +25,10 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// Size of the RAM tier in octets: heads, contents, index and responses that are still arriving.
     pub ram_octets: u64,
+    /// Where large contents lie.
+    pub arena: ArenaChoice,
+    /// Contents of so many octets and more are large.
+    pub by_reference_octets_min: usize,
     /// A worker is pinned to each of these.
     pub cores: Cores,
     /// io_uring or epoll.
@@ -98,6 +103,8 @@ impl Config {
             log: None,
             upstreams,
             ram_octets: 256 << 20,
+            arena: ArenaChoice::default(),
+            by_reference_octets_min: BY_REFERENCE_OCTETS_MIN,
             cores,
             io: IoChoice::default(),
             socket: ListenOptions::default(),

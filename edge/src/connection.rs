@@ -5,12 +5,13 @@ use crate::decision::{Noted, decide_refusal, log};
 use crate::exchange::{AtOnce, answer_at_once, exchange};
 use crate::inbound::Inbound;
 use crate::io::{Io, IoError, Receive, Stream, Wait};
+use crate::piece::Piece;
 use crate::request::{Refusal, Request};
 use crate::respond::respond_refusal;
 use crate::spare;
 use crate::worker::{Scratch, Worker};
-use bytes::Bytes;
 use core::cell::Cell;
+use core::future::Future;
 use core::net::SocketAddr;
 use core::time::Duration;
 use lastmile_http::head::{Parsed, parse_request};
@@ -30,7 +31,7 @@ enum Step {
     /// The output is full: send it.
     Flush,
     /// Send the output and this content.
-    Send(Vec<Bytes>, bool),
+    Send(Vec<Piece>, bool),
     /// The request whose head has this many octets needs the upstream.
     Forward(usize),
     /// The request is refused.
@@ -40,8 +41,12 @@ enum Step {
 }
 
 /// Serves the connection `stream` of the client `peer` to its end.
-pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: SocketAddr) {
-    worker.counters().connections.increment();
+pub fn serve<I: Io>(
+    worker: Rc<Worker<I>>,
+    stream: I::Stream,
+    peer: SocketAddr,
+) -> impl Future<Output = ()> {
+    // Made here, since an `async` function has room for its arguments and for what it makes of them.
     let mut client = Client {
         stream,
         inbound: Inbound::default(),
@@ -50,11 +55,14 @@ pub async fn serve<I: Io>(worker: Rc<Worker<I>>, stream: I::Stream, peer: Socket
         noted: Noted::default(),
         sent: Cell::new(0),
     };
-    if serve_requests(&worker, &mut client).await == After::Abort {
-        client.stream.abort_on_drop();
+    async move {
+        worker.counters().connections.increment();
+        if serve_requests(&worker, &mut client).await == After::Abort {
+            client.stream.abort_on_drop();
+        }
+        drop(client);
+        worker.counters().connections.decrement();
     }
-    drop(client);
-    worker.counters().connections.decrement();
 }
 
 async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> After {
@@ -62,7 +70,7 @@ async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream
         let after = match next_step(worker, client) {
             Step::Receive => {
                 if !client.output.is_empty() {
-                    client.send(worker, Vec::new(), true).await
+                    client.send_output(worker, true).await
                 } else {
                     match receive(worker, client).await {
                         Ok(after) => after,
@@ -70,12 +78,12 @@ async fn serve_requests<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream
                     }
                 }
             }
-            Step::Flush => client.send(worker, Vec::new(), true).await,
-            Step::Send(content, persists) => client.send(worker, content, persists).await,
-            // In a box: the connection stays small while it serves hits or nothing.
+            Step::Flush => client.send_output(worker, true).await,
+            Step::Send(content, persists) => Box::pin(client.send(worker, content, persists)).await,
+            // In boxes, like what follows: the connection is small while it serves small hits or nothing.
             Step::Forward(length) => Box::pin(forward(worker, client, length)).await,
             Step::Refuse(refusal) => return Box::pin(refuse(worker, client, refusal)).await,
-            Step::Close => return client.send(worker, Vec::new(), false).await,
+            Step::Close => return client.send_output(worker, false).await,
         };
         if after != After::Keep {
             if after == After::Linger || after == After::Close && !client.inbound.is_empty() {
@@ -124,7 +132,7 @@ fn next_step<I: Io>(worker: &Worker<I>, client: &mut Client<I::Stream>) -> Step 
         let content = match &answer {
             AtOnce::Forward => return Step::Forward(length),
             AtOnce::Answered => 0,
-            AtOnce::Send(pieces) => pieces.iter().map(Bytes::len).sum(),
+            AtOnce::Send(pieces) => pieces.iter().map(Piece::len).sum(),
         };
         worker.counters().requests.increment();
         let octets = client.output.len() - before + content;
@@ -153,7 +161,16 @@ async fn receive<I: Io>(
         let received = client.inbound.receive(receiver, Wait::Idle(timeouts.client_idle)).await;
         return Ok(if received.is_ok_and(|count| count > 0) { After::Keep } else { After::Close });
     }
-    // A part of a head is there. Whoever sends it octet by octet has until the deadline for all of it.
+    Box::pin(receive_rest(worker, client)).await
+}
+
+/// Waits for the rest of a head. Whoever sends it octet by octet has until the deadline for all of it.
+async fn receive_rest<I: Io>(
+    worker: &Worker<I>,
+    client: &mut Client<I::Stream>,
+) -> Result<After, Refusal> {
+    let timeouts = &worker.shared.config.timeouts;
+    let (receiver, _) = client.stream.split();
     let deadline = worker.io.now().plus(timeouts.client_head);
     let limits = &worker.shared.config.head_limits;
     let mut spans = Vec::new();
@@ -186,7 +203,7 @@ async fn forward<I: Io>(
     length: usize,
 ) -> After {
     // Earlier answers must not wait for an upstream.
-    if !client.output.is_empty() && client.send(worker, Vec::new(), true).await != After::Keep {
+    if !client.output.is_empty() && client.send_output(worker, true).await != After::Keep {
         return After::Close;
     }
     worker.counters().requests.increment();
@@ -227,7 +244,7 @@ async fn refuse<I: Io>(
     respond_refusal(worker.name(), refusal, head_only, worker.io.now(), out);
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
     log(worker, &client.noted, client.peer, None, (client.output.len() - before) as u64);
-    if client.send(worker, Vec::new(), true).await == After::Keep && refusal != Refusal::Timeout {
+    if client.send_output(worker, true).await == After::Keep && refusal != Refusal::Timeout {
         linger(worker, client).await;
     }
     After::Close

@@ -50,9 +50,12 @@ impl From<StaleReason> for Why {
     }
 }
 
-/// The decision about the request at hand, kept for the log until its response has been sent.
+/// The decision about the request at hand, kept for the log, if there is one, until its response has been sent.
 #[derive(Default)]
-pub(crate) struct Noted {
+pub(crate) struct Noted(Option<Box<Note>>);
+
+#[derive(Default)]
+struct Note {
     status: u16,
     reason: &'static str,
     cache: Vec<u8>,
@@ -69,8 +72,9 @@ pub(crate) fn decide<I: Io>(
 ) {
     count(worker, reason);
     if worker.shared.config.log.is_some() {
-        noted.cache.clear();
-        (noted.status, noted.reason) = (status, reason);
+        let note = noted.0.get_or_insert_default();
+        note.cache.clear();
+        (note.status, note.reason) = (status, reason);
         let mut key = Vec::new();
         let shown = request.site.show_key.then(|| {
             let target = &request.target;
@@ -78,7 +82,7 @@ pub(crate) fn decide<I: Io>(
             lastmile_http::cache::key::write_key(&request.site.key, authority, path, &mut key);
             &key[..]
         });
-        write_cache_status(worker.name(), cache, shown, &mut noted.cache);
+        write_cache_status(worker.name(), cache, shown, &mut note.cache);
     }
 }
 
@@ -90,7 +94,9 @@ pub(crate) fn decide_refusal<I: Io>(
     reason: &'static str,
 ) {
     count(worker, reason);
-    *noted = Noted { status, reason, cache: Vec::new() };
+    if worker.shared.config.log.is_some() {
+        *noted = Noted(Some(Box::new(Note { status, reason, cache: Vec::new() })));
+    }
 }
 
 /// Counts a reason, where it is about less than a whole request too.
@@ -106,7 +112,7 @@ pub(crate) fn log<I: Io>(
     request: Option<&Request<'_>>,
     octets: u64,
 ) {
-    let Some(log) = &worker.shared.config.log else { return };
+    let (Some(log), Some(noted)) = (&worker.shared.config.log, &noted.0) else { return };
     let entry = Entry {
         time: worker.io.now(),
         edge: worker.name(),

@@ -14,6 +14,7 @@ use crate::io::Io;
 use crate::key::Key;
 use crate::lookup::{Lookup, look_up};
 use crate::pass::pass;
+use crate::piece::Piece;
 use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{insert_fields, respond_stored, status_of};
@@ -23,7 +24,6 @@ use crate::stream::{Arriving, stream_fill};
 use crate::upstream::fetch::{Response, discard, fetch};
 use crate::upstream::outgoing::{Purpose, has_passed, write_request_head};
 use crate::worker::Worker;
-use bytes::Bytes;
 use core::net::SocketAddr;
 use lastmile_http::cache::directives::RequestDirectives;
 use lastmile_http::cache::key::has_dot_segments;
@@ -45,7 +45,7 @@ pub(crate) enum AtOnce {
     /// The whole response is in the output.
     Answered,
     /// Its head is in the output, and this content follows.
-    Send(Vec<Bytes>),
+    Send(Vec<Piece>),
     /// The upstream must be asked: see [`exchange`].
     Forward,
 }

@@ -8,8 +8,9 @@
 
 use crate::error::Failure;
 use crate::io::Io;
+use crate::piece::Piece;
+use crate::ram::Reservation;
 use crate::stored::StoredResponse;
-use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 use lastmile_http::head::Fields;
@@ -58,9 +59,9 @@ pub(crate) struct Fill(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     announced: Option<Announced>,
-    pieces: VecDeque<Bytes>,
-    /// Number and offset of the first piece that is kept.
-    first_piece: u64,
+    /// What is kept, in order, each piece with the offset of its first octet.
+    pieces: VecDeque<(u64, Piece)>,
+    /// Offset of the first octet that is kept.
     first_octet: u64,
     /// Offset behind the last octet that has arrived.
     arrived: u64,
@@ -74,6 +75,8 @@ struct State {
     readers: Slab<u64>,
     waiting: Vec<Waker>,
     fetcher: Option<Waker>,
+    /// Room for what has arrived of a response that will not be stored, as long as somebody reads it.
+    _room: Option<Reservation>,
 }
 
 impl State {
@@ -86,15 +89,20 @@ impl State {
         let fastest = self.readers.iter().map(|(_, sent)| *sent).max().unwrap_or(self.arrived);
         let slowest = self.readers.iter().map(|(_, sent)| *sent).min().unwrap_or(self.arrived);
         let keep_from = slowest.max(fastest.saturating_sub(WINDOW_OCTETS));
-        while let Some(piece) = self.pieces.front() {
-            let end = self.first_octet + piece.len() as u64;
+        while let Some((start, piece)) = self.pieces.front() {
+            let end = start + piece.len() as u64;
             if end > keep_from {
                 break;
             }
             self.first_octet = end;
-            self.first_piece += 1;
             self.pieces.pop_front();
         }
+    }
+
+    fn append(&mut self, piece: Piece) {
+        let start = self.arrived;
+        self.arrived += piece.len() as u64;
+        self.pieces.push_back((start, piece));
     }
 
     fn has_room(&self) -> bool {
@@ -172,16 +180,34 @@ impl Fill {
     }
 
     /// Appends a part of the content.
-    pub(crate) fn push(&self, part: Bytes) {
+    pub(crate) fn push(&self, part: Piece) {
         let mut state = self.state();
-        state.arrived += part.len() as u64;
-        state.pieces.push_back(part);
+        state.append(part);
         if state.overflowed {
             state.trim();
         }
         let waiting = state.wake_readers();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Puts `pieces` in place of all that begins at `offset` and behind it: the same octets, and perhaps more. Only of a
+    /// fill that has not overflowed.
+    pub(crate) fn replace_from(&self, offset: u64, pieces: Vec<Piece>) {
+        let mut state = self.state();
+        let kept = state.pieces.partition_point(|(start, _)| *start < offset);
+        let replaced = state.pieces.split_off(kept);
+        state.arrived = offset;
+        pieces.into_iter().for_each(|piece| state.append(piece));
+        let waiting = state.wake_readers();
+        drop(state);
+        drop(replaced);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Keeps `room` for what has arrived until nobody refers to this fill any more.
+    pub(crate) fn keep_room(&self, room: Reservation) {
+        self.state()._room = Some(room);
     }
 
     /// Ends the content. Later calls change nothing.
@@ -228,8 +254,8 @@ impl Fill {
     }
 
     /// All that has arrived, in order. Only of a fill that has not overflowed.
-    pub(crate) fn pieces(&self) -> Vec<Bytes> {
-        self.state().pieces.iter().cloned().collect()
+    pub(crate) fn pieces(&self) -> Vec<Piece> {
+        self.state().pieces.iter().map(|(_, piece)| piece.clone()).collect()
     }
 
     /// A reader from the first octet; `None` when that is no longer there.
@@ -240,7 +266,7 @@ impl Fill {
         }
         let slot = state.readers.insert(0);
         drop(state);
-        Some(Reader { fill: Arc::clone(self), slot, piece: 0, octet: 0 })
+        Some(Reader { fill: Arc::clone(self), slot, octet: 0 })
     }
 }
 
@@ -254,18 +280,18 @@ fn pend<I: Io, T>(state: &mut State, io: &I, context: &Context<'_>) -> Poll<T> {
 pub(crate) struct Reader {
     fill: Arc<Fill>,
     slot: usize,
-    piece: u64,
+    /// Offset of the next octet.
     octet: u64,
 }
 
 impl Reader {
     /// The next pieces, at least one; `None` at the end. What an earlier call returned counts as sent.
-    pub(crate) async fn next<I: Io>(&mut self, io: &I) -> Result<Option<Vec<Bytes>>, ReadError> {
+    pub(crate) async fn next<I: Io>(&mut self, io: &I) -> Result<Option<Vec<Piece>>, ReadError> {
         poll_fn(|context| self.poll_next(io, context)).await
     }
 
     /// Like [`Reader::next`], but does not wait: `None` when nothing more has arrived yet.
-    pub(crate) fn next_at_once(&mut self) -> Option<Vec<Bytes>> {
+    pub(crate) fn next_at_once(&mut self) -> Option<Vec<Piece>> {
         let fill = Arc::clone(&self.fill);
         self.take(&mut fill.state()).ok().filter(|pieces| !pieces.is_empty())
     }
@@ -274,7 +300,7 @@ impl Reader {
         &mut self,
         io: &I,
         context: &Context<'_>,
-    ) -> Poll<Result<Option<Vec<Bytes>>, ReadError>> {
+    ) -> Poll<Result<Option<Vec<Piece>>, ReadError>> {
         let fill = Arc::clone(&self.fill);
         let mut state = fill.state();
         state.readers[self.slot] = self.octet;
@@ -300,15 +326,19 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, state: &mut State) -> Result<Vec<Bytes>, ReadError> {
-        let Some(skip) = self.piece.checked_sub(state.first_piece) else {
+    fn take(&mut self, state: &mut State) -> Result<Vec<Piece>, ReadError> {
+        if self.octet < state.first_octet {
             return Err(ReadError::Lapped);
-        };
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        let pieces: Vec<Bytes> =
-            state.pieces.iter().skip(skip).take(PIECES_AT_ONCE_MAX).cloned().collect();
-        self.piece += pieces.len() as u64;
-        self.octet += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        }
+        let is_behind = |(start, piece): &(u64, Piece)| start + piece.len() as u64 <= self.octet;
+        let first = state.pieces.partition_point(is_behind);
+        let mut pieces = Vec::new();
+        for (start, piece) in state.pieces.iter().skip(first).take(PIECES_AT_ONCE_MAX) {
+            // The first may have become part of a larger one since what is before it was taken.
+            let taken = usize::try_from(self.octet - start).unwrap_or(usize::MAX);
+            pieces.push(piece.slice(taken..piece.len()));
+            self.octet = start + piece.len() as u64;
+        }
         Ok(pieces)
     }
 }

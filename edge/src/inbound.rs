@@ -1,5 +1,6 @@
 //! What has arrived on a connection and is not yet used: heads, and the content behind them.
 
+use crate::arena::BY_REFERENCE_OCTETS_MIN;
 use crate::io::{IoError, Receive, Wait};
 use crate::spare;
 use bytes::Bytes;
@@ -11,14 +12,37 @@ use lastmile_http::framing::{Framing, FramingError};
 const PART_OCTETS_MAX: usize = 128 * 1024;
 /// A buffer at least this full is kept as it is; one less full is copied, so that waste stays under an eighth.
 const FULL_EIGHTHS: usize = 7;
+/// A part of this size is not copied, however full its buffer is: it goes into the arena soon, or to a client.
+const LARGE_OCTETS_MIN: usize = BY_REFERENCE_OCTETS_MIN;
+
 /// Octets received and not yet consumed. Without any it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
     octets: Vec<u8>,
     start: usize,
+    /// A buffer for the next part of a content that is not short, while one is read.
+    spare: Vec<u8>,
 }
 
 impl Inbound {
+    /// Takes back a part whose octets have been put elsewhere, for the next part to be received into.
+    pub(crate) fn recycle(&mut self, part: Bytes) {
+        if let Ok(mut part) = part.try_into_mut() {
+            part.clear();
+            self.spare = Vec::from(part);
+        }
+    }
+
+    /// A buffer for a part of at most `limit` octets.
+    fn buffer(&mut self, limit: usize) -> Vec<u8> {
+        let wanted = limit.min(PART_OCTETS_MAX);
+        let mut spare = core::mem::take(&mut self.spare);
+        spare.clear();
+        // One with more space than what is wanted would take octets of the next message.
+        let is_fit = spare.capacity() >= wanted && spare.capacity() <= limit;
+        if is_fit { spare } else { Vec::with_capacity(wanted) }
+    }
+
     pub(crate) fn unread(&self) -> &[u8] {
         &self.octets[self.start..]
     }
@@ -100,6 +124,19 @@ impl Content {
         receiver: &mut R,
         wait: Wait,
     ) -> Result<Option<Bytes>, ContentError> {
+        let part = self.next_part(inbound, receiver, wait).await;
+        if self.is_done() {
+            inbound.spare = Vec::new();
+        }
+        part
+    }
+
+    async fn next_part<R: Receive>(
+        &mut self,
+        inbound: &mut Inbound,
+        receiver: &mut R,
+        wait: Wait,
+    ) -> Result<Option<Bytes>, ContentError> {
         match self {
             Self::Done => Ok(None),
             Self::Length(remaining) => {
@@ -146,7 +183,7 @@ async fn next_octets<R: Receive>(
         inbound.consume(count);
         return Ok(part);
     }
-    let buffer = Vec::with_capacity(limit.min(PART_OCTETS_MAX));
+    let buffer = inbound.buffer(limit);
     let (received, mut buffer) = receiver.receive_into(buffer, wait).await;
     received.map_err(ContentError::Io)?;
     if buffer.len() > limit {
@@ -154,10 +191,22 @@ async fn next_octets<R: Receive>(
         inbound.octets.extend_from_slice(&buffer[limit..]);
         buffer.truncate(limit);
     }
-    if buffer.len() >= buffer.capacity() / 8 * FULL_EIGHTHS {
+    if is_full(buffer.len(), buffer.capacity()) || buffer.len() >= LARGE_OCTETS_MIN {
         return Ok(Bytes::from(buffer));
     }
-    Ok(Bytes::copy_from_slice(&buffer))
+    let part = Bytes::copy_from_slice(&buffer);
+    inbound.spare = buffer;
+    Ok(part)
+}
+
+fn is_full(octets: usize, capacity: usize) -> bool {
+    octets >= capacity / 8 * FULL_EIGHTHS
+}
+
+/// The same octets in an allocation that is not much larger, for a part that is kept.
+pub(crate) fn tight(part: Bytes) -> Bytes {
+    let is_tight = part.len() < LARGE_OCTETS_MIN || is_full(part.len(), PART_OCTETS_MAX);
+    if is_tight { part } else { Bytes::copy_from_slice(&part) }
 }
 
 /// What has arrived of the content, empty only at its end; and whether that was the end.

@@ -1,9 +1,9 @@
 //! The seam between the edge and the world. Three implementations: `ring` (io_uring), `uring` (monoio on epoll), and
 //! the deterministic simulation of `tests/sim`.
 
+mod by_reference;
 pub mod choice;
 pub mod clock;
-mod gather;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub(crate) mod ring;
@@ -11,7 +11,7 @@ pub(crate) mod uring;
 mod waits;
 mod watchdog;
 
-use bytes::Bytes;
+use crate::piece::Piece;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::ops::Deref;
@@ -124,5 +124,5 @@ pub trait Transmit {
     }
 
     /// Sends all `pieces` in order, by reference; `limit` bounds each wait without progress.
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError>;
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError>;
 }

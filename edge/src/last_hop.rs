@@ -31,7 +31,7 @@ pub(crate) async fn answer_as_last<I: Io>(
     let persists = request.persists && !unread;
     decide_refusal(worker, &mut client.noted, 200, REASON);
     write_answer(worker.name(), request, persists, worker.io.now(), &mut client.output);
-    match client.send(worker, Vec::new(), persists).await {
+    match client.send_output(worker, persists).await {
         After::Close if unread => After::Linger,
         after => after,
     }

@@ -12,13 +12,15 @@
 //! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
 //! | 8 | `candidates`, `upstream` | what to ask: addresses, kept connections, the request upstream |
 //! | | `background` | the same without a client, for what is served stale meanwhile |
-//! | 9 | `store`, `stored`, `content`, `parts` | what comes back is taken in, kept, put together |
+//! | 9 | `store`, `intake`, `stored`, `parts` | what comes back is taken in, kept, put together |
+//! | | `content`, [`piece`], `extent`, [`arena`] | where it lies: on the heap, or where sockets take it by reference |
 //! | 10 | `answer`, `respond`, `stream`, `relay`, `pass` | octets for the client |
 //! | | `last_hop`, `tunnel` | requests that end here, and those that leave HTTP |
 //!
 //! The world comes in through [`io`], so that the same code runs on the kernel and in the simulation.
 
 mod answer;
+pub mod arena;
 mod background;
 mod candidates;
 mod client;
@@ -30,8 +32,10 @@ pub mod counters;
 mod decision;
 pub mod error;
 mod exchange;
+mod extent;
 mod fill;
 mod inbound;
+mod intake;
 pub mod io;
 mod key;
 mod last_hop;
@@ -40,6 +44,7 @@ pub mod log;
 mod lookup;
 mod parts;
 mod pass;
+pub mod piece;
 pub mod ram;
 mod relay;
 mod request;

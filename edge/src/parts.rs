@@ -1,9 +1,10 @@
 //! Parts of a representation (206), stored and put together (RFC 9111 §3.3, §3.4).
 
+use crate::arena::Arena;
 use crate::content::StoredContent;
+use crate::piece::Piece;
 use crate::ram::RamTier;
 use crate::stored::StoredResponse;
-use bytes::Bytes;
 use lastmile_http::cache::partial::{Combination, Part, combine, may_combine};
 use std::sync::Arc;
 
@@ -11,9 +12,8 @@ use std::sync::Arc;
 /// does not touch, and in place of all else that the same fields select, which is of another representation. `false`
 /// when there is no room, or when all of the representation is stored already.
 pub(crate) fn insert_part(
-    ram: &RamTier<StoredResponse>,
-    hash: u64,
-    key: &[u8],
+    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (hash, key): (u64, &[u8]),
     stored: &Arc<StoredResponse>,
     is_old: impl Fn(&StoredResponse) -> bool,
 ) -> bool {
@@ -34,7 +34,7 @@ pub(crate) fn insert_part(
         _ => Arc::clone(stored),
     };
     // What is joined may touch what the first alone did not touch.
-    while let Some((index, larger)) = first_joined(&joined, &others) {
+    while let Some((index, larger)) = first_joined((ram, arena), &joined, &others) {
         others.swap_remove(index);
         joined = Arc::new(larger);
     }
@@ -56,6 +56,7 @@ fn is_same(one: &StoredResponse, other: &StoredResponse) -> bool {
 
 /// The first of `others` that `one` touches, and both together under the head of `one`, which is the newer.
 fn first_joined(
+    (ram, arena): (&RamTier<StoredResponse>, &Arena),
     one: &StoredResponse,
     others: &[Arc<StoredResponse>],
 ) -> Option<(usize, StoredResponse)> {
@@ -68,21 +69,28 @@ fn first_joined(
             Combination::Joined(joined) => Some(joined),
             Combination::Whole => None,
         };
-        let pieces = union((part, content), (other_part, other_content));
-        Some((index, one.combined(joined, StoredContent::new(pieces))))
+        let pieces = union((part, content), (other_part, other_content))?;
+        // For what is put together anew; it is taken as it is needed.
+        let mut room = ram.reserve(0)?;
+        let content = StoredContent::new(pieces, arena, &mut room);
+        Some((index, one.combined(joined, content)))
     })
 }
 
-/// The octets of two parts that touch or overlap, each once.
-fn union(one: (Part, &StoredContent), other: (Part, &StoredContent)) -> Vec<Bytes> {
+/// The octets of two parts that touch or overlap, each once. `None` when they can't be read.
+fn union(one: (Part, &StoredContent), other: (Part, &StoredContent)) -> Option<Vec<Piece>> {
     let (low, high) = if one.0.first <= other.0.first { (one, other) } else { (other, one) };
     let mut pieces = low.1.pieces();
     if high.0.last > low.0.last {
         let skipped = low.0.last + 1 - high.0.first;
-        let mut rest = high.1.part(skipped, high.0.last - high.0.first).into_iter();
+        let mut rest = high.1.part(skipped, high.0.last - high.0.first);
         // The first is cut, and would keep alive what was cut off.
-        pieces.extend(rest.next().map(|cut| Bytes::copy_from_slice(&cut)));
+        if let Some(cut) = rest.first_mut()
+            && skipped > 0
+        {
+            cut.shrink().ok()?;
+        }
         pieces.extend(rest);
     }
-    pieces
+    Some(pieces)
 }

@@ -265,7 +265,7 @@ async fn refuse<I: Io>(
     decide_refusal(worker, &mut client.noted, refusal.status(), refusal.reason());
     let out = &mut client.output;
     respond_refusal(worker.name(), refusal, request.is_head(), worker.io.now(), out);
-    client.send(worker, Vec::new(), false).await
+    client.send_output(worker, false).await
 }
 
 /// The head, once it is clear where its content ends.
@@ -341,7 +341,7 @@ async fn pump<I: Io, R: Receive, T: Transmit>(
     loop {
         let mut batch = Vec::new();
         match source.content.next(source.inbound, source.receiver, wait).await {
-            Ok(Some(part)) => coding.encode(vec![part], &mut batch),
+            Ok(Some(part)) => coding.encode(vec![part.into()], &mut batch),
             Ok(None) => {}
             Err(error) => return Pumped::ClientFailed(error),
         }

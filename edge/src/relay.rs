@@ -4,12 +4,12 @@ use crate::client::{After, Client};
 use crate::decision::{Noted, Why, decide};
 use crate::inbound::{Content, Inbound};
 use crate::io::{Io, Receive, Stream, Transmit, Wait};
+use crate::piece::Piece;
 use crate::request::Request;
 use crate::respond::{Coding, Variable};
 use crate::stored::{write_end_to_end_fields, write_field, write_status_line};
 use crate::upstream::fetch::{ReceivedHead, Response};
 use crate::worker::Worker;
-use bytes::Bytes;
 use core::cell::Cell;
 use lastmile_http::cache::directives::response_directives;
 use lastmile_http::cache::freshness::StoredPolicy;
@@ -138,14 +138,14 @@ async fn relay_content<I: Io, R: Receive, T: Transmit>(
 ) -> After {
     let timeouts = &worker.shared.config.timeouts;
     let wait = Wait::Busy(timeouts.upstream_receive);
-    let mut batch = vec![Bytes::from(head)];
+    let mut batch = vec![Piece::from(head)];
     let mut at_once = parts.inbound.is_empty() && !content.is_done();
     loop {
         if !at_once {
             match content.next(parts.inbound, parts.receiver, wait).await {
                 Ok(Some(part)) => {
                     worker.counters().received_octets.add(part.len() as u64);
-                    coding.encode(vec![part], &mut batch);
+                    coding.encode(vec![part.into()], &mut batch);
                 }
                 Ok(None) => {}
                 Err(_) => {
@@ -159,7 +159,7 @@ async fn relay_content<I: Io, R: Receive, T: Transmit>(
         if ended {
             batch.extend(coding.end());
         }
-        let octets: usize = batch.iter().map(Bytes::len).sum();
+        let octets: usize = batch.iter().map(Piece::len).sum();
         let pieces = core::mem::take(&mut batch);
         if parts.sender.send_pieces(pieces, timeouts.client_send).await.is_err() {
             worker.counters().client_errors.increment();

@@ -2,6 +2,7 @@
 
 use crate::content::StoredContent;
 use crate::error::Failure;
+use crate::piece::Piece;
 use crate::request::{Refusal, Request};
 use crate::stored::{StoredResponse, write_end_to_end_fields, write_field, write_status_line};
 use ahash::RandomState;
@@ -44,25 +45,25 @@ impl Coding {
     }
 
     /// Puts `pieces` into the coding, behind what is in `out`.
-    pub(crate) fn encode(self, pieces: Vec<Bytes>, out: &mut Vec<Bytes>) {
+    pub(crate) fn encode(self, pieces: Vec<Piece>, out: &mut Vec<Piece>) {
         if self != Self::Chunked {
             out.extend(pieces);
             return;
         }
-        let octets: usize = pieces.iter().map(Bytes::len).sum();
+        let octets: usize = pieces.iter().map(Piece::len).sum();
         if octets == 0 {
             return;
         }
         let mut header = Vec::with_capacity(16);
         write_chunk_header(octets, &mut header);
-        out.push(Bytes::from(header));
+        out.push(Piece::from(header));
         out.extend(pieces);
-        out.push(Bytes::from_static(CHUNK_END));
+        out.push(Bytes::from_static(CHUNK_END).into());
     }
 
     /// What ends the content.
-    pub(crate) fn end(self) -> Option<Bytes> {
-        (self == Self::Chunked).then(|| Bytes::from_static(LAST_CHUNK))
+    pub(crate) fn end(self) -> Option<Piece> {
+        (self == Self::Chunked).then(|| Bytes::from_static(LAST_CHUNK).into())
     }
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn respond_stored(
     cache_status: &CacheStatus<'_>,
     now: UnixTime,
     out: &mut Vec<u8>,
-) -> Vec<Bytes> {
+) -> Vec<Piece> {
     if let Some(status) = failed_precondition(request, response, now) {
         respond_condition(name, request, response, status, cache_status, now, out);
         return Vec::new();
@@ -175,10 +176,10 @@ pub(crate) fn respond_stored(
             variable(multipart.content_length()).write(name, request, out);
             let mut pieces = Vec::new();
             for (index, range) in ranges.iter().enumerate() {
-                pieces.push(Bytes::from(multipart.part_head(index)));
+                pieces.push(Piece::from(multipart.part_head(index)));
                 pieces.extend(octets_of(response, content, *range));
             }
-            pieces.push(Bytes::from(multipart.end()));
+            pieces.push(Piece::from(multipart.end()));
             pieces
         }
         RangeOutcome::Unsatisfiable => {
@@ -217,7 +218,7 @@ fn append_octets(
     content: &StoredContent,
     (first, last): (u64, u64),
     out: &mut Vec<u8>,
-) -> Vec<Bytes> {
+) -> Vec<Piece> {
     match content {
         StoredContent::Whole(whole) if last - first < COPY_OCTETS_MAX as u64 => {
             let start = response.part().map_or(0, |part| part.first);
@@ -234,7 +235,7 @@ fn octets_of(
     response: &StoredResponse,
     content: &StoredContent,
     (first, last): (u64, u64),
-) -> Vec<Bytes> {
+) -> Vec<Piece> {
     let start = response.part().map_or(0, |part| part.first);
     content.part(first - start, last - start)
 }

@@ -2,32 +2,45 @@
 
 use core::cell::RefCell;
 
-/// Spare buffers of a worker. As many connections can be at work in one turn of its loop and find one; more allocate.
-const BUFFERS_MAX: usize = 256;
-/// A buffer that grew for a large head or many pipelined responses is let go: with this, spare ones hold 4 MiB at most.
-const CAPACITY_MAX: usize = 16 * 1024;
+/// Octets of all spare buffers of a worker. As many connections can be at work in one turn of its loop as have room in it;
+/// more allocate.
+const SPARE_OCTETS_MAX: usize = 4 << 20;
+/// A buffer that grew for a large head or many pipelined responses is let go. The largest content that is copied, with its
+/// head, stays below.
+const CAPACITY_MAX: usize = 64 * 1024;
 /// Octets that a new one has: a small response with its head.
 const CAPACITY_FIRST: usize = 4096;
 
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    octets: usize,
+}
+
 thread_local! {
-    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { buffers: Vec::new(), octets: 0 }) };
 }
 
 /// An empty buffer, the one that was used last if there is one.
 pub(crate) fn take() -> Vec<u8> {
-    let spare = SPARE.with_borrow_mut(Vec::pop);
+    let spare = SPARE.with_borrow_mut(|spare| {
+        let buffer = spare.buffers.pop()?;
+        spare.octets -= buffer.capacity();
+        Some(buffer)
+    });
     spare.unwrap_or_else(|| Vec::with_capacity(CAPACITY_FIRST))
 }
 
 /// Gives a buffer back. What is in it is forgotten.
 pub(crate) fn give(mut buffer: Vec<u8>) {
-    if buffer.capacity() == 0 || buffer.capacity() > CAPACITY_MAX {
+    let capacity = buffer.capacity();
+    if capacity == 0 || capacity > CAPACITY_MAX {
         return;
     }
     buffer.clear();
     SPARE.with_borrow_mut(|spare| {
-        if spare.len() < BUFFERS_MAX {
-            spare.push(buffer);
+        if spare.octets + capacity <= SPARE_OCTETS_MAX {
+            spare.octets += capacity;
+            spare.buffers.push(buffer);
         }
     });
 }
@@ -53,8 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_spare_buffers_is_bounded() {
-        (0..BUFFERS_MAX + 10).for_each(|_| give(Vec::with_capacity(8)));
-        assert_eq!(SPARE.with_borrow(Vec::len), BUFFERS_MAX);
+    fn what_spare_buffers_hold_is_bounded() {
+        (0..1000).for_each(|_| give(Vec::with_capacity(CAPACITY_MAX)));
+        let held =
+            SPARE.with_borrow(|spare| spare.buffers.iter().map(Vec::capacity).sum::<usize>());
+        assert!(held <= SPARE_OCTETS_MAX && held > SPARE_OCTETS_MAX / 2, "{held}");
+        (0..1000).for_each(|_| drop(take()));
+        assert_eq!(SPARE.with_borrow(|spare| spare.octets), 0);
     }
 }

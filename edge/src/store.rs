@@ -1,21 +1,20 @@
-//! Storing: whether a response may be kept, the task that takes it in, and what a 304 does to a stored one.
+//! Storing: whether a response may be kept, its place in the store, and what a 304 does to a stored one.
 
+use crate::arena::Arena;
 use crate::collapse::Lead;
-use crate::content::StoredContent;
-use crate::counters::Counters;
 use crate::error::Failure;
 use crate::fill::{Announced, Reader};
 use crate::inbound::ContentError;
-use crate::io::{Io, Stream, Wait};
+use crate::intake::Intake;
+use crate::io::Io;
 use crate::parts::insert_part;
-use crate::ram::{RamTier, Reservation};
+use crate::ram::{RamTier, Reservation, Stored};
 use crate::request::Request;
 use crate::site::Site;
 use crate::stored::{IsWithheld, Judged, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::{Background, Worker};
-use bytes::Bytes;
 use lastmile_http::cache::directives::{
     ResponseDirectives, is_withheld, response_directives, withholds,
 };
@@ -29,15 +28,10 @@ use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
 use lastmile_http::head::{Fields, RequestHead, ResponseHead, parse_fields};
 use lastmile_http::time::UnixTime;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Room asked for at first when a response does not announce its length; it grows by doubling.
 const ROOM_FIRST: u64 = 64 * 1024;
-
-/// Octets that a part costs at least while it waits for the rest: an upstream that sends single octets must not fill
-/// the memory with their bookkeeping.
-const PART_CHARGE_MIN: u64 = 128;
 
 /// What became of a response.
 pub(crate) enum Begun<S> {
@@ -107,32 +101,14 @@ pub(crate) async fn begin_fill<I: Io>(
             return Begun::NotStored { response: Box::new(response), reason: why.reason };
         }
     };
-    let mut octets = 0;
-    for piece in beginning.and_then(StoredResponse::content).map_or(vec![], StoredContent::pieces) {
-        octets += piece.len() as u64;
-        lead.fill().push(piece);
-    }
-    lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
-    let reader = lead.fill().reader();
-    let reader = reader.expect("a fill that has not overflowed has its first octet");
     let here = response.connection.inbound.unread().len() as u64;
     let arrived = match response.framing {
         Framing::None => true,
         Framing::Length(length) => here >= length,
         Framing::Chunked | Framing::UntilClose => false,
     };
-    let intake = Intake {
-        io: worker.io.clone(),
-        worker: worker.handle(),
-        lead,
-        stored: Arc::clone(&stored),
-        expected: length,
-        room: Some(room),
-        asked_about: earlier.asked_about,
-        _background: earlier.background,
-        octets,
-        charge: octets,
-    };
+    let mut intake = Intake::new(worker, lead, Arc::clone(&stored), (length, room), earlier);
+    let reader = intake.announce(now);
     if arrived {
         intake.run(response).await;
     } else {
@@ -206,7 +182,10 @@ fn admit<I: Io>(
     if length.is_some_and(|length| length > ram.object_octets_max()) {
         return Err(NotStored { reason: "too-large", lasting: true, forbidden: false });
     }
-    let octets = length.unwrap_or(ROOM_FIRST) + response.head.octets().len() as u64;
+    // A beginning in extents has its room.
+    let has_room = beginning.map_or(0, Stored::reserved_octets);
+    let octets = length.unwrap_or(ROOM_FIRST).saturating_sub(has_room);
+    let octets = octets + response.head.octets().len() as u64;
     let room = ram.reserve(octets).ok_or(NotStored::now("no-room"))?;
     let (asked, answered) = (response.request_time, response.response_time);
     let policy = StoredPolicy::new(&head, &directives, asked, answered);
@@ -258,137 +237,16 @@ fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> b
     })
 }
 
-/// Takes the content of one response in.
-struct Intake<I: Io> {
-    io: I,
-    worker: Rc<Worker<I>>,
-    lead: Lead,
-    stored: Arc<StoredResponse>,
-    /// Room in the RAM tier; `None` when the response has overflowed it.
-    room: Option<Reservation>,
-    /// What it takes the place of.
-    asked_about: Option<Arc<StoredResponse>>,
-    _background: Option<Background>,
-    /// Octets that it has, if that was announced.
-    expected: Option<u64>,
-    octets: u64,
-    /// What it costs to keep it until it is complete.
-    charge: u64,
-}
-
-impl<I: Io> Intake<I> {
-    async fn run(mut self, mut response: Response<I::Stream>) {
-        let outcome = self.take_in(&mut response).await;
-        if let Err(failure) = outcome {
-            if failure != Failure::Abandoned {
-                self.counters().upstream_errors.increment();
-            }
-            self.lead.fill().end(Err(failure));
-            return;
-        }
-        self.lead.fill().end(Ok(()));
-        if response.reusable {
-            let now = self.io.now();
-            self.worker.pool.put(response.connection, now, self.worker.counters());
-        }
-    }
-
-    fn counters(&self) -> &Counters {
-        self.worker.counters()
-    }
-
-    async fn take_in(&mut self, response: &mut Response<I::Stream>) -> Result<(), Failure> {
-        let wait = Wait::Busy(self.worker.shared.config.timeouts.upstream_receive);
-        loop {
-            let connection = &mut response.connection;
-            let (receiver, _) = connection.stream.split();
-            let part = response.content.next(&mut connection.inbound, receiver, wait).await;
-            let Some(part) = part.map_err(content_failure)? else {
-                self.check_length(true)?;
-                self.complete(None);
-                return Ok(());
-            };
-            self.octets += part.len() as u64;
-            self.check_length(response.content.is_done())?;
-            self.charge += (part.len() as u64).max(PART_CHARGE_MIN);
-            self.counters().received_octets.add(part.len() as u64);
-            self.make_room();
-            if response.content.is_done() {
-                // In the store before its last octet leaves: whoever asks again at once gets a hit.
-                self.complete(Some(&part));
-            }
-            self.lead.fill().push(part);
-            if response.content.is_done() {
-                return Ok(());
-            }
-            if self.room.is_none() && !self.lead.fill().room(&self.io).await {
-                return Err(Failure::Abandoned);
-            }
-        }
-    }
-
-    /// A rest that is put behind a stored beginning must be as long as it said that the whole is.
-    fn check_length(&self, ended: bool) -> Result<(), Failure> {
-        let Some(expected) = self.expected else { return Ok(()) };
-        let is_wrong = if ended { self.octets != expected } else { self.octets > expected };
-        if is_wrong { Err(Failure::Truncated) } else { Ok(()) }
-    }
-
-    /// Sees to it that what has arrived fits into the RAM tier, or gives up on storing it.
-    fn make_room(&mut self) {
-        let Some(room) = &mut self.room else { return };
-        let missing = self.charge.saturating_sub(room.octets());
-        let ram = &self.worker.shared.ram;
-        let fits = self.octets <= ram.object_octets_max()
-            && (missing == 0 || room.grow(missing.max(room.octets())) || room.grow(missing));
-        if !fits {
-            self.counters().overflowed.increment();
-            self.lead.leave_table();
-            self.lead.fill().overflow();
-            self.room = None;
-            if let Some(old) = &self.asked_about {
-                // It is not what there is now; and nobody shall try in vain to replace it again and again.
-                let (hash, key) = self.lead.key();
-                ram.remove(hash, key, |other| core::ptr::eq(other, &**old));
-            }
-        }
-    }
-
-    /// Stores the response, whose content is what the fill has and `last`.
-    fn complete(&mut self, last: Option<&Bytes>) {
-        let Some(room) = self.room.take() else { return };
-        let is_sound = self.stored.part().is_none_or(|part| part.length() == self.octets);
-        if is_sound {
-            let mut pieces = self.lead.fill().pieces();
-            pieces.extend(last.filter(|last| !last.is_empty()).cloned());
-            self.stored.complete(StoredContent::new(pieces));
-        }
-        drop(room);
-        let ram = &self.worker.shared.ram;
-        // Without a validator it was not asked about, and if it is newer and fresh it stays.
-        let now = self.io.now();
-        let has_given_way = |old: &&StoredResponse| {
-            let policy = old.policy();
-            policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
-        };
-        let old = self.asked_about.as_deref().filter(has_given_way);
-        if is_sound && keep(ram, &self.lead, &self.stored, old, now) {
-            self.counters().stored.increment();
-        }
-        self.lead.leave_table();
-    }
-}
-
 /// Stores a complete response, unless it was asked for before its URI was changed; says whether it is there.
-fn keep(
-    ram: &Arc<RamTier<StoredResponse>>,
+pub(crate) fn keep(
+    (ram, arena): (&RamTier<StoredResponse>, &Arena),
     lead: &Lead,
     stored: &Arc<StoredResponse>,
     old: Option<&StoredResponse>,
     now: UnixTime,
 ) -> bool {
     let (hash, key) = lead.key();
-    if lead.fill().is_disowned() || !insert(ram, hash, key, stored, old, now) {
+    if lead.fill().is_disowned() || !insert((ram, arena), (hash, key), stored, old, now) {
         return false;
     }
     // The change may have come in between.
@@ -402,16 +260,15 @@ fn keep(
 /// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
 /// is there of the same representation.
 fn insert(
-    ram: &Arc<RamTier<StoredResponse>>,
-    hash: u64,
-    key: &[u8],
+    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (hash, key): (u64, &[u8]),
     stored: &Arc<StoredResponse>,
     old: Option<&StoredResponse>,
     now: UnixTime,
 ) -> bool {
     let is_old = |other: &StoredResponse| old.is_some_and(|old| core::ptr::eq(old, other));
     if stored.part().is_some() {
-        return insert_part(ram, hash, key, stored, is_old);
+        return insert_part((ram, arena), (hash, key), stored, is_old);
     }
     // RFC 9111 §4: of several that a request selects the most recent is used, which is the one in front.
     let (mut newer, mut is_outdated) = (Vec::new(), false);
@@ -485,7 +342,7 @@ pub(crate) fn freshen<I: Io>(
     // A variant that other requests select stays as it is.
     let own = selects(stale.selection(), request.head.fields).then_some(stale);
     let ram = &worker.shared.ram;
-    let stored = kept.is_ok() && keep(ram, lead, &fresh, own, now);
+    let stored = kept.is_ok() && keep((ram, &worker.arena), lead, &fresh, own, now);
     if stored {
         lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
     } else {

@@ -240,8 +240,12 @@ impl StoredResponse {
 
 impl crate::ram::Stored for StoredResponse {
     fn octets(&self) -> u64 {
-        let content = self.content.get().map_or(0, StoredContent::octets);
+        let content = self.content.get().map_or(0, StoredContent::heap_octets);
         (self.head.len() + self.withheld.len() + self.selection.len()) as u64 + content
+    }
+
+    fn reserved_octets(&self) -> u64 {
+        self.content.get().map_or(0, StoredContent::reserved_octets)
     }
 }
 

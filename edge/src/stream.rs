@@ -5,13 +5,13 @@ use crate::content::StoredContent;
 use crate::decision::{Why, decide};
 use crate::fill::{ReadError, Reader};
 use crate::io::Io;
+use crate::piece::Piece;
 use crate::request::Request;
 use crate::respond::{
     Coding, Variable, failed_precondition, insert_fields, respond_condition, write_content_range,
 };
 use crate::stored::StoredResponse;
 use crate::worker::Worker;
-use bytes::Bytes;
 use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) async fn stream_fill<I: Io>(
         if !collapsed {
             insert_fields(response.withheld(), start, out);
         }
-        return client.send(worker, Vec::new(), request.persists).await;
+        return client.send_output(worker, request.persists).await;
     }
     // A response that is complete by now has a length.
     let length = length.or_else(|| response.content().map(StoredContent::octets));
@@ -101,6 +101,6 @@ pub(crate) async fn stream_fill<I: Io>(
             }
         }
     }
-    let last: Vec<Bytes> = coding.end().into_iter().collect();
+    let last: Vec<Piece> = coding.end().into_iter().collect();
     client.send(worker, last, persists).await
 }

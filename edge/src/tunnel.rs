@@ -76,7 +76,7 @@ pub(crate) async fn tunnel<I: Io>(
             let status = why.status(Some(101));
             decide(worker, &mut client.noted, request, 101, &status, why.reason);
             write_switch(worker.name(), &head, worker.io.now(), &mut client.output);
-            if client.send(worker, Vec::new(), true).await != After::Keep {
+            if client.send_output(worker, true).await != After::Keep {
                 return After::Close;
             }
             carry(worker, client, connection).await
@@ -142,7 +142,7 @@ async fn ask<I: Io>(
             _ => {
                 client.output.extend(interim(worker, &head));
                 // A client that takes nothing more is found out when the final answer is sent.
-                client.send(worker, Vec::new(), true).await;
+                client.send_output(worker, true).await;
             }
         }
     }

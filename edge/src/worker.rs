@@ -1,5 +1,6 @@
 //! What one core owns, and what all cores share.
 
+use crate::arena::{Arena, Pages};
 use crate::background::BACKGROUND_MAX;
 use crate::collapse::Collapse;
 use crate::config::Config;
@@ -28,6 +29,7 @@ pub struct Shared {
     pub(crate) ram: Arc<RamTier<StoredResponse>>,
     pub(crate) collapse: Arc<Collapse>,
     pub(crate) addresses: Arc<Addresses>,
+    pages: Arc<Pages>,
     counters: Box<[CachePadded<Counters>]>,
     draining: Arc<AtomicBool>,
     connections: AtomicUsize,
@@ -44,6 +46,7 @@ impl Shared {
             ram: Arc::new(RamTier::new(config.ram_octets)),
             collapse: Collapse::new(),
             addresses,
+            pages: Arc::new(Pages::new(config.arena)),
             counters: (0..workers).map(|_| CachePadded::default()).collect(),
             draining,
             connections: AtomicUsize::new(0),
@@ -98,6 +101,11 @@ impl Shared {
             ("ram_capacity_octets", "Size of the RAM tier.", ram.capacity()),
             ("ram_objects", "Responses in the RAM tier.", ram.objects()),
             ("ram_evictions_total", "Responses evicted from the RAM tier.", ram.evictions()),
+            (
+                "arena_errors_total",
+                "Large contents, or parts of them, that stayed on the heap because the arena had no memory.",
+                self.pages.errors(),
+            ),
             ("log_dropped_total", "Lines of the log that were lost.", self.log_dropped()),
         ]);
         samples
@@ -125,6 +133,8 @@ pub struct Worker<I: Io> {
     pub(crate) io: I,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool<I::Stream>,
+    /// Where it puts large contents.
+    pub(crate) arena: Arena,
     index: usize,
     /// Where the request at hand is understood, on whichever connection.
     pub(crate) scratch: RefCell<Scratch>,
@@ -139,9 +149,11 @@ impl<I: Io> Worker<I> {
     pub fn new(io: I, shared: Arc<Shared>, index: usize) -> Rc<Self> {
         let config = &shared.config;
         let pool = Pool::new(config.upstream_idle_max, config.timeouts.upstream_idle);
+        let arena = Arena::new(Arc::clone(&shared.pages), config.by_reference_octets_min);
         let worker = Rc::new(Self {
             io,
             pool,
+            arena,
             index,
             scratch: RefCell::default(),
             background: Rc::default(),

@@ -1,22 +1,24 @@
 //! [`Io`] on monoio's epoll driver, where io_uring is missing or forbidden.
 
+use super::by_reference::{Outgoing, Turn};
 use super::clock::Clock;
-use super::gather::Gather;
 use super::machine::Machine;
 use super::mailbox::Mailbox;
 use super::waits::{Waits, io_error};
 use super::watchdog::{Deadlines, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
+use crate::piece::Piece;
 use crate::worker::Shared;
-use bytes::Bytes;
 use core::cell::RefCell;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::task::Waker;
 use core::time::Duration;
+use futures_lite::future::yield_now;
 use lastmile_http::time::UnixTime;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::{TcpListener, TcpStream, UnixStream};
+use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
@@ -46,7 +48,7 @@ impl UringIo {
         UringStream {
             _watched: watched,
             receiver: UringReceiver { io: io.clone(), deadlines, half: read },
-            sender: UringSender { io, deadlines: deadlines2, half: write },
+            sender: UringSender { io, deadlines: deadlines2, half: write, descriptor },
             descriptor,
         }
     }
@@ -153,6 +155,7 @@ pub(crate) struct UringSender {
     io: UringIo,
     deadlines: Rc<Deadlines>,
     half: OwnedWriteHalf<TcpStream>,
+    descriptor: RawFd,
 }
 
 /// Received octets in a buffer that goes back to the worker's pool.
@@ -180,13 +183,11 @@ impl Drop for Lease {
     }
 }
 
-impl UringStream {
-    #[allow(unsafe_code, reason = "a descriptor owned by the ring has no safe borrow")]
-    fn with_socket<R>(&self, act: impl FnOnce(socket2::SockRef<'_>) -> R) -> R {
-        // SAFETY: this stream owns the descriptor and outlives the borrow.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
-        act(socket2::SockRef::from(&descriptor))
-    }
+/// Lends `act` the socket of a stream or of one of its halves, whose `descriptor` it is.
+#[allow(unsafe_code, reason = "a descriptor owned by the ring has no safe borrow")]
+fn with_socket<R>(descriptor: RawFd, act: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+    // SAFETY: the stream or half that calls this owns the descriptor and outlives the borrow.
+    act(unsafe { BorrowedFd::borrow_raw(descriptor) })
 }
 
 impl Stream for UringStream {
@@ -200,13 +201,17 @@ impl Stream for UringStream {
     fn is_quiet(&self) -> bool {
         let mut octet = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        let peeked = self.with_socket(|socket| socket.recv_with_flags(&mut octet, flags));
+        let peeked = with_socket(self.descriptor, |socket| {
+            SockRef::from(&socket).recv_with_flags(&mut octet, flags)
+        });
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn finish_sending(&mut self) {
         // A connection that is already gone needs no end.
-        let _ = self.with_socket(|socket| socket.shutdown(std::net::Shutdown::Write));
+        let _ = with_socket(self.descriptor, |socket| {
+            SockRef::from(&socket).shutdown(std::net::Shutdown::Write)
+        });
     }
 
     fn abort_on_drop(&mut self) {
@@ -252,6 +257,17 @@ impl Receive for UringReceiver {
     }
 }
 
+impl UringSender {
+    /// Waits until the socket takes more, and lets others on this core come first.
+    #[allow(unsafe_code, reason = "the two halves of a stream share it")]
+    async fn writable(&self) -> io::Result<()> {
+        // SAFETY: the stream lives as long as this half, all use of it is on this thread, and `writable` takes of it the
+        // descriptor alone, which no other operation changes.
+        let stream = unsafe { &*self.half.0.get() };
+        stream.writable(false).await
+    }
+}
+
 impl Transmit for UringSender {
     async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>) {
         let mut buffer = octets;
@@ -269,14 +285,18 @@ impl Transmit for UringSender {
         (Ok(()), buffer)
     }
 
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
-        let mut gather = Gather::new(pieces);
-        while !gather.is_empty() {
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError> {
+        let mut outgoing = Outgoing::new(pieces);
+        loop {
+            match with_socket(self.descriptor, |socket| outgoing.turn(socket)) {
+                Ok(Turn::Done) => return Ok(()),
+                Ok(Turn::Over) => yield_now().await,
+                Ok(Turn::Full) => {}
+                Err(error) => return Err(io_error(&error)),
+            }
             self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));
-            let (sent, unsent) = self.half.writev(gather).await;
-            gather = unsent;
-            gather.advance(Waits::judge_send(&self.deadlines, sent)?);
+            let writable = self.writable().await;
+            Waits::judge_send(&self.deadlines, writable.map(|()| 1))?;
         }
-        Ok(())
     }
 }

@@ -97,6 +97,13 @@ impl<V> Index<V> {
         }
     }
 
+    /// What `look` sees of the value in `place`.
+    pub(super) fn value<R>(&self, place: Place, look: impl FnOnce(&V) -> R) -> R {
+        let chain = self.bucket(place.hash).load();
+        let link = walk(&chain).find(|link| link.slot == place.slot);
+        look(&link.expect("what stands in a queue is in the index").value)
+    }
+
     /// How often the value in `place` was used, before one use is spent if so said.
     pub(super) fn uses(&self, place: Place, look: Look) -> u8 {
         let chain = self.bucket(place.hash).load();

@@ -60,13 +60,19 @@ pub trait Stored: Send + Sync + 'static {
     /// Octets of its head and content on the heap. The tier adds its own overhead, the value's
     /// `size_of` and the allocators' rounding.
     fn octets(&self) -> u64;
+
+    /// Octets of the reservations that it holds: its too, but counted already, and given back when nobody holds them any
+    /// more, which may be long after it has left the tier.
+    fn reserved_octets(&self) -> u64 {
+        0
+    }
 }
 
 /// The RAM tier. To be shared as `Arc<RamTier<V>>`.
 ///
 /// What is evicted, replaced or removed is freed at once, except for the variants of at most one
 /// bucket per thread that is inside [`RamTier::lookup`] at this moment, and for values of which a
-/// caller holds an `Arc`: those are no longer counted.
+/// caller holds an `Arc`: those are no longer counted, but for the reservations that they hold.
 pub struct RamTier<V> {
     hasher: RandomState,
     shared: Arc<Shared<V>>,
@@ -146,7 +152,8 @@ impl<V: Stored> RamTier<V> {
         value: Arc<V>,
         replaces: impl Fn(&V) -> bool,
     ) -> Result<(), Arc<V>> {
-        if value.octets() > self.object_octets_max() {
+        let reserved = value.reserved_octets();
+        if value.octets().saturating_add(reserved) > self.object_octets_max() {
             return Err(value);
         }
         let cost = cost_octets(key, &*value);
@@ -163,11 +170,11 @@ impl<V: Stored> RamTier<V> {
                 room.hand_over(CHUNK_OCTETS);
             }
             room.hand_over(cost);
-            self.shared.account.0.settle(cost);
-            let slot = eviction.admit(hash, cost, old.proven);
+            self.shared.account.0.settle(cost + reserved);
+            let slot = eviction.admit(hash, cost + reserved, old.proven);
             let addition = Addition { hash, key, value, slot, uses: old.uses };
             let retired = self.shared.index.0.replace(hash, &old.slots, Some(addition));
-            self.shared.forget(&mut eviction, &old.slots);
+            self.shared.forget(&mut eviction, &old.slots, old.reserved);
             self.shared.counters.0.objects.fetch_add(1, Relaxed);
             retired
         };
@@ -181,12 +188,12 @@ impl<V: Stored> RamTier<V> {
     pub fn remove(&self, hash: u64, key: &[u8], which: impl Fn(&V) -> bool) -> usize {
         let (removed, retired) = {
             let mut eviction = self.shared.lock();
-            let slots = self.shared.matching(hash, key, which);
+            let (slots, reserved) = self.shared.matching(hash, key, which);
             if slots.is_empty() {
                 return 0;
             }
             let retired = self.shared.index.0.replace(hash, &slots, None);
-            self.shared.forget(&mut eviction, &slots);
+            self.shared.forget(&mut eviction, &slots, reserved);
             (slots.len(), retired)
         };
         drop(retired);
@@ -231,6 +238,8 @@ impl<V: Stored> RamTier<V> {
 /// What an insertion takes the place of.
 struct Superseded {
     slots: Vec<SlotIndex>,
+    /// Octets of the reservations that they hold.
+    reserved: u64,
     /// One of them stood in the main queue.
     proven: bool,
     uses: u8,
@@ -250,49 +259,57 @@ impl<V: Stored> Shared<V> {
         key: &[u8],
         replaces: impl Fn(&V) -> bool,
     ) -> Superseded {
-        let mut old = Superseded { slots: Vec::new(), proven: false, uses: 0 };
+        let mut old = Superseded { slots: Vec::new(), reserved: 0, proven: false, uses: 0 };
         let (mut others, mut oldest) = (0, None);
         self.index.0.variants(hash, key, |slot, value, uses| {
             if replaces(value) {
                 old.slots.push(slot);
+                old.reserved += value.reserved_octets();
                 old.proven |= eviction.queue(slot) == Queue::Main;
                 old.uses = old.uses.max(uses);
             } else {
                 others += 1;
-                oldest = Some(slot);
+                oldest = Some((slot, value.reserved_octets()));
             }
         });
-        if others >= VARIANTS_MAX {
-            old.slots.extend(oldest);
+        if others >= VARIANTS_MAX
+            && let Some((slot, reserved)) = oldest
+        {
+            old.slots.push(slot);
+            old.reserved += reserved;
         }
         old
     }
 
-    fn matching(&self, hash: u64, key: &[u8], which: impl Fn(&V) -> bool) -> Vec<SlotIndex> {
-        let mut slots = Vec::new();
+    /// The slots of those that `which` chooses, and the octets of the reservations that they hold.
+    fn matching(&self, hash: u64, key: &[u8], which: impl Fn(&V) -> bool) -> (Vec<SlotIndex>, u64) {
+        let (mut slots, mut reserved) = (Vec::new(), 0);
         self.index.0.variants(hash, key, |slot, value, _| {
             if which(value) {
                 slots.push(slot);
+                reserved += value.reserved_octets();
             }
         });
-        slots
+        (slots, reserved)
     }
 
-    /// Takes what has left the index out of the queues and the account.
-    fn forget(&self, eviction: &mut Eviction, slots: &[SlotIndex]) {
+    /// Takes what has left the index, and holds reservations of so many octets, out of the queues and the account.
+    fn forget(&self, eviction: &mut Eviction, slots: &[SlotIndex], reserved: u64) {
         let octets = slots.iter().map(|&slot| eviction.forget(slot)).sum();
-        self.account.0.release(octets);
+        self.account.0.release(octets, reserved);
         self.counters.0.objects.fetch_sub(slots.len() as u64, Relaxed);
     }
 
-    /// Evicts one object.
-    fn evict(&self, eviction: &mut Eviction, retired: &mut Vec<Chain<V>>) {
+    /// Evicts one object. Returns how many octets come free only when what has `retired` is dropped.
+    fn evict(&self, eviction: &mut Eviction, retired: &mut Vec<Chain<V>>) -> u64 {
         let evicted = eviction.evict(|place, look| self.index.0.uses(place, look));
         let (place, octets) = evicted.expect("octets that can be evicted are those of residents");
+        let reserved = self.index.0.value(place, V::reserved_octets);
         retired.push(self.index.0.replace(place.hash, &[place.slot], None));
-        self.account.0.release(octets);
+        self.account.0.release(octets, reserved);
         self.counters.0.objects.fetch_sub(1, Relaxed);
         self.counters.0.evictions.fetch_add(1, Relaxed);
+        reserved
     }
 }
 
@@ -301,12 +318,17 @@ impl<V: Stored> Room for Shared<V> {
         loop {
             // Declared before the lock is taken, so freed after it is given back.
             let mut retired = Vec::new();
+            // What their end brings, unless somebody else holds it.
+            let mut coming = 0;
             let mut eviction = self.lock();
             while retired.len() < TURN_EVICTIONS_MAX {
                 match self.account.0.reserve(octets) {
                     Ok(()) => return true,
-                    Err(Shortage::Lasting) => return false,
-                    Err(Shortage::Evictable) => self.evict(&mut eviction, &mut retired),
+                    Err(Shortage::Lasting) if coming == 0 => return false,
+                    Err(Shortage::Evictable(missing)) if coming < missing => {
+                        coming += self.evict(&mut eviction, &mut retired);
+                    }
+                    Err(Shortage::Lasting | Shortage::Evictable(_)) => break,
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The account of octets: what the tier holds, and room set aside for responses that are arriving.
 
+use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -22,15 +23,16 @@ pub(super) struct Account {
     capacity: u64,
     /// All that counts: fixed tables, residents, reservations.
     octets: AtomicU64,
-    /// The residents' part, which evictions can give back. Written only under the writers' lock.
+    /// The residents' part and the reservations that they hold, which evictions can give back. What two residents hold
+    /// together is in it twice. Written only under the writers' lock.
     residents_octets: AtomicU64,
 }
 
 /// Why octets could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
-    /// Residents are in the way: evict one and ask again.
-    Evictable,
+    /// Residents are in the way: evict some and ask again when so many octets have come free.
+    Evictable(u64),
     /// Even without any resident there is too little.
     Lasting,
 }
@@ -54,12 +56,12 @@ impl Account {
     /// Takes `octets` for a reservation. Under the writers' lock.
     pub(super) fn reserve(&self, octets: u64) -> Result<(), Shortage> {
         let used = self.octets();
-        let lasting = used - self.residents_octets.load(Relaxed);
+        let lasting = used.saturating_sub(self.residents_octets.load(Relaxed));
         if lasting.checked_add(octets).is_none_or(|sum| sum > self.capacity) {
             return Err(Shortage::Lasting);
         }
         if used + octets > self.capacity {
-            return Err(Shortage::Evictable);
+            return Err(Shortage::Evictable(used + octets - self.capacity));
         }
         self.octets.fetch_add(octets, Relaxed);
         Ok(())
@@ -70,15 +72,16 @@ impl Account {
         self.octets.fetch_sub(octets, Relaxed);
     }
 
-    /// Reserved octets become a resident's. Under the writers' lock.
+    /// Reserved octets become a resident's, those of reservations that it holds included. Under the writers' lock.
     pub(super) fn settle(&self, octets: u64) {
         self.residents_octets.fetch_add(octets, Relaxed);
     }
 
-    /// A resident goes. Under the writers' lock.
-    pub(super) fn release(&self, octets: u64) {
+    /// A resident goes; `reserved` of its octets are given back by who holds the reservations last. Under the writers'
+    /// lock.
+    pub(super) fn release(&self, octets: u64, reserved: u64) {
         self.residents_octets.fetch_sub(octets, Relaxed);
-        self.octets.fetch_sub(octets, Relaxed);
+        self.octets.fetch_sub(octets - reserved, Relaxed);
     }
 }
 
@@ -114,6 +117,17 @@ impl Reservation {
         taken
     }
 
+    /// `octets` of it as a reservation of their own; evicts cold objects for what is missing. `None` when that is not to
+    /// be had.
+    pub fn portion(&mut self, octets: u64) -> Option<Self> {
+        let missing = octets.saturating_sub(self.octets);
+        if missing > 0 && !self.grow(missing) {
+            return None;
+        }
+        self.octets -= octets;
+        Some(Self { octets, room: Arc::clone(&self.room) })
+    }
+
     /// Octets reserved.
     pub fn octets(&self) -> u64 {
         self.octets
@@ -123,6 +137,12 @@ impl Reservation {
     pub(super) fn hand_over(&mut self, octets: u64) {
         assert!(octets <= self.octets, "handed over more than was reserved");
         self.octets -= octets;
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets reserved", self.octets)
     }
 }
 
@@ -157,8 +177,8 @@ mod tests {
         assert_eq!(account.reserve(900), Ok(()));
         account.settle(500);
         let rows = [
-            (1, Err(Shortage::Evictable), "500 are residents'"),
-            (500, Err(Shortage::Evictable), "all residents would have to go"),
+            (1, Err(Shortage::Evictable(1)), "500 are residents'"),
+            (500, Err(Shortage::Evictable(500)), "all residents would have to go"),
             (501, Err(Shortage::Lasting), "500 are no resident's"),
             (u64::MAX, Err(Shortage::Lasting), "no overflow"),
             (0, Ok(()), "nothing is always there"),
@@ -166,7 +186,9 @@ mod tests {
         for (octets, expected, why) in rows {
             assert_eq!(account.reserve(octets), expected, "{why}");
         }
-        account.release(500);
+        account.release(500, 100);
+        assert_eq!(account.octets(), 600, "100 are still reserved");
+        account.unreserve(100);
         account.unreserve(400);
         assert_eq!(account.octets(), 100);
         assert_eq!(account.reserve(900), Ok(()));

@@ -221,7 +221,7 @@ async fn final_head<I: Io, R: Receive>(
         if let Some(client) = interim.as_deref_mut() {
             write_interim(worker.name(), &head.view(), worker.io.now(), &mut client.output);
             // A client that takes nothing more is found out when the final response is sent.
-            client.send(worker, Vec::new(), true).await;
+            client.send_output(worker, true).await;
             // The time that a client takes is not the upstream's.
             deadline = worker.io.now().plus(limit);
         }

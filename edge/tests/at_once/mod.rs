@@ -3,7 +3,6 @@
 
 #![allow(dead_code, reason = "each test and benchmark uses a part of it")]
 
-use bytes::Bytes;
 use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::pin::Pin;
@@ -12,6 +11,7 @@ use core::time::Duration;
 use lastmile_edge::Config;
 use lastmile_edge::connection::serve;
 use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+use lastmile_edge::piece::Piece;
 use lastmile_edge::worker::{Shared, Worker};
 use lastmile_http::time::UnixTime;
 use std::cell::{Cell, RefCell};
@@ -200,27 +200,29 @@ impl Receive for Source {
 }
 
 impl Sink {
-    fn note<'a>(&self, pieces: impl Iterator<Item = &'a [u8]> + Clone) {
+    fn note(&self, octets: usize, copy: impl FnOnce(&mut Vec<u8>)) {
         let Some(script) = &self.0 else { return };
-        let octets: usize = pieces.clone().map(<[u8]>::len).sum();
         script.note(|done| {
             done.sends += 1;
             done.octets += octets;
         });
         if let Some(sent) = &mut *script.sent.borrow_mut() {
-            pieces.for_each(|piece| sent.extend_from_slice(piece));
+            copy(sent);
         }
     }
 }
 
 impl Transmit for Sink {
     async fn send(&mut self, octets: Vec<u8>, _: Duration) -> (Result<(), IoError>, Vec<u8>) {
-        self.note(core::iter::once(&octets[..]));
+        self.note(octets.len(), |sent| sent.extend_from_slice(&octets));
         (Ok(()), octets)
     }
 
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, _: Duration) -> Result<(), IoError> {
-        self.note(pieces.iter().map(|piece| &piece[..]));
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, _: Duration) -> Result<(), IoError> {
+        let octets = pieces.iter().map(Piece::len).sum();
+        self.note(octets, |sent| {
+            pieces.iter().for_each(|piece| sent.extend_from_slice(&piece.read().unwrap()));
+        });
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
+use lastmile_edge::piece::Piece;
 use lastmile_http::time::UnixTime;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -374,9 +375,10 @@ impl Transmit for SimSender {
         (sent, octets)
     }
 
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError> {
         for piece in pieces {
-            self.send_octets(piece, limit).await?;
+            // Read when it is sent: a slow client must still find it.
+            self.send_octets(piece.read().unwrap(), limit).await?;
         }
         Ok(())
     }

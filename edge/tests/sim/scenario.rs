@@ -16,6 +16,7 @@ use crate::world::World;
 use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use lastmile_edge::Config;
+use lastmile_edge::arena::{ArenaChoice, BY_REFERENCE_OCTETS_MIN};
 use lastmile_edge::connection::serve;
 use lastmile_edge::worker::{Shared, Worker};
 use std::collections::BTreeMap;
@@ -403,6 +404,8 @@ fn start_node(
     let mut config = Config::new(name.into(), vec![io.address], upstreams, cores);
     config.ram_octets = ram_octets;
     config.sites = settings.sites();
+    config.arena = ArenaChoice::Memfd;
+    config.by_reference_octets_min = *io.world.pick(&[1, 1000, BY_REFERENCE_OCTETS_MIN]);
     let shared = Shared::unstarted(config).unwrap();
     let workers: Vec<_> =
         (0..WORKERS).map(|index| Worker::new(io.clone(), Arc::clone(&shared), index)).collect();

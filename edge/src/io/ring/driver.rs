@@ -231,20 +231,6 @@ impl Driver {
         unsafe { self.begin(entry, buffer) }
     }
 
-    /// Sends what `message` points to.
-    pub(super) fn send_message<M: Message>(
-        self: &Rc<Self>,
-        socket: RawFd,
-        message: Box<M>,
-        flags: u32,
-    ) -> Operation<Box<M>> {
-        let entry = opcode::SendMsg::new(types::Fd(socket), message.header())
-            .flags(flags | libc::MSG_NOSIGNAL as u32)
-            .build();
-        // SAFETY: `Message` promises that all of it lives on the heap, owned by the payload.
-        unsafe { self.begin(entry, message) }
-    }
-
     /// Accepts a connection; the result is its descriptor.
     pub(super) fn accept(self: &Rc<Self>, listener: RawFd) -> Operation<Box<Peer>> {
         let mut peer = Box::new(Peer::default());
@@ -335,16 +321,6 @@ fn polled_first(mut entry: squeue::Entry) -> squeue::Entry {
     // setter for it. The pointer comes from a value of ours that nobody else looks at.
     unsafe { ioprio.write(POLL_FIRST) };
     entry
-}
-
-/// Pieces of memory to be sent, with their description.
-///
-/// # Safety
-/// In a box, the header and all that it points to, directly or not, lives on the heap, is owned by the value and stays
-/// where it is when the box moves.
-pub(super) unsafe trait Message: 'static {
-    /// The description, as `sendmsg(2)` wants it.
-    fn header(&self) -> *const libc::msghdr;
 }
 
 /// Where the kernel writes the address of who connects.

@@ -4,22 +4,30 @@
     reason = "a descriptor that the ring closes, octets that the kernel has written"
 )]
 
-use super::RingIo;
-use super::driver::{Driver, Message, Operation};
-use crate::io::gather::Gather;
-use crate::io::waits::Waits;
+use super::driver::{Driver, Operation};
+use super::{RingIo, executor};
+use crate::io::by_reference::{Outgoing, Turn};
+use crate::io::waits::{Waits, io_error};
 use crate::io::watchdog::{Deadlines, Watched, reset};
 use crate::io::{IoError, Receive, Stream, Transmit, Wait};
-use bytes::Bytes;
+use crate::piece::Piece;
+use crate::spare;
 use core::future::Future;
 use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
+use socket2::SockRef;
 use std::io;
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
 use std::rc::Rc;
 
 /// Octets of the buffer that content is received into when its owner has not said how many.
 const RECEIVE_OCTETS: usize = 16 * 1024;
+
+/// Pieces in memory that are together no longer than this are copied into one and leave with what others send in the same
+/// turn; more is cheaper sent from where it is.
+const COPIED_OCTETS_MAX: usize = 16 * 1024;
 
 /// A socket that is closed by the ring, after all operations that were begun on it.
 pub(super) struct Socket {
@@ -51,10 +59,9 @@ impl Socket {
         self.descriptor
     }
 
-    fn with<R>(&self, act: impl FnOnce(socket2::SockRef<'_>) -> R) -> R {
+    fn borrow(&self) -> BorrowedFd<'_> {
         // SAFETY: it is open as long as this value lives.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
-        act(socket2::SockRef::from(&descriptor))
+        unsafe { BorrowedFd::borrow_raw(self.descriptor) }
     }
 }
 
@@ -141,14 +148,15 @@ impl Stream for RingStream {
         }
         let mut octet = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        let peeked =
-            self.sender.shared.socket.with(|socket| socket.recv_with_flags(&mut octet, flags));
+        let socket = self.sender.shared.socket.borrow();
+        let peeked = SockRef::from(&socket).recv_with_flags(&mut octet, flags);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn finish_sending(&mut self) {
         // A connection that is already gone needs no end.
-        let _ = self.sender.shared.socket.with(|socket| socket.shutdown(std::net::Shutdown::Write));
+        let socket = self.sender.shared.socket.borrow();
+        let _ = SockRef::from(&socket).shutdown(std::net::Shutdown::Write);
     }
 
     fn abort_on_drop(&mut self) {
@@ -254,31 +262,58 @@ fn append(buffer: &mut Vec<u8>, octets: &[u8]) -> usize {
     octets.len()
 }
 
-impl RingSender {
-    async fn send_with(
-        &mut self,
-        mut octets: Vec<u8>,
-        limit: Duration,
-        flags: i32,
-    ) -> (Result<(), IoError>, Vec<u8>) {
-        let mut start = 0;
-        while start < octets.len() {
-            self.shared.arm_send(limit);
-            let driver = self.shared.driver();
-            let sending = driver.send(self.shared.descriptor(), octets, start, flags);
-            let (sent, unsent) = sending.await;
-            octets = unsent;
-            match Waits::judge_send(self.shared.deadlines(), sent.count()) {
-                Ok(count) => start += count,
-                Err(error) => return (Err(error), octets),
+/// Sends all octets. By hand, since an `async` function has room for its arguments and for what it makes of them.
+struct Sending<'a> {
+    shared: &'a Shared,
+    limit: Duration,
+    flags: i32,
+    start: usize,
+    step: Step,
+}
+
+enum Step {
+    /// These are to be sent.
+    Rest(Vec<u8>),
+    /// The kernel has them.
+    UnderWay(Operation<Vec<u8>>),
+}
+
+impl Future for Sending<'_> {
+    type Output = (Result<(), IoError>, Vec<u8>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut self.step {
+                Step::Rest(octets) => {
+                    let octets = core::mem::take(octets);
+                    if self.start >= octets.len() {
+                        return Poll::Ready((Ok(()), octets));
+                    }
+                    let (shared, start, flags) = (self.shared, self.start, self.flags);
+                    shared.arm_send(self.limit);
+                    let sending = shared.driver().send(shared.descriptor(), octets, start, flags);
+                    self.step = Step::UnderWay(sending);
+                }
+                Step::UnderWay(operation) => {
+                    let (sent, octets) = ready!(Pin::new(operation).poll(context));
+                    match Waits::judge_send(self.shared.deadlines(), sent.count()) {
+                        Ok(count) => self.start += count,
+                        Err(error) => return Poll::Ready((Err(error), octets)),
+                    }
+                    self.step = Step::Rest(octets);
+                }
             }
         }
-        (Ok(()), octets)
+    }
+}
+
+impl RingSender {
+    fn send_with(&self, octets: Vec<u8>, limit: Duration, flags: i32) -> Sending<'_> {
+        Sending { shared: &self.shared, limit, flags, start: 0, step: Step::Rest(octets) }
     }
 }
 
 impl Transmit for RingSender {
-    // No `async`: its block would have room for all arguments twice.
     fn send(
         &mut self,
         octets: Vec<u8>,
@@ -296,42 +331,30 @@ impl Transmit for RingSender {
         self.send_with(octets, limit, libc::MSG_MORE)
     }
 
-    async fn send_pieces(&mut self, pieces: Vec<Bytes>, limit: Duration) -> Result<(), IoError> {
-        let mut message = Box::new(GatheredMessage::new(Gather::new(pieces)));
-        while !message.gather.is_empty() {
-            self.shared.arm_send(limit);
-            message.describe();
-            let driver = self.shared.driver();
-            let (sent, unsent) = driver.send_message(self.shared.descriptor(), message, 0).await;
-            message = unsent;
-            message.gather.advance(Waits::judge_send(self.shared.deadlines(), sent.count())?);
+    async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError> {
+        if pieces.iter().all(|piece| piece.in_memory().is_some())
+            && pieces.iter().map(Piece::len).sum::<usize>() <= COPIED_OCTETS_MAX
+        {
+            let mut octets = spare::take();
+            pieces.iter().filter_map(Piece::in_memory).for_each(|piece| octets.extend(piece));
+            let (sent, octets) = self.send_with(octets, limit, 0).await;
+            spare::give(octets);
+            return sent;
         }
-        Ok(())
-    }
-}
-
-/// Pieces as `sendmsg(2)` takes them.
-struct GatheredMessage {
-    gather: Gather,
-    header: libc::msghdr,
-}
-
-impl GatheredMessage {
-    fn new(gather: Gather) -> Self {
-        // SAFETY: plain numbers and pointers, of which zero is one.
-        Self { gather, header: unsafe { core::mem::zeroed() } }
-    }
-
-    fn describe(&mut self) {
-        let vectors = self.gather.vectors();
-        self.header.msg_iov = vectors.as_ptr().cast_mut();
-        self.header.msg_iovlen = vectors.len();
-    }
-}
-
-// SAFETY: the value is in a box when it is sent, its vectors and what they point to are on the heap, owned by `gather`.
-unsafe impl Message for GatheredMessage {
-    fn header(&self) -> *const libc::msghdr {
-        &raw const self.header
+        let mut outgoing = Outgoing::new(pieces);
+        loop {
+            match outgoing.turn(self.shared.socket.borrow()) {
+                Ok(Turn::Done) => return Ok(()),
+                Ok(Turn::Over) => {}
+                Ok(Turn::Full) => {
+                    self.shared.arm_send(limit);
+                    let driver = self.shared.driver();
+                    let (ready, ()) = driver.poll(self.shared.descriptor(), libc::POLLOUT).await;
+                    Waits::judge_send(self.shared.deadlines(), ready.count())?;
+                }
+                Err(error) => return Err(io_error(&error)),
+            }
+            executor::bulk_turn().await;
+        }
     }
 }

@@ -188,10 +188,11 @@ fn bulk_work_lets_others_go_first() {
     assert_eq!(order.iter().filter(|&&number| number != 100).take(10).max(), Some(&9), "in turn");
 }
 
-/// What a connection that waits takes on the heap is mostly this.
+/// What a connection that waits takes on the heap is mostly this. With what a task adds it fits into 512 octets, beyond
+/// which the allocator takes 640.
 #[test]
 fn a_connection_that_waits_is_small() {
-    const OCTETS_MAX: usize = 640;
+    const OCTETS_MAX: usize = 464;
     let upstream = "http://127.0.0.1:1".parse().unwrap();
     let config = crate::Config::new("e".into(), vec![], vec![upstream], "0".parse().unwrap());
     let shared = Shared::unstarted(config).unwrap();
