@@ -48,6 +48,8 @@ impl<S: Stream> Client<S> {
         let limit = worker.shared.config.timeouts.client_send;
         let content: usize = pieces.iter().map(Piece::len).sum();
         let octets = self.output.len() + content;
+        let by_reference = pieces.iter().filter(|piece| piece.in_file().is_some());
+        let by_reference: usize = by_reference.map(Piece::len).sum();
         let (_, sender) = self.stream.split();
         let sent = if pieces.is_empty() {
             let output = core::mem::take(&mut self.output);
@@ -69,6 +71,7 @@ impl<S: Stream> Client<S> {
             return After::Close;
         }
         worker.counters().sent_octets.add(octets as u64);
+        worker.counters().by_reference.add(by_reference as u64);
         self.sent.set(self.sent.get() + octets as u64);
         if persists { After::Keep } else { After::Close }
     }
