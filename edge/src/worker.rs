@@ -126,7 +126,7 @@ pub struct Worker<I: Io> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool<I::Stream>,
     /// Where it puts large contents.
-    pub(crate) arena: Arena,
+    pub(crate) arena: Rc<Arena>,
     index: usize,
     /// Revalidations in the background.
     background: Rc<Cell<usize>>,
