@@ -5,6 +5,7 @@ mod by_reference;
 pub mod clock;
 mod gather;
 pub(crate) mod mailbox;
+mod turns;
 pub mod uring;
 mod watchdog;
 

@@ -4,6 +4,7 @@ use super::by_reference::{Outgoing, Turn};
 use super::clock::Clock;
 use super::gather::Gather;
 use super::mailbox::Mailbox;
+use super::turns::Turns;
 use super::watchdog::{Deadlines, Place, Watchdog, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::piece::Piece;
@@ -102,14 +103,31 @@ struct Core {
     mailbox: Arc<Mailbox>,
     watchdog: Rc<Watchdog>,
     leases: Rc<RefCell<Vec<Vec<u8>>>>,
+    turns: Rc<Turns>,
+}
+
+/// Passes a turn on in each round of the loop in which one is taken.
+async fn keep_turns(turns: Rc<Turns>) {
+    // A socket that can always be written to: that it can is told when the loop has looked what else there is.
+    let rounds = UnixStream::pair();
+    loop {
+        turns.taken().await;
+        yield_now().await;
+        if let Ok((round, _)) = &rounds {
+            // It fails at the end of the loop only.
+            let _ = round.writable(false).await;
+        }
+        turns.pass_on();
+    }
 }
 
 impl UringIo {
     /// The world of the calling thread's worker. Its waits are looked at when the bell rings, once a tick.
     pub(crate) fn new(clock: Arc<Clock>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.adopt_thread();
-        let (watchdog, leases) = (Rc::default(), Rc::default());
-        Self(Rc::new(Core { clock, mailbox, watchdog, leases }))
+        let (watchdog, leases, turns) = (Rc::default(), Rc::default(), Rc::default());
+        monoio::spawn(keep_turns(Rc::clone(&turns)));
+        Self(Rc::new(Core { clock, mailbox, watchdog, leases, turns }))
     }
 
     /// Serves the worker's mailbox until the sending end is gone.
@@ -405,10 +423,12 @@ impl UringSender {
         }
         let mut outgoing = Outgoing::new(pieces);
         loop {
+            if outgoing.is_large() {
+                self.io.0.turns.mine().await;
+            }
             match with_socket(self.descriptor, |socket| outgoing.turn(socket)) {
                 Ok(Turn::Done) => return Ok(()),
-                Ok(Turn::Over) => yield_now().await,
-                Ok(Turn::Full) => {}
+                Ok(Turn::Over | Turn::Full) => {}
                 Err(error) => return self.judge(Err(error)).map(drop),
             }
             self.deadlines.arm_send(self.io.deadline_ms(limit));
@@ -417,7 +437,7 @@ impl UringSender {
         }
     }
 
-    /// Waits until the socket takes more, and lets others on this core come first.
+    /// Waits until the socket takes more.
     #[allow(unsafe_code, reason = "the two halves of a stream share it")]
     async fn writable(&self) -> io::Result<()> {
         // SAFETY: the stream lives as long as this half, all use of it is on this thread, and `writable` takes of it the
