@@ -65,8 +65,13 @@ impl<S: Stream> Client<S> {
         }
         let limit = worker.shared.config.timeouts.client_send;
         let octets = pieces.iter().map(Piece::len).sum();
+        let by_reference = pieces.iter().filter(|piece| piece.in_file().is_some());
+        let by_reference: usize = by_reference.map(Piece::len).sum();
         let (_, sender) = self.stream.split();
         let sent = sender.send_pieces(pieces, limit).await;
+        if sent.is_ok() {
+            worker.counters().by_reference.add(by_reference as u64);
+        }
         self.account(worker, sent, octets, persists)
     }
 

@@ -1,11 +1,12 @@
 //! The content of a stored response.
 
-use crate::arena::{Arena, EXTENT_OCTETS_MAX};
+use crate::arena::Writer;
 use crate::extent::{Extent, taken_octets};
 use crate::piece::Piece;
 use crate::ram::Reservation;
 use crate::respond::COPY_OCTETS_MAX;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The content of a stored response: complete and immutable.
 #[derive(Clone, Debug)]
@@ -27,14 +28,15 @@ const PIECE_OCTETS_MIN: usize = 16 * 1024;
 const WHOLE_OCTETS_MAX: usize = 256 * 1024;
 
 impl StoredContent {
-    /// The content made of `pieces`: octets that lie together are put together, in `arena` if the content is large
-    /// enough, which may take of `room`.
-    pub(crate) fn new(pieces: Vec<Piece>, arena: &Arena, room: &mut Reservation) -> Self {
+    /// The content made of `pieces`: octets that lie together are put together, by `writer` if the content is large enough,
+    /// which may take of `room`.
+    pub(crate) fn new(pieces: Vec<Piece>, writer: &mut Writer, room: &mut Reservation) -> Self {
         let octets: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let by_reference = arena.is_for(usize::try_from(octets).unwrap_or(usize::MAX));
+        let count = usize::try_from(octets).unwrap_or(usize::MAX);
+        let by_reference = writer.arena().is_for(count);
         let (run, run_octets) = (Vec::new(), 0);
         let mut gathered =
-            Gathered { arena, room, by_reference, pieces: Vec::new(), run, run_octets };
+            Gathered { writer, room, by_reference, pieces: Vec::new(), run, run_octets };
         for piece in pieces {
             gathered.add(piece);
         }
@@ -77,7 +79,17 @@ impl StoredContent {
     pub(crate) fn reserved_octets(&self) -> u64 {
         match self {
             Self::Whole(_) => 0,
-            Self::Pieces { pieces, .. } => pieces.iter().map(Piece::reserved_octets).sum(),
+            Self::Pieces { pieces, .. } => {
+                // Pieces of an extent are next to each other, but for what could not be put into it.
+                let (mut octets, mut counted) = (0, None::<&Piece>);
+                for piece in pieces {
+                    if !counted.is_some_and(|counted| counted.is_of_same_extent(piece)) {
+                        octets += piece.reserved_octets();
+                        counted = (piece.reserved_octets() > 0).then_some(piece).or(counted);
+                    }
+                }
+                octets
+            }
         }
     }
 
@@ -110,7 +122,7 @@ impl StoredContent {
 
 /// Pieces of a content as it is put together.
 struct Gathered<'a> {
-    arena: &'a Arena,
+    writer: &'a mut Writer,
     room: &'a mut Reservation,
     /// Whether the content is for the arena.
     by_reference: bool,
@@ -122,41 +134,47 @@ struct Gathered<'a> {
 
 impl Gathered<'_> {
     fn add(&mut self, piece: Piece) {
-        let Piece::Octets(mut octets) = piece else {
-            self.end_run();
-            self.pieces.push(piece);
-            return;
-        };
-        while !octets.is_empty() {
-            let space = EXTENT_OCTETS_MAX - self.run_octets;
-            let some = octets.split_to(octets.len().min(space));
-            self.run_octets += some.len();
-            self.run.push(some);
-            if self.run_octets == EXTENT_OCTETS_MAX {
-                self.end_run();
+        match piece {
+            Piece::Octets(octets) => {
+                self.run_octets += octets.len();
+                self.run.push(octets);
             }
+            Piece::Excerpt(_) => {
+                self.end_run();
+                self.push(piece);
+            }
+        }
+    }
+
+    fn push(&mut self, piece: Piece) {
+        let is_joined = self.pieces.last_mut().is_some_and(|last| last.try_join(&piece));
+        if !is_joined && !piece.is_empty() {
+            self.pieces.push(piece);
         }
     }
 
     fn end_run(&mut self) {
         let run = core::mem::take(&mut self.run);
         let octets = core::mem::take(&mut self.run_octets);
-        let is_worth_it = self.arena.is_for(octets) || octets >= PIECE_OCTETS_MIN;
+        let is_worth_it = self.writer.arena().is_for(octets) || octets >= PIECE_OCTETS_MIN;
         if self.by_reference
             && is_worth_it
-            && let Some(extent) = self.arena.write(&run, self.room)
+            && let Some(pieces) = self.writer.append(&run, self.room)
         {
-            self.pieces.push(extent);
+            pieces.into_iter().for_each(|piece| self.push(piece));
             return;
         }
         for octets in together(run) {
             let taken = (octets.len() > COPY_OCTETS_MAX).then(|| taken_octets(octets.len()));
             // Without an account of its own it is counted as long as the response is stored.
             let piece = match taken.and_then(|taken| self.room.portion(taken)) {
-                Some(room) => Extent::in_room(octets, room).into(),
+                Some(room) => {
+                    let count = octets.len();
+                    Piece::of_extent(Arc::new(Extent::in_room(octets, room)), 0..count)
+                }
                 None => Piece::Octets(octets),
             };
-            self.pieces.push(piece);
+            self.push(piece);
         }
     }
 }
@@ -195,10 +213,9 @@ fn together(run: Vec<Bytes>) -> Vec<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::{ArenaChoice, Pages};
+    use crate::arena::{Arena, ArenaChoice, Pages};
     use crate::ram::RamTier;
     use crate::stored::StoredResponse;
-    use std::sync::Arc;
 
     /// A content of pieces of these sizes, and its octets; with an arena for `octets_min` and more.
     fn content(sizes: &[usize], octets_min: usize, ram: &Ram) -> (Vec<u8>, StoredContent) {
@@ -214,7 +231,7 @@ mod tests {
         let arena = Arena::new(Arc::new(Pages::new(ArenaChoice::Memfd)), octets_min);
         let mut room = ram.reserve(0).unwrap();
         let pieces = octets.iter().cloned().map(Piece::from).collect();
-        (octets.concat(), StoredContent::new(pieces, &arena, &mut room))
+        (octets.concat(), StoredContent::new(pieces, &mut arena.writer(), &mut room))
     }
 
     type Ram = RamTier<StoredResponse>;

@@ -88,5 +88,6 @@ counters! {
     client_errors "client_errors_total" "Responses cut short because the client went away or was too slow."
     aborted "aborted_total" "Responses cut short because the upstream failed in the middle."
     sent_octets "sent_octets_total" "Octets of responses handed to clients."
+    by_reference "by_reference_octets_total" "Octets of responses that left the arena without a copy."
     received_octets "received_octets_total" "Octets of content received from the upstream."
 }

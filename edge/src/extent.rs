@@ -10,7 +10,7 @@ use rustix::io::retry_on_intr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the arena gives to an extent: as much as the largest folio, so that no two extents ever share one.
 pub(crate) const SLOT_OCTETS: u64 = 2 << 20;
@@ -23,9 +23,8 @@ const OVERHEAD_OCTETS: u64 = 1024;
 /// See the head of this file.
 pub(crate) struct Extent {
     place: Place,
-    octets: usize,
-    /// Given back after `drop`, when the memory is free.
-    room: Reservation,
+    /// Given back after `drop`, when the memory is free. It grows while the extent does.
+    room: Mutex<Reservation>,
 }
 
 enum Place {
@@ -45,24 +44,26 @@ pub(crate) fn taken_octets(octets: usize) -> u64 {
 impl Extent {
     /// Octets in memory, for which there is `room`.
     pub(crate) fn in_room(octets: Bytes, room: Reservation) -> Self {
-        Self { octets: octets.len(), place: Place::Memory(octets), room }
+        Self { place: Place::Memory(octets), room: Mutex::new(room) }
     }
 
-    /// The `octets` that were written to `file` at `offset`, the begin of a slot, and for which there is `room`.
-    pub(crate) fn written(file: Arc<File>, offset: u64, octets: usize, room: Reservation) -> Self {
-        assert!(
-            offset.is_multiple_of(SLOT_OCTETS) && octets as u64 <= SLOT_OCTETS,
-            "an extent outside its slot"
-        );
-        Self { place: Place::File { file, offset }, octets, room }
+    /// What is going to be written into the slot of `file` that begins at `offset`. There is `room` for it.
+    pub(crate) fn in_slot(file: Arc<File>, offset: u64, room: Reservation) -> Self {
+        assert!(offset.is_multiple_of(SLOT_OCTETS), "an extent beside its slot");
+        Self { place: Place::File { file, offset }, room: Mutex::new(room) }
     }
 
-    pub(crate) fn octets(&self) -> usize {
-        self.octets
+    fn room(&self) -> MutexGuard<'_, Reservation> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes `room` for more octets.
+    pub(crate) fn add_room(&self, room: Reservation) {
+        self.room().add(room);
     }
 
     pub(crate) fn reserved_octets(&self) -> u64 {
-        self.room.octets()
+        self.room().octets()
     }
 
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
@@ -113,8 +114,8 @@ impl Drop for Extent {
 impl fmt::Debug for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Memory(_) => write!(f, "{} octets in memory", self.octets),
-            Place::File { offset, .. } => write!(f, "{} octets at {offset}", self.octets),
+            Place::Memory(_) => f.write_str("an extent in memory"),
+            Place::File { offset, .. } => write!(f, "the extent at {offset}"),
         }
     }
 }

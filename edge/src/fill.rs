@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub(crate) const WINDOW_OCTETS: u64 = 4 << 20;
 /// Pieces handed to a reader at once, so that one with much to catch up does not hold the lock for long.
 const PIECES_AT_ONCE_MAX: usize = 32;
+/// Octets handed to a reader at once, a piece more at most: what it has counts as sent only when all of it is.
+const OCTETS_AT_ONCE_MAX: u64 = WINDOW_OCTETS;
 
 /// What became of the request that a fill stands for.
 #[derive(Clone, Debug)]
@@ -102,7 +104,10 @@ impl State {
     fn append(&mut self, piece: Piece) {
         let start = self.arrived;
         self.arrived += piece.len() as u64;
-        self.pieces.push_back((start, piece));
+        let is_joined = self.pieces.back_mut().is_some_and(|(_, last)| last.try_join(&piece));
+        if !is_joined {
+            self.pieces.push_back((start, piece));
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -333,7 +338,11 @@ impl Reader {
         let is_behind = |(start, piece): &(u64, Piece)| start + piece.len() as u64 <= self.octet;
         let first = state.pieces.partition_point(is_behind);
         let mut pieces = Vec::new();
+        let last_octet = self.octet + OCTETS_AT_ONCE_MAX;
         for (start, piece) in state.pieces.iter().skip(first).take(PIECES_AT_ONCE_MAX) {
+            if self.octet >= last_octet {
+                break;
+            }
             // The first may have become part of a larger one since what is before it was taken.
             let taken = usize::try_from(self.octet - start).unwrap_or(usize::MAX);
             pieces.push(piece.slice(taken..piece.len()));

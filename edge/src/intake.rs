@@ -1,5 +1,6 @@
 //! Taking a response in: a task of its own, which goes on when the client that caused it has gone away.
 
+use crate::arena::Writer;
 use crate::collapse::Lead;
 use crate::content::StoredContent;
 use crate::counters::Counters;
@@ -42,6 +43,8 @@ pub(crate) struct Intake<I: Io> {
     octets: u64,
     /// What it costs to keep on the heap what is there, until it is complete.
     charge: u64,
+    /// Where large parts go.
+    writer: Writer,
     /// Parts behind the last extent.
     loose: Loose,
 }
@@ -83,6 +86,7 @@ impl<I: Io> Intake<I> {
             expected,
             octets,
             charge,
+            writer: worker.arena.writer(),
             loose: Loose::default(),
         }
     }
@@ -177,7 +181,7 @@ impl<I: Io> Intake<I> {
     /// Appends a part that is not the last: as octets, or together with those before it in an extent, when there are enough
     /// of them.
     fn add(&mut self, part: Bytes, charge: u64, inbound: &mut Inbound) {
-        let (arena, fill) = (&self.worker.arena, self.lead.fill());
+        let (arena, fill) = (self.writer.arena(), self.lead.fill());
         let Some(room) = self.room.as_mut().filter(|_| arena.is_open()) else {
             fill.push(tight(part).into());
             return;
@@ -192,11 +196,11 @@ impl<I: Io> Intake<I> {
         }
         let mut loose = core::mem::take(&mut self.loose);
         loose.parts.push(part);
-        let extent = arena.write(&loose.parts, room);
+        let pieces = self.writer.append(&loose.parts, room);
         let part = loose.parts.pop().expect("it was put there just now");
-        match extent {
-            Some(extent) => {
-                fill.replace_from(self.octets - loose.octets as u64, vec![extent]);
+        match pieces {
+            Some(pieces) => {
+                fill.replace_from(self.octets - loose.octets as u64, pieces);
                 self.charge -= loose.charge;
                 inbound.recycle(part);
             }
@@ -214,8 +218,7 @@ impl<I: Io> Intake<I> {
         let mut pieces = fill.pieces();
         pieces.extend(last.filter(|last| !last.is_empty()).map(Piece::from));
         let is_sound = self.stored.part().is_none_or(|part| part.length() == self.octets);
-        let arena = &self.worker.arena;
-        let content = StoredContent::new(pieces, arena, &mut room);
+        let content = StoredContent::new(pieces, &mut self.writer, &mut room);
         let pieces = content.pieces();
         if is_sound {
             self.stored.complete(content);
@@ -229,7 +232,7 @@ impl<I: Io> Intake<I> {
             policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
         };
         let old = self.asked_about.as_deref().filter(has_given_way);
-        if is_sound && keep((ram, arena), &self.lead, &self.stored, old, now) {
+        if is_sound && keep((ram, &self.worker.arena), &self.lead, &self.stored, old, now) {
             self.counters().stored.increment();
         }
         // Only now: whoever has the last octet finds it in the store.

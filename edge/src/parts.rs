@@ -6,13 +6,14 @@ use crate::piece::Piece;
 use crate::ram::RamTier;
 use crate::stored::StoredResponse;
 use lastmile_http::cache::partial::{Combination, Part, combine, may_combine};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Stores a complete part: together with stored parts of the same representation that it touches, beside those that it
 /// does not touch, and in place of all else that the same fields select, which is of another representation. `false`
 /// when there is no room, or when all of the representation is stored already.
 pub(crate) fn insert_part(
-    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
     (hash, key): (u64, &[u8]),
     stored: &Arc<StoredResponse>,
     is_old: impl Fn(&StoredResponse) -> bool,
@@ -56,7 +57,7 @@ fn is_same(one: &StoredResponse, other: &StoredResponse) -> bool {
 
 /// The first of `others` that `one` touches, and both together under the head of `one`, which is the newer.
 fn first_joined(
-    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
     one: &StoredResponse,
     others: &[Arc<StoredResponse>],
 ) -> Option<(usize, StoredResponse)> {
@@ -72,7 +73,7 @@ fn first_joined(
         let pieces = union((part, content), (other_part, other_content))?;
         // For what is put together anew; it is taken as it is needed.
         let mut room = ram.reserve(0)?;
-        let content = StoredContent::new(pieces, arena, &mut room);
+        let content = StoredContent::new(pieces, &mut arena.writer(), &mut room);
         Some((index, one.combined(joined, content)))
     })
 }

@@ -1,6 +1,6 @@
 //! Pieces of a content on its way: octets, or a part of an extent, by reference.
 
-use crate::extent::Extent;
+use crate::extent::{Extent, taken_octets};
 use bytes::{Buf, Bytes};
 use core::fmt;
 use core::ops::Range;
@@ -104,12 +104,37 @@ impl Piece {
         }
     }
 
+    /// The octets of `extent` within `range`, which do not change any more.
+    pub(crate) fn of_extent(extent: Arc<Extent>, range: Range<usize>) -> Self {
+        Self::Excerpt(Excerpt { extent, start: range.start, end: range.end })
+    }
+
     /// What the extent that it refers to takes of the RAM tier, the parts that are not in this piece included.
     #[must_use]
     pub(crate) fn reserved_octets(&self) -> u64 {
         match self {
             Self::Octets(_) => 0,
             Self::Excerpt(excerpt) => excerpt.extent.reserved_octets(),
+        }
+    }
+
+    /// Whether both refer to the same extent.
+    pub(crate) fn is_of_same_extent(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Excerpt(one), Self::Excerpt(other)) => Arc::ptr_eq(&one.extent, &other.extent),
+            _ => false,
+        }
+    }
+
+    /// Adds `next` at the end, if that follows in the same extent.
+    pub(crate) fn try_join(&mut self, next: &Self) -> bool {
+        let is_same = self.is_of_same_extent(next);
+        match (self, next) {
+            (Self::Excerpt(one), Self::Excerpt(next)) if is_same && one.end == next.start => {
+                one.end = next.end;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -121,7 +146,9 @@ impl Piece {
         let is_mostly_cut_off = match self {
             // How much lies around it is not known.
             Self::Octets(_) => true,
-            Self::Excerpt(Excerpt { extent, start, end }) => *end - *start < extent.octets() / 2,
+            Self::Excerpt(excerpt) => {
+                taken_octets(excerpt.end - excerpt.start) < excerpt.extent.reserved_octets() / 2
+            }
         };
         if is_mostly_cut_off {
             *self = Self::Octets(Bytes::copy_from_slice(&self.read()?));
@@ -139,13 +166,6 @@ impl From<Bytes> for Piece {
 impl From<Vec<u8>> for Piece {
     fn from(octets: Vec<u8>) -> Self {
         Self::Octets(Bytes::from(octets))
-    }
-}
-
-impl From<Extent> for Piece {
-    fn from(extent: Extent) -> Self {
-        let end = extent.octets();
-        Self::Excerpt(Excerpt { extent: Arc::new(extent), start: 0, end })
     }
 }
 

@@ -28,6 +28,7 @@ use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
 use lastmile_http::head::{Fields, RequestHead, ResponseHead, parse_fields};
 use lastmile_http::time::UnixTime;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Room asked for at first when a response does not announce its length; it grows by doubling.
@@ -239,7 +240,7 @@ fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> b
 
 /// Stores a complete response, unless it was asked for before its URI was changed; says whether it is there.
 pub(crate) fn keep(
-    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
     lead: &Lead,
     stored: &Arc<StoredResponse>,
     old: Option<&StoredResponse>,
@@ -260,7 +261,7 @@ pub(crate) fn keep(
 /// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
 /// is there of the same representation.
 fn insert(
-    (ram, arena): (&RamTier<StoredResponse>, &Arena),
+    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
     (hash, key): (u64, &[u8]),
     stored: &Arc<StoredResponse>,
     old: Option<&StoredResponse>,

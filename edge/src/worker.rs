@@ -134,7 +134,7 @@ pub struct Worker<I: Io> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool<I::Stream>,
     /// Where it puts large contents.
-    pub(crate) arena: Arena,
+    pub(crate) arena: Rc<Arena>,
     index: usize,
     /// Where the request at hand is understood, on whichever connection.
     pub(crate) scratch: RefCell<Scratch>,

@@ -65,18 +65,25 @@ impl Pages {
         Ok(Self { kind: Kind::Tmpfs(tmpfs(&octets.to_string())?), errors: AtomicU64::new(0) })
     }
 
-    /// A file of them. `None`, and says so, if there can't be one.
-    pub(super) fn open(&self) -> Option<File> {
+    /// A file of them.
+    pub(super) fn open(&self) -> io::Result<File> {
         let opened = match &self.kind {
-            Kind::None => return None,
+            Kind::None => return Err(io::ErrorKind::Unsupported.into()),
             Kind::Tmpfs(mount) => {
                 let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
                 openat(mount, c".", flags, Mode::RUSR | Mode::WUSR)
             }
             Kind::Memfd => memfd_create(c"lastmile contents", MemfdFlags::CLOEXEC),
         };
-        let file = opened.map(File::from).map_err(io::Error::from);
-        let fit = file.and_then(|file| is_fit(&file).map(|is_fit| is_fit.then_some(file)));
+        Ok(File::from(opened?))
+    }
+
+    /// The first file of a worker. `None`, and says so, if there can't be one.
+    pub(super) fn try_open(&self) -> Option<File> {
+        if matches!(self.kind, Kind::None) {
+            return None;
+        }
+        let fit = self.open().and_then(|file| Ok(is_fit(&file)?.then_some(file)));
         let why = match fit {
             Ok(Some(file)) => return Some(file),
             Ok(None) => {

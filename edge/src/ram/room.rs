@@ -128,6 +128,11 @@ impl Reservation {
         Some(Self { octets, room: Arc::clone(&self.room) })
     }
 
+    /// Takes over what `other`, of the same tier, has.
+    pub fn add(&mut self, mut other: Self) {
+        self.octets += mem::take(&mut other.octets);
+    }
+
     /// Octets reserved.
     pub fn octets(&self) -> u64 {
         self.octets

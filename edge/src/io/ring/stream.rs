@@ -343,6 +343,9 @@ impl Transmit for RingSender {
         }
         let mut outgoing = Outgoing::new(pieces);
         loop {
+            if outgoing.is_large() {
+                executor::bulk_turn().await;
+            }
             match outgoing.turn(self.shared.socket.borrow()) {
                 Ok(Turn::Done) => return Ok(()),
                 Ok(Turn::Over) => {}
@@ -354,7 +357,6 @@ impl Transmit for RingSender {
                 }
                 Err(error) => return Err(io_error(&error)),
             }
-            executor::bulk_turn().await;
         }
     }
 }
