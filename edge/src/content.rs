@@ -64,23 +64,10 @@ impl StoredContent {
 
     /// The octets from `first` up to and including `last`, by reference.
     pub(crate) fn part(&self, first: u64, last: u64) -> Vec<Bytes> {
-        let pieces = match self {
-            Self::Whole(whole) => core::slice::from_ref(whole),
-            Self::Pieces { pieces, .. } => pieces,
-        };
-        let mut start = 0u64;
-        let mut part = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let end = start + piece.len() as u64;
-            if end > first && start <= last {
-                let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-                let from = within(first.max(start));
-                let to = within((last + 1).min(end));
-                part.push(piece.slice(from..to));
-            }
-            start = end;
+        match self {
+            Self::Whole(whole) => part_of_pieces(core::slice::from_ref(whole), first, last),
+            Self::Pieces { pieces, .. } => part_of_pieces(pieces, first, last),
         }
-        part
     }
 
     /// All octets, by reference.
@@ -91,6 +78,23 @@ impl StoredContent {
             Self::Pieces { pieces, .. } => pieces.to_vec(),
         }
     }
+}
+
+/// Of all octets of `pieces` those from `first` up to and including `last`, by reference.
+pub(crate) fn part_of_pieces(pieces: &[Bytes], first: u64, last: u64) -> Vec<Bytes> {
+    let mut start = 0u64;
+    let mut part = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let end = start + piece.len() as u64;
+        if end > first && start <= last {
+            let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+            let from = within(first.max(start));
+            let to = within((last + 1).min(end));
+            part.push(piece.slice(from..to));
+        }
+        start = end;
+    }
+    part
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use crate::error::Failure;
 use crate::io::Io;
+use crate::ram::Reservation;
 use crate::stored::StoredResponse;
 use bytes::Bytes;
 use core::future::poll_fn;
@@ -28,9 +29,9 @@ const PIECES_AT_ONCE_MAX: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) enum Announced {
     /// A storable response is arriving; its length in octets, if it was announced.
-    Filling(Arc<StoredResponse>, Option<u64>),
+    Filling(StoredResponse, Option<u64>),
     /// A stored response was confirmed; it is complete.
-    Stored(Arc<StoredResponse>),
+    Stored(StoredResponse),
     /// The response may not be shared: everybody asks for himself.
     NotShared {
         /// The next response for the key will be of the same kind.
@@ -74,6 +75,8 @@ struct State {
     readers: Slab<u64>,
     waiting: Vec<Waker>,
     fetcher: Option<Waker>,
+    /// Room for what has arrived, as long as somebody may read it.
+    room: Option<Reservation>,
 }
 
 impl State {
@@ -184,6 +187,11 @@ impl Fill {
         waiting.into_iter().for_each(Waker::wake);
     }
 
+    /// Keeps `room` for what has arrived until nobody refers to this fill any more.
+    pub(crate) fn keep_room(&self, room: Reservation) {
+        self.state().room = Some(room);
+    }
+
     /// Ends the content. Later calls change nothing.
     pub(crate) fn end(&self, outcome: Result<(), Failure>) {
         let mut state = self.state();
@@ -262,6 +270,12 @@ impl Reader {
     /// The next pieces, at least one; `None` at the end. What an earlier call returned counts as sent.
     pub(crate) async fn next<I: Io>(&mut self, io: &I) -> Result<Option<Vec<Bytes>>, ReadError> {
         poll_fn(|context| self.poll_next(io, context)).await
+    }
+
+    /// Octets of the whole, if all of it has arrived.
+    pub(crate) fn complete_length(&self) -> Option<u64> {
+        let state = self.fill.state();
+        (state.end == Some(Ok(()))).then_some(state.arrived)
     }
 
     /// Like [`Reader::next`], but does not wait: `None` when nothing more has arrived yet.

@@ -1,66 +1,59 @@
 //! Parts of a representation (206), stored and put together (RFC 9111 §3.3, §3.4).
 
-use crate::content::StoredContent;
+use crate::content::part_of_pieces;
 use crate::ram::RamTier;
-use crate::stored::StoredResponse;
+use crate::stored::{Content, Description, Draft, StoredResponse};
 use bytes::Bytes;
 use lastmile_http::cache::partial::{Combination, Part, combine, may_combine};
-use std::sync::Arc;
 
 /// Stores a complete part: together with stored parts of the same representation that it touches, beside those that it
-/// does not touch, and in place of all else that the same fields select, which is of another representation. `false`
-/// when there is no room, or when all of the representation is stored already.
+/// does not touch, and in place of all else that the same fields select, which is of another representation. `Err` when
+/// there is no room, or when all of the representation is stored already.
 pub(crate) fn insert_part(
-    ram: &RamTier<StoredResponse>,
+    ram: &RamTier<Description>,
     hash: u64,
     key: &[u8],
-    stored: &Arc<StoredResponse>,
+    stored: Draft,
     is_old: impl Fn(&StoredResponse) -> bool,
-) -> bool {
-    let mut others: Vec<Arc<StoredResponse>> = Vec::new();
-    ram.lookup(hash, key, |other| {
-        if other.selection() == stored.selection() && !is_old(other) && is_same(stored, other) {
-            others.push(Arc::clone(other));
-        }
-        None::<()>
+) -> Result<StoredResponse, Draft> {
+    let mut others = ram.variants(hash, key);
+    others.retain(|other| {
+        other.selection() == stored.selection() && !is_old(other) && is_same(&stored, other)
     });
     if others.iter().any(|other| other.part().is_none()) {
-        return false;
+        return Err(stored);
     }
-    let mut joined = match (stored.part(), stored.content()) {
-        (Some(part), Some(content)) if part.is_whole() => {
-            Arc::new(stored.combined(None, content.clone()))
-        }
-        _ => Arc::clone(stored),
-    };
+    let is_whole = stored.part().is_some_and(|part| part.is_whole());
+    let mut joined = is_whole.then(|| stored.combined(None, stored.pieces()));
     // What is joined may touch what the first alone did not touch.
-    while let Some((index, larger)) = first_joined(&joined, &others) {
+    while let Some((index, larger)) = first_joined(joined.as_ref().unwrap_or(&stored), &others) {
         others.swap_remove(index);
-        joined = Arc::new(larger);
+        joined = Some(larger);
     }
+    let selection = stored.selection().to_vec();
     let replaces = |other: &StoredResponse| {
-        let stays = others.iter().any(|apart| core::ptr::eq(&**apart, other));
-        is_old(other) || other.selection() == stored.selection() && !stays
+        let stays = others.iter().any(|apart| apart.is(other));
+        is_old(other) || other.selection() == selection && !stays
     };
-    let inserted = ram.insert(hash, key, joined, replaces);
-    // Too large together: the new part alone is still of use.
-    inserted.is_ok() || ram.insert(hash, key, Arc::clone(stored), is_old).is_ok()
+    match joined {
+        None => stored.insert(ram, hash, key, replaces),
+        // Too large together: the new part alone is still of use.
+        Some(joined) => joined
+            .insert(ram, hash, key, replaces)
+            .or_else(|_joined| stored.insert(ram, hash, key, is_old)),
+    }
 }
 
 /// RFC 9110 §15.3.7.3: both have the same strong validator.
-fn is_same(one: &StoredResponse, other: &StoredResponse) -> bool {
+fn is_same(one: &Draft, other: &StoredResponse) -> bool {
     let (mut spans, mut other_spans) = (Vec::new(), Vec::new());
     let dates = (one.policy().date(), other.policy().date());
     may_combine((one.fields(&mut spans), dates.0), (other.fields(&mut other_spans), dates.1))
 }
 
 /// The first of `others` that `one` touches, and both together under the head of `one`, which is the newer.
-fn first_joined(
-    one: &StoredResponse,
-    others: &[Arc<StoredResponse>],
-) -> Option<(usize, StoredResponse)> {
+fn first_joined(one: &Draft, others: &[StoredResponse]) -> Option<(usize, Draft)> {
     let part = one.part()?;
-    let content = one.content()?;
     others.iter().enumerate().find_map(|(index, other)| {
         let (other_part, other_content) = (other.part()?, other.content()?);
         let joined = match combine(part, other_part) {
@@ -68,18 +61,19 @@ fn first_joined(
             Combination::Joined(joined) => Some(joined),
             Combination::Whole => None,
         };
-        let pieces = union((part, content), (other_part, other_content));
-        Some((index, one.combined(joined, StoredContent::new(pieces))))
+        let pieces = union((part, one.pieces()), (other_part, Content::pieces(other_content)));
+        Some((index, one.combined(joined, pieces)))
     })
 }
 
 /// The octets of two parts that touch or overlap, each once.
-fn union(one: (Part, &StoredContent), other: (Part, &StoredContent)) -> Vec<Bytes> {
+fn union(one: (Part, Vec<Bytes>), other: (Part, Vec<Bytes>)) -> Vec<Bytes> {
     let (low, high) = if one.0.first <= other.0.first { (one, other) } else { (other, one) };
-    let mut pieces = low.1.pieces();
+    let mut pieces = low.1;
     if high.0.last > low.0.last {
         let skipped = low.0.last + 1 - high.0.first;
-        let mut rest = high.1.part(skipped, high.0.last - high.0.first).into_iter();
+        let rest = part_of_pieces(&high.1, skipped, high.0.last - high.0.first);
+        let mut rest = rest.into_iter();
         // The first is cut, and would keep alive what was cut off.
         pieces.extend(rest.next().map(|cut| Bytes::copy_from_slice(&cut)));
         pieces.extend(rest);

@@ -1,9 +1,10 @@
 //! Responses on their way to a client: heads with what is written anew for each use, and content in its coding.
 
-use crate::content::StoredContent;
 use crate::error::Failure;
 use crate::request::{Refusal, Request};
-use crate::stored::{StoredResponse, write_end_to_end_fields, write_field, write_status_line};
+use crate::stored::{
+    Content, StoredResponse, write_end_to_end_fields, write_field, write_status_line,
+};
 use ahash::RandomState;
 use bytes::Bytes;
 use lastmile_http::cache::key::write_key;
@@ -130,7 +131,7 @@ pub(crate) fn respond_stored(
     name: &str,
     request: &Request<'_>,
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     cache_status: &CacheStatus<'_>,
     now: UnixTime,
     out: &mut Vec<u8>,
@@ -153,13 +154,13 @@ pub(crate) fn respond_stored(
             // RFC 9110 §8.6: no Content-Length in a 204.
             let length = Some(complete).filter(|_| response.status() != 204);
             Variable { length, ..variable(complete) }.write(name, request, out);
-            match content {
+            match content.within() {
                 _ if request.is_head() => Vec::new(),
-                StoredContent::Whole(whole) if whole.len() <= COPY_OCTETS_MAX => {
-                    out.extend_from_slice(whole);
+                Some(octets) if octets.len() <= COPY_OCTETS_MAX => {
+                    out.extend_from_slice(octets);
                     Vec::new()
                 }
-                content => content.pieces(),
+                _ => content.pieces(),
             }
         }
         RangeOutcome::Part { first, last } => {
@@ -197,7 +198,7 @@ pub(crate) fn respond_stored(
 pub(crate) fn wanted(
     request: &Request<'_>,
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     now: UnixTime,
 ) -> RangeOutcome {
     // RFC 9110 §14.2: Range is for GET, and for what would be a 200 without it.
@@ -232,7 +233,7 @@ fn append_octets(
 /// By reference, octets of the representation that are in `content`, which may be a part of it.
 fn octets_of(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     (first, last): (u64, u64),
 ) -> Vec<Bytes> {
     let start = response.part().map_or(0, |part| part.first);
@@ -241,7 +242,7 @@ fn octets_of(
 
 fn multipart(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     ranges: &[(u64, u64)],
     now: UnixTime,
 ) -> Multipart {

@@ -1,7 +1,6 @@
 //! Storing: whether a response may be kept, the task that takes it in, and what a 304 does to a stored one.
 
 use crate::collapse::Lead;
-use crate::content::StoredContent;
 use crate::counters::Counters;
 use crate::error::Failure;
 use crate::fill::{Announced, Reader};
@@ -11,7 +10,9 @@ use crate::parts::insert_part;
 use crate::ram::{RamTier, Reservation};
 use crate::request::Request;
 use crate::site::Site;
-use crate::stored::{IsWithheld, Judged, StoredResponse};
+use crate::stored::{
+    Content, Description, Draft, IsWithheld, Judged, StoredResponse, WITHIN_OCTETS_MAX,
+};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::{Background, Worker};
@@ -30,7 +31,6 @@ use lastmile_http::framing::Framing;
 use lastmile_http::head::{Fields, RequestHead, ResponseHead, parse_fields};
 use lastmile_http::time::UnixTime;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Room asked for at first when a response does not announce its length; it grows by doubling.
 const ROOM_FIRST: u64 = 64 * 1024;
@@ -42,7 +42,7 @@ const PART_CHARGE_MIN: u64 = 128;
 /// What became of a response.
 pub(crate) enum Begun<S> {
     /// It is being stored; the reader is the first client's.
-    Filling { response: Arc<StoredResponse>, length: Option<u64>, reader: Reader },
+    Filling { response: StoredResponse, length: Option<u64>, reader: Reader },
     /// It may not or can't be stored.
     NotStored { response: Box<Response<S>>, reason: &'static str },
 }
@@ -74,9 +74,9 @@ impl From<NotStorable> for NotStored {
 /// What was there before a response came.
 pub(crate) struct Earlier {
     /// What was stored, and the upstream was asked whether it is still good; the response is its answer.
-    pub(crate) asked_about: Option<Arc<StoredResponse>>,
+    pub(crate) asked_about: Option<StoredResponse>,
     /// The response is the rest of this one (RFC 9111 §3.4).
-    pub(crate) beginning: Option<Arc<StoredResponse>>,
+    pub(crate) beginning: Option<StoredResponse>,
     /// The place of a revalidation in the background, held until all has arrived.
     pub(crate) background: Option<Background>,
 }
@@ -91,7 +91,7 @@ pub(crate) async fn begin_fill<I: Io>(
     earlier: Earlier,
 ) -> Begun<I::Stream> {
     let now = worker.io.now();
-    let beginning = earlier.beginning.as_deref();
+    let beginning = earlier.beginning.as_ref();
     let (stored, length, room) = match admit(worker, request, &response, beginning) {
         Ok(admitted) => admitted,
         Err(why) => {
@@ -108,11 +108,11 @@ pub(crate) async fn begin_fill<I: Io>(
         }
     };
     let mut octets = 0;
-    for piece in beginning.and_then(StoredResponse::content).map_or(vec![], StoredContent::pieces) {
+    for piece in beginning.and_then(StoredResponse::content).map_or(vec![], Content::pieces) {
         octets += piece.len() as u64;
         lead.fill().push(piece);
     }
-    lead.announce(Announced::Filling(Arc::clone(&stored), length), now);
+    lead.announce(Announced::Filling(stored.clone(), length), now);
     let reader = lead.fill().reader();
     let reader = reader.expect("a fill that has not overflowed has its first octet");
     let here = response.connection.inbound.unread().len() as u64;
@@ -125,7 +125,7 @@ pub(crate) async fn begin_fill<I: Io>(
         io: worker.io.clone(),
         worker: worker.handle(),
         lead,
-        stored: Arc::clone(&stored),
+        stored: stored.clone(),
         expected: length,
         room: Some(room),
         asked_about: earlier.asked_about,
@@ -155,7 +155,7 @@ pub(crate) fn remove_selected<I: Io>(worker: &Worker<I>, request: &Request<'_>, 
     worker.shared.ram.remove(hash, key, is_selected);
 }
 
-type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation);
+type Admitted = (StoredResponse, Option<u64>, Reservation);
 
 /// Room for a response, or why it is not stored.
 fn admit<I: Io>(
@@ -211,9 +211,10 @@ fn admit<I: Io>(
     let (asked, answered) = (response.request_time, response.response_time);
     let policy = StoredPolicy::new(&head, &directives, asked, answered);
     let is_withheld = withholding(site, head.fields);
-    let stored =
-        StoredResponse::new(worker.name(), &head, is_withheld, part, policy, &selecting, now);
-    Ok((Arc::new(stored), length, room))
+    let draft = Draft::new(worker.name(), &head, is_withheld, part, policy, selecting, now);
+    let draft = draft.ok_or(NotStored::now("head-too-large"))?;
+    let stored = draft.hold(ram).ok_or(NotStored::now("no-room"))?;
+    Ok((stored, length, room))
 }
 
 /// What a response says, with the site's defaults where it says nothing.
@@ -263,11 +264,11 @@ struct Intake<I: Io> {
     io: I,
     worker: Rc<Worker<I>>,
     lead: Lead,
-    stored: Arc<StoredResponse>,
+    stored: StoredResponse,
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
     /// What it takes the place of.
-    asked_about: Option<Arc<StoredResponse>>,
+    asked_about: Option<StoredResponse>,
     _background: Option<Background>,
     /// Octets that it has, if that was announced.
     expected: Option<u64>,
@@ -349,7 +350,7 @@ impl<I: Io> Intake<I> {
             if let Some(old) = &self.asked_about {
                 // It is not what there is now; and nobody shall try in vain to replace it again and again.
                 let (hash, key) = self.lead.key();
-                ram.remove(hash, key, |other| core::ptr::eq(other, &**old));
+                ram.remove(hash, key, |other| other.is(old));
             }
         }
     }
@@ -357,13 +358,18 @@ impl<I: Io> Intake<I> {
     /// Stores the response, whose content is what the fill has and `last`.
     fn complete(&mut self, last: Option<&Bytes>) {
         let Some(room) = self.room.take() else { return };
-        let is_sound = self.stored.part().is_none_or(|part| part.length() == self.octets);
-        if is_sound {
+        let mut draft = None;
+        if self.stored.part().is_none_or(|part| part.length() == self.octets) {
             let mut pieces = self.lead.fill().pieces();
             pieces.extend(last.filter(|last| !last.is_empty()).cloned());
-            self.stored.complete(StoredContent::new(pieces));
+            draft = Some(self.stored.completed(pieces));
         }
-        drop(room);
+        if self.octets <= WITHIN_OCTETS_MAX {
+            // It was copied behind its head; who reads what arrived keeps that.
+            self.lead.fill().keep_room(room);
+        } else {
+            drop(room);
+        }
         let ram = &self.worker.shared.ram;
         // Without a validator it was not asked about, and if it is newer and fresh it stays.
         let now = self.io.now();
@@ -371,73 +377,70 @@ impl<I: Io> Intake<I> {
             let policy = old.policy();
             policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
         };
-        let old = self.asked_about.as_deref().filter(has_given_way);
-        if is_sound && keep(ram, &self.lead, &self.stored, old, now) {
+        let old = self.asked_about.as_ref().filter(has_given_way);
+        if let Some(draft) = draft
+            && keep(ram, &self.lead, draft, old, now).is_ok()
+        {
             self.counters().stored.increment();
         }
         self.lead.leave_table();
     }
 }
 
-/// Stores a complete response, unless it was asked for before its URI was changed; says whether it is there.
+/// Stores a complete response, unless it was asked for before its URI was changed. `Err` when it is not stored.
 fn keep(
-    ram: &Arc<RamTier<StoredResponse>>,
+    ram: &RamTier<Description>,
     lead: &Lead,
-    stored: &Arc<StoredResponse>,
+    complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> bool {
+) -> Result<StoredResponse, Draft> {
     let (hash, key) = lead.key();
-    if lead.fill().is_disowned() || !insert(ram, hash, key, stored, old, now) {
-        return false;
+    if lead.fill().is_disowned() {
+        return Err(complete);
     }
+    let stored = insert(ram, hash, key, complete, old, now)?;
     // The change may have come in between.
-    let is_kept = !lead.fill().is_disowned();
-    if !is_kept {
+    if lead.fill().is_disowned() {
         ram.remove(hash, key, |_| true);
+        return Err(stored.again());
     }
-    is_kept
+    Ok(stored)
 }
 
 /// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
 /// is there of the same representation.
 fn insert(
-    ram: &Arc<RamTier<StoredResponse>>,
+    ram: &RamTier<Description>,
     hash: u64,
     key: &[u8],
-    stored: &Arc<StoredResponse>,
+    complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> bool {
-    let is_old = |other: &StoredResponse| old.is_some_and(|old| core::ptr::eq(old, other));
-    if stored.part().is_some() {
-        return insert_part(ram, hash, key, stored, is_old);
+) -> Result<StoredResponse, Draft> {
+    let is_old = |other: &StoredResponse| old.is_some_and(|old| old.is(other));
+    if complete.part().is_some() {
+        return insert_part(ram, hash, key, complete, is_old);
     }
     // RFC 9111 §4: of several that a request selects the most recent is used, which is the one in front.
-    let (mut newer, mut is_outdated) = (Vec::new(), false);
-    ram.lookup(hash, key, |other| {
-        if !is_old(other) && other.policy().date() > stored.policy().date() {
-            if other.selection() != stored.selection() {
-                newer.push(Arc::clone(other));
-            } else {
-                // Only while it is of use: an origin whose clock was set back must not be shut out.
-                is_outdated |= other.part().is_none() && other.policy().ttl(now) > 0;
-            }
-        }
-        None::<()>
-    });
-    if is_outdated {
-        return false;
+    let is_newer =
+        |other: &StoredResponse| !is_old(other) && other.policy().date() > complete.policy().date();
+    let mut newer = ram.variants(hash, key);
+    newer.retain(is_newer);
+    let (same, mut newer): (Vec<_>, Vec<_>) =
+        newer.into_iter().partition(|other| other.selection() == complete.selection());
+    // Only while it is of use: an origin whose clock was set back must not be shut out.
+    if same.iter().any(|other| other.part().is_none() && other.policy().ttl(now) > 0) {
+        return Err(complete);
     }
-    let replaces =
-        |other: &StoredResponse| other.selection() == stored.selection() || is_old(other);
-    let inserted = ram.insert(hash, key, Arc::clone(stored), replaces).is_ok();
+    let selection = complete.selection().to_vec();
+    let replaces = |other: &StoredResponse| other.selection() == selection || is_old(other);
+    let stored = complete.insert(ram, hash, key, replaces);
     newer.sort_by_key(|other| other.policy().date());
     for other in newer {
-        let again = Arc::clone(&other);
-        let _no_room = ram.insert(hash, key, again, |old| core::ptr::eq(old, &*other));
+        let _no_room = other.again().insert(ram, hash, key, |old| old.is(&other));
     }
-    inserted
+    stored
 }
 
 /// What a failure to read a response's content means.
@@ -458,7 +461,7 @@ pub(crate) fn freshen<I: Io>(
     stale: &StoredResponse,
     response: &Response<I::Stream>,
     lead: &mut Lead,
-) -> (Arc<StoredResponse>, bool) {
+) -> (StoredResponse, bool) {
     let now = worker.io.now();
     let site = request.site;
     let mut kept = Ok(());
@@ -481,20 +484,33 @@ pub(crate) fn freshen<I: Io>(
         }
     };
     let fresh = stale.freshened(worker.name(), &response.head.view(), judge, now);
-    let fresh = Arc::new(fresh);
     // A variant that other requests select stays as it is.
     let own = selects(stale.selection(), request.head.fields).then_some(stale);
     let ram = &worker.shared.ram;
-    let stored = kept.is_ok() && keep(ram, lead, &fresh, own, now);
-    if stored {
-        lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
-    } else {
-        if kept.is_err_and(|why| why.forbidden) {
+    let fresh = match (fresh, &kept) {
+        (Some(fresh), Ok(())) => keep(ram, lead, fresh, own, now),
+        (Some(fresh), Err(_)) => Err(fresh),
+        // Its head has become too large.
+        (None, _) => {
             let (hash, key) = lead.key();
-            ram.remove(hash, key, |other| other.selection() == stale.selection());
+            ram.remove(hash, key, |other| other.is(stale));
+            Err(stale.again())
         }
-        lead.announce(Announced::NotShared { lasting: false }, now);
-    }
+    };
+    let (fresh, stored) = match fresh {
+        Ok(fresh) => {
+            lead.announce(Announced::Stored(fresh.clone()), now);
+            (fresh, true)
+        }
+        Err(fresh) => {
+            if kept.is_err_and(|why| why.forbidden) {
+                let (hash, key) = lead.key();
+                ram.remove(hash, key, |other| other.selection() == stale.selection());
+            }
+            lead.announce(Announced::NotShared { lasting: false }, now);
+            (fresh.hold_anyway(ram).unwrap_or_else(|| stale.clone()), false)
+        }
+    };
     lead.leave_table();
     (fresh, stored)
 }

@@ -7,7 +7,7 @@ use crate::counters::Counters;
 use crate::io::Io;
 use crate::log::Log;
 use crate::ram::RamTier;
-use crate::stored::StoredResponse;
+use crate::stored::Description;
 use crate::upstream::addresses::Addresses;
 use crate::upstream::fetch::connect;
 use crate::upstream::pool::Pool;
@@ -25,7 +25,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// What all workers of an edge share.
 pub struct Shared {
     pub(crate) config: Config,
-    pub(crate) ram: Arc<RamTier<StoredResponse>>,
+    pub(crate) ram: Arc<RamTier<Description>>,
     pub(crate) collapse: Arc<Collapse>,
     pub(crate) addresses: Arc<Addresses>,
     counters: Box<[CachePadded<Counters>]>,
