@@ -15,13 +15,13 @@ pub(crate) fn insert_part(
     key: &[u8],
     stored: Draft,
     is_old: impl Fn(&StoredResponse) -> bool,
-) -> Result<StoredResponse, Draft> {
+) -> Result<StoredResponse, Box<Draft>> {
     let mut others = ram.variants(hash, key);
     others.retain(|other| {
         other.selection() == stored.selection() && !is_old(other) && is_same(&stored, other)
     });
     if others.iter().any(|other| other.part().is_none()) {
-        return Err(stored);
+        return Err(Box::new(stored));
     }
     let is_whole = stored.part().is_some_and(|part| part.is_whole());
     let mut joined = is_whole.then(|| stored.combined(None, stored.pieces()));

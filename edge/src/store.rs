@@ -394,16 +394,16 @@ fn keep(
     complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> Result<StoredResponse, Draft> {
+) -> Result<StoredResponse, Box<Draft>> {
     let (hash, key) = lead.key();
     if lead.fill().is_disowned() {
-        return Err(complete);
+        return Err(Box::new(complete));
     }
     let stored = insert(ram, hash, key, complete, old, now)?;
     // The change may have come in between.
     if lead.fill().is_disowned() {
         ram.remove(hash, key, |_| true);
-        return Err(stored.again());
+        return Err(Box::new(stored.again()));
     }
     Ok(stored)
 }
@@ -417,7 +417,7 @@ fn insert(
     complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> Result<StoredResponse, Draft> {
+) -> Result<StoredResponse, Box<Draft>> {
     let is_old = |other: &StoredResponse| old.is_some_and(|old| old.is(other));
     if complete.part().is_some() {
         return insert_part(ram, hash, key, complete, is_old);
@@ -431,7 +431,7 @@ fn insert(
         newer.into_iter().partition(|other| other.selection() == complete.selection());
     // Only while it is of use: an origin whose clock was set back must not be shut out.
     if same.iter().any(|other| other.part().is_none() && other.policy().ttl(now) > 0) {
-        return Err(complete);
+        return Err(Box::new(complete));
     }
     let selection = complete.selection().to_vec();
     let replaces = |other: &StoredResponse| other.selection() == selection || is_old(other);
@@ -489,12 +489,12 @@ pub(crate) fn freshen<I: Io>(
     let ram = &worker.shared.ram;
     let fresh = match (fresh, &kept) {
         (Some(fresh), Ok(())) => keep(ram, lead, fresh, own, now),
-        (Some(fresh), Err(_)) => Err(fresh),
+        (Some(fresh), Err(_)) => Err(Box::new(fresh)),
         // Its head has become too large.
         (None, _) => {
             let (hash, key) = lead.key();
             ram.remove(hash, key, |other| other.is(stale));
-            Err(stale.again())
+            Err(Box::new(stale.again()))
         }
     };
     let (fresh, stored) = match fresh {

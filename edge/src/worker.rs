@@ -92,8 +92,13 @@ impl Shared {
         samples.extend([
             (
                 "ram_octets",
-                "Octets in the RAM tier, index and reservations included.",
+                "Octets of memory that the RAM tier has, index, reservations and holes included.",
                 ram.octets(),
+            ),
+            (
+                "ram_holes_octets",
+                "Octets in the RAM tier that are free between objects.",
+                ram.holes_octets(),
             ),
             ("ram_capacity_octets", "Size of the RAM tier.", ram.capacity()),
             ("ram_objects", "Responses in the RAM tier.", ram.objects()),

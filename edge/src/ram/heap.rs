@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::intervals::Intervals;
 
 /// Blocks are multiples of this, and so aligned to it: all that the fields of an object need.
-pub(super) const UNIT_OCTETS: usize = 16;
+pub(super) const UNIT_OCTETS: usize = 8;
 
 /// What memory is counted in. The kernel's pages; where those are larger, memory goes back less often than counted.
 pub(super) const PAGE_OCTETS: usize = 4096;
@@ -206,16 +206,12 @@ impl Free {
 }
 
 impl Block {
-    /// Its first octet; the pointer may be used for all of it, and for nothing else.
-    pub(super) fn pointer(&self) -> NonNull<u8> {
-        self.pointer
-    }
-
     pub(super) fn octets(&self) -> usize {
         self.octets
     }
 
-    /// Lets go of the block without freeing it.
+    /// Lets go of the block without freeing it. The pointer to its first octet may be used for all of it, and for nothing
+    /// else.
     pub(super) fn into_pointer(self) -> NonNull<u8> {
         let pointer = self.pointer;
         std::mem::forget(self);

@@ -13,6 +13,7 @@ pub(super) struct Intervals {
 
 impl Intervals {
     /// How many intervals there are.
+    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.by_length.len()
     }
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn neighbours_become_one() {
-        let rows: [(&[(u64, u64)], &[(u64, u64)], &str); 5] = [
+        type Parts = [(u64, u64)];
+        let rows: [(&Parts, &Parts, &str); 5] = [
             (&[(10, 5), (20, 5)], &[(10, 5), (20, 5)], "apart"),
             (&[(10, 5), (15, 5)], &[(10, 10)], "behind"),
             (&[(15, 5), (10, 5)], &[(10, 10)], "before"),

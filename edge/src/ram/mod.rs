@@ -259,6 +259,11 @@ impl<V: Stored> RamTier<V> {
         self.shared.account.0.octets()
     }
 
+    /// Those of [`RamTier::octets`] that are free: between objects, for others of fitting sizes.
+    pub fn holes_octets(&self) -> u64 {
+        self.shared.holes()
+    }
+
     /// Objects (variants) resident.
     pub fn objects(&self) -> u64 {
         self.shared.counters.0.objects.load(Relaxed)
@@ -394,6 +399,11 @@ impl<V: Stored> Shared<V> {
         released
     }
 
+    /// Octets that are free within pages that are in use.
+    fn holes(&self) -> u64 {
+        self.heaps.iter().map(|heap| heap.committed().saturating_sub(heap.live())).sum()
+    }
+
     /// Where blocks of this size are.
     fn heap(&self, octets: usize) -> &Arc<Heap> {
         &self.heaps[usize::from(octets >= PAGE_OCTETS)]
@@ -401,9 +411,7 @@ impl<V: Stored> Shared<V> {
 
     /// Takes `octets` into the account. Under the writers' lock.
     fn take_octets(&self, octets: u64) -> Attempt<()> {
-        let holes = |heap: &Arc<Heap>| heap.committed().saturating_sub(heap.live());
-        let holes = self.heaps.iter().map(holes).sum();
-        match self.account.0.take(octets, holes) {
+        match self.account.0.take(octets, self.holes()) {
             Ok(()) => Attempt::Done(()),
             Err(Shortage::Evictable(missing)) => Attempt::Missing(missing),
             Err(Shortage::Lasting) => Attempt::Never,
