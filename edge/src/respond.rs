@@ -215,18 +215,18 @@ pub(crate) fn wanted(
 /// Appends octets of the representation to `out` if they are few, else returns them.
 fn append_octets(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     (first, last): (u64, u64),
     out: &mut Vec<u8>,
 ) -> Vec<Bytes> {
-    match content {
-        StoredContent::Whole(whole) if last - first < COPY_OCTETS_MAX as u64 => {
+    match content.within() {
+        Some(octets) if last - first < COPY_OCTETS_MAX as u64 => {
             let start = response.part().map_or(0, |part| part.first);
             let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-            out.extend_from_slice(&whole[within(first)..=within(last)]);
+            out.extend_from_slice(&octets[within(first)..=within(last)]);
             Vec::new()
         }
-        content => octets_of(response, content, (first, last)),
+        _ => octets_of(response, content, (first, last)),
     }
 }
 
