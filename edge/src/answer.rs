@@ -13,19 +13,18 @@ use crate::worker::Worker;
 use lastmile_http::cache::stale::may_replace_error;
 use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
-use std::sync::Arc;
 
 /// The stale response that may be sent instead of an error (RFC 5861 §4).
 pub(crate) fn instead_of_error<'a, I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
-    stale: Option<&'a Arc<StoredResponse>>,
+    stale: Option<&'a StoredResponse>,
 ) -> Option<&'a StoredResponse> {
     let (directives, now) = (request.directives(), worker.io.now());
-    let is_usable = |stale: &&Arc<StoredResponse>| {
+    let is_usable = |stale: &&StoredResponse| {
         stale.content().is_some() && may_replace_error(stale.policy(), &directives, now)
     };
-    stale.filter(is_usable).map(|stale| &**stale)
+    stale.filter(is_usable)
 }
 
 pub(crate) async fn send_stale<I: Io>(

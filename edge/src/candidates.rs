@@ -12,17 +12,16 @@ use lastmile_http::cache::vary::selects;
 use lastmile_http::fields::trim_ows;
 use lastmile_http::framing::Framing;
 use lastmile_http::validator::is_strong_tag;
-use std::sync::Arc;
 
 /// Stored responses that the upstream is asked to confirm (RFC 9111 §4.3.1).
 #[derive(Default)]
 pub(crate) struct Candidates {
     /// The one that the request selects.
-    selected: Option<Arc<StoredResponse>>,
+    selected: Option<StoredResponse>,
     /// Others for the same URI, which the upstream may name by a strong entity tag.
-    others: Vec<Arc<StoredResponse>>,
+    others: Vec<StoredResponse>,
     /// The beginning of the representation, of which only the rest is missing (RFC 9111 §3.4).
-    beginning: Option<Arc<StoredResponse>>,
+    beginning: Option<StoredResponse>,
 }
 
 impl Candidates {
@@ -30,7 +29,7 @@ impl Candidates {
         worker: &Worker<I>,
         (hash, key): (u64, &[u8]),
         request: &Request<'_>,
-        stale: Option<&Arc<StoredResponse>>,
+        stale: Option<&StoredResponse>,
     ) -> Self {
         // The origin may see another resource in dots than the key does: what it confirms is not what is stored.
         if has_dot_segments(request.target.path_and_query) {
@@ -39,23 +38,22 @@ impl Candidates {
         let can_be_asked_about =
             |stored: &StoredResponse| stored.policy().has_validator() && stored.content().is_some();
         let selected = stale.filter(|stale| can_be_asked_about(stale)).cloned();
-        let (mut others, mut beginning) = (Vec::new(), None::<Arc<StoredResponse>>);
+        let (mut others, mut beginning) = (Vec::new(), None::<StoredResponse>);
         let octets_max = worker.shared.ram.object_octets_max();
         if !request.head.fields.contains("range") {
-            worker.shared.ram.lookup(hash, key, |other| {
+            for other in worker.shared.ram.variants(hash, key) {
                 let is_whole = other.part().is_none() && other.content().is_some();
                 let is_named = is_whole && other.etag().is_some_and(is_strong_tag);
-                let is_another = stale.is_none_or(|stale| !Arc::ptr_eq(stale, other));
-                if is_named && is_another && !is_uncoded_beside_coded(request, other) {
-                    others.push(Arc::clone(other));
-                } else if is_beginning(other, octets_max)
+                let is_another = stale.is_none_or(|stale| !stale.is(&other));
+                if is_named && is_another && !is_uncoded_beside_coded(request, &other) {
+                    others.push(other);
+                } else if is_beginning(&other, octets_max)
                     && selects(other.selection(), request.head.fields)
-                    && beginning.as_ref().is_none_or(|known| last_of(known) < last_of(other))
+                    && beginning.as_ref().is_none_or(|known| last_of(known) < last_of(&other))
                 {
-                    beginning = Some(Arc::clone(other));
+                    beginning = Some(other);
                 }
-                None::<()>
-            });
+            }
         }
         // Whatever keeps the rest out of the store makes it useless.
         let may_store = !request.is_head()
@@ -71,7 +69,7 @@ impl Candidates {
 
     /// What to ask the upstream for.
     pub(crate) fn purpose(&self, request: &Request<'_>) -> Purpose<'_> {
-        let selected = self.selected.as_deref();
+        let selected = self.selected.as_ref();
         let range = request.head.fields.contains("range");
         if let Some(beginning) = &self.beginning {
             return Purpose::Rest(beginning);
@@ -90,7 +88,7 @@ impl Candidates {
     pub(crate) fn completed_by<S>(
         &self,
         response: &Response<S>,
-    ) -> Result<Option<&Arc<StoredResponse>>, ()> {
+    ) -> Result<Option<&StoredResponse>, ()> {
         let Some(beginning) = &self.beginning else { return Ok(None) };
         match response.head.status() {
             206 if is_rest(beginning, response) => Ok(Some(beginning)),
@@ -103,8 +101,8 @@ impl Candidates {
     pub(crate) fn identified<S>(&self, response: &Response<S>) -> Option<&StoredResponse> {
         let head = response.head.view();
         let by_tag = |stored: &&StoredResponse| stored.is_identified_strongly_by(&head);
-        let selected = self.selected.as_deref();
-        let others = self.others.iter().map(|other| &**other);
+        let selected = self.selected.as_ref();
+        let others = self.others.iter();
         let known = selected.into_iter().chain(others).find(by_tag);
         // Without a tag a 304 says nothing about which of several it means.
         let is_clear = self.others.is_empty() || head.fields.contains("etag");

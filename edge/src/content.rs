@@ -95,19 +95,7 @@ impl StoredContent {
 
     /// The octets from `first` up to and including `last`, by reference.
     pub(crate) fn part(&self, first: u64, last: u64) -> Vec<Piece> {
-        let mut start = 0u64;
-        let mut part = Vec::new();
-        for piece in self.pieces() {
-            let end = start + piece.len() as u64;
-            if end > first && start <= last {
-                let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-                let from = within(first.max(start));
-                let to = within((last + 1).min(end));
-                part.push(piece.slice(from..to));
-            }
-            start = end;
-        }
-        part
+        part_of_pieces(self.pieces(), first, last)
     }
 
     /// All octets, by reference.
@@ -118,6 +106,23 @@ impl StoredContent {
             Self::Pieces { pieces, .. } => pieces.to_vec(),
         }
     }
+}
+
+/// Of all octets of `pieces` those from `first` up to and including `last`, by reference.
+pub(crate) fn part_of_pieces(pieces: Vec<Piece>, first: u64, last: u64) -> Vec<Piece> {
+    let mut start = 0u64;
+    let mut part = Vec::new();
+    for piece in pieces {
+        let end = start + piece.len() as u64;
+        if end > first && start <= last {
+            let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+            let from = within(first.max(start));
+            let to = within((last + 1).min(end));
+            part.push(piece.slice(from..to));
+        }
+        start = end;
+    }
+    part
 }
 
 /// Pieces of a content as it is put together.
@@ -215,7 +220,7 @@ mod tests {
     use super::*;
     use crate::arena::{Arena, ArenaChoice, Pages};
     use crate::ram::RamTier;
-    use crate::stored::StoredResponse;
+    use crate::stored::Description;
 
     /// A content of pieces of these sizes, and its octets; with an arena for `octets_min` and more.
     fn content(sizes: &[usize], octets_min: usize, ram: &Ram) -> (Vec<u8>, StoredContent) {
@@ -234,7 +239,7 @@ mod tests {
         (octets.concat(), StoredContent::new(pieces, &mut arena.writer(), &mut room))
     }
 
-    type Ram = RamTier<StoredResponse>;
+    type Ram = RamTier<Description>;
 
     fn octets_of(pieces: &[Piece]) -> Vec<u8> {
         pieces.iter().flat_map(|piece| piece.read().unwrap()).collect()

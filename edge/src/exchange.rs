@@ -34,7 +34,6 @@ use lastmile_http::cache::validation::head_confirms;
 use lastmile_http::cache::vary::selects;
 use lastmile_http::head::Version;
 use lastmile_http::time::{DeltaSeconds, UnixTime};
-use std::sync::Arc;
 
 /// A request may find that what it waited for is not for it (another variant, gone again) this often before it asks
 /// for itself.
@@ -64,7 +63,7 @@ pub(crate) fn answer_at_once<I: Io>(
     }
     let key = Key::write(worker, request, key);
     let now = worker.io.now();
-    let answer = |response: &Arc<StoredResponse>, ttl| {
+    let answer = |response: &StoredResponse, ttl| {
         let status = CacheStatus::Hit { ttl, detail: None };
         let content = response.content()?;
         let start = out.len();
@@ -171,7 +170,7 @@ async fn cached<I: Io>(
         if directives.only_if_cached {
             return fail(worker, client, request, Failure::OnlyIfCached, why).await;
         }
-        alone |= asks_for_itself(request, &directives, why, stale.as_deref());
+        alone |= asks_for_itself(request, &directives, why, stale.as_ref());
         let lead = if alone || waits == WAITS_MAX {
             collapse.alone(key.hash, key.octets)
         } else {
@@ -276,9 +275,9 @@ fn asks_for_itself(
 
 /// What the store has, for a request that may wait.
 pub(crate) enum Found {
-    Usable(Arc<StoredResponse>, i64),
-    WhileRevalidating(Arc<StoredResponse>, i64),
-    Ask(Why, Option<Arc<StoredResponse>>),
+    Usable(StoredResponse, i64),
+    WhileRevalidating(StoredResponse, i64),
+    Ask(Why, Option<StoredResponse>),
 }
 
 pub(crate) fn find<I: Io>(
@@ -287,7 +286,7 @@ pub(crate) fn find<I: Io>(
     key: &Key<'_>,
     directives: &RequestDirectives,
 ) -> Found {
-    let usable = |response: &Arc<StoredResponse>, ttl| (Arc::clone(response), ttl);
+    let usable = |response: &StoredResponse, ttl| (response.clone(), ttl);
     let (ram, now) = (&worker.shared.ram, worker.io.now());
     match look_up(ram, (key.hash, key.octets), request, directives, now, usable) {
         Lookup::Fresh((response, ttl)) => Found::Usable(response, ttl),
@@ -306,7 +305,7 @@ async fn lead_fetch<I: Io>(
     request: &Request<'_>,
     mut lead: Lead,
     why: Why,
-    stale: Option<Arc<StoredResponse>>,
+    stale: Option<StoredResponse>,
 ) -> After {
     let (hash, key) = lead.key();
     // Between the look into the store and the place in the table another fetch may have ended.
@@ -315,7 +314,7 @@ async fn lead_fetch<I: Io>(
     {
         // This client may accept what is stale; others have not said so.
         let announced = match ttl {
-            1.. => Announced::Stored(Arc::clone(&response)),
+            1.. => Announced::Stored(response.clone()),
             _ => Announced::NotShared { lasting: false },
         };
         lead.announce(announced, worker.io.now());
@@ -390,9 +389,9 @@ async fn lead_fetch<I: Io>(
 /// A response, and what was stored when it was asked for.
 struct Received<S> {
     response: Response<S>,
-    stale: Option<Arc<StoredResponse>>,
+    stale: Option<StoredResponse>,
     /// What it is the rest of.
-    beginning: Option<Arc<StoredResponse>>,
+    beginning: Option<StoredResponse>,
 }
 
 /// A response that is no confirmation: stored while it is passed on if that may be done, else only passed on.
@@ -416,7 +415,7 @@ async fn receive<I: Io>(
         return send_stale(worker, client, request, stale, why, Some(status)).await;
     }
     if request.is_head() {
-        learn_from_head(worker, request, &mut lead, stale.as_deref(), &response);
+        learn_from_head(worker, request, &mut lead, stale.as_ref(), &response);
     }
     let (hash, is_rest) = (lead.key().0, beginning.is_some());
     let earlier = Earlier { asked_about: stale, beginning, background: None };

@@ -31,9 +31,9 @@ const OCTETS_AT_ONCE_MAX: u64 = WINDOW_OCTETS;
 #[derive(Clone, Debug)]
 pub(crate) enum Announced {
     /// A storable response is arriving; its length in octets, if it was announced.
-    Filling(Arc<StoredResponse>, Option<u64>),
+    Filling(StoredResponse, Option<u64>),
     /// A stored response was confirmed; it is complete.
-    Stored(Arc<StoredResponse>),
+    Stored(StoredResponse),
     /// The response may not be shared: everybody asks for himself.
     NotShared {
         /// The next response for the key will be of the same kind.
@@ -77,8 +77,8 @@ struct State {
     readers: Slab<u64>,
     waiting: Vec<Waker>,
     fetcher: Option<Waker>,
-    /// Room for what has arrived of a response that will not be stored, as long as somebody reads it.
-    _room: Option<Reservation>,
+    /// Room for what has arrived, as long as somebody may read it.
+    room: Option<Reservation>,
 }
 
 impl State {
@@ -212,7 +212,7 @@ impl Fill {
 
     /// Keeps `room` for what has arrived until nobody refers to this fill any more.
     pub(crate) fn keep_room(&self, room: Reservation) {
-        self.state()._room = Some(room);
+        self.state().room = Some(room);
     }
 
     /// Ends the content. Later calls change nothing.
@@ -293,6 +293,12 @@ impl Reader {
     /// The next pieces, at least one; `None` at the end. What an earlier call returned counts as sent.
     pub(crate) async fn next<I: Io>(&mut self, io: &I) -> Result<Option<Vec<Piece>>, ReadError> {
         poll_fn(|context| self.poll_next(io, context)).await
+    }
+
+    /// Octets of the whole, if all of it has arrived.
+    pub(crate) fn complete_length(&self) -> Option<u64> {
+        let state = self.fill.state();
+        (state.end == Some(Ok(()))).then_some(state.arrived)
     }
 
     /// Like [`Reader::next`], but does not wait: `None` when nothing more has arrived yet.

@@ -2,7 +2,6 @@
 
 use crate::arena::Writer;
 use crate::collapse::Lead;
-use crate::content::StoredContent;
 use crate::counters::Counters;
 use crate::error::Failure;
 use crate::fill::{Announced, Reader};
@@ -11,13 +10,12 @@ use crate::io::{Io, Stream, Wait};
 use crate::piece::Piece;
 use crate::ram::Reservation;
 use crate::store::{Earlier, content_failure, keep};
-use crate::stored::StoredResponse;
+use crate::stored::{Content, Draft, StoredResponse, WITHIN_OCTETS_MAX};
 use crate::upstream::fetch::Response;
 use crate::worker::{Background, Worker};
 use bytes::Bytes;
 use lastmile_http::time::UnixTime;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Octets that a part costs at least while it waits for the rest: an upstream that sends single octets must not fill
 /// the memory with their bookkeeping.
@@ -32,11 +30,11 @@ pub(crate) struct Intake<I: Io> {
     io: I,
     worker: Rc<Worker<I>>,
     lead: Lead,
-    stored: Arc<StoredResponse>,
+    stored: StoredResponse,
     /// Room in the RAM tier; `None` when the response has overflowed it.
     room: Option<Reservation>,
     /// What it takes the place of.
-    asked_about: Option<Arc<StoredResponse>>,
+    asked_about: Option<StoredResponse>,
     _background: Option<Background>,
     /// Octets that it has, if that was announced.
     expected: Option<u64>,
@@ -63,13 +61,13 @@ impl<I: Io> Intake<I> {
     pub(crate) fn new(
         worker: &Worker<I>,
         lead: Lead,
-        stored: Arc<StoredResponse>,
+        stored: StoredResponse,
         (expected, room): (Option<u64>, Reservation),
         earlier: Earlier,
     ) -> Self {
-        let beginning = earlier.beginning.as_deref().and_then(StoredResponse::content);
+        let beginning = earlier.beginning.as_ref().and_then(StoredResponse::content);
         let (mut octets, mut charge) = (0, 0);
-        for piece in beginning.map_or(Vec::new(), StoredContent::pieces) {
+        for piece in beginning.map_or(Vec::new(), Content::pieces) {
             octets += piece.len() as u64;
             // An extent is paid for.
             charge += if piece.reserved_octets() == 0 { piece.len() as u64 } else { 0 };
@@ -93,7 +91,7 @@ impl<I: Io> Intake<I> {
 
     /// Tells those who wait that the response is coming. The reader is the first client's.
     pub(crate) fn announce(&mut self, now: UnixTime) -> Reader {
-        let filling = Announced::Filling(Arc::clone(&self.stored), self.expected);
+        let filling = Announced::Filling(self.stored.clone(), self.expected);
         self.lead.announce(filling, now);
         let reader = self.lead.fill().reader();
         reader.expect("a fill that has not overflowed has its first octet")
@@ -173,7 +171,7 @@ impl<I: Io> Intake<I> {
             if let Some(old) = &self.asked_about {
                 // It is not what there is now; and nobody shall try in vain to replace it again and again.
                 let (hash, key) = self.lead.key();
-                ram.remove(hash, key, |other| core::ptr::eq(other, &**old));
+                ram.remove(hash, key, |other| other.is(old));
             }
         }
     }
@@ -218,12 +216,24 @@ impl<I: Io> Intake<I> {
         let mut pieces = fill.pieces();
         pieces.extend(last.filter(|last| !last.is_empty()).map(Piece::from));
         let is_sound = self.stored.part().is_none_or(|part| part.length() == self.octets);
-        let content = StoredContent::new(pieces, &mut self.writer, &mut room);
-        let pieces = content.pieces();
-        if is_sound {
-            self.stored.complete(content);
+        let place = (&mut self.writer, &mut room);
+        let draft = is_sound.then(|| self.stored.completed(pieces.clone(), place)).flatten();
+        if self.octets <= WITHIN_OCTETS_MAX {
+            // It was copied behind its head; who reads what arrived keeps that.
+            fill.keep_room(room);
+        } else {
+            drop(room);
         }
-        drop(room);
+        if let Some(draft) = draft {
+            pieces = draft.pieces();
+            self.keep(draft);
+        }
+        // Only now: whoever has the last octet finds it in the store.
+        self.lead.fill().replace_from(0, pieces);
+        self.lead.leave_table();
+    }
+
+    fn keep(&self, draft: Draft) {
         let ram = &self.worker.shared.ram;
         // Without a validator it was not asked about, and if it is newer and fresh it stays.
         let now = self.io.now();
@@ -231,12 +241,9 @@ impl<I: Io> Intake<I> {
             let policy = old.policy();
             policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
         };
-        let old = self.asked_about.as_deref().filter(has_given_way);
-        if is_sound && keep((ram, &self.worker.arena), &self.lead, &self.stored, old, now) {
+        let old = self.asked_about.as_ref().filter(has_given_way);
+        if keep((ram, &self.worker.arena), &self.lead, draft, old, now).is_ok() {
             self.counters().stored.increment();
         }
-        // Only now: whoever has the last octet finds it in the store.
-        self.lead.fill().replace_from(0, pieces);
-        self.lead.leave_table();
     }
 }

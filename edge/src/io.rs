@@ -7,7 +7,6 @@ pub mod clock;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub(crate) mod ring;
-mod turns;
 pub(crate) mod uring;
 mod waits;
 mod watchdog;

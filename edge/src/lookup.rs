@@ -3,21 +3,20 @@
 use crate::ram::RamTier;
 use crate::request::Request;
 use crate::respond::wanted;
-use crate::stored::StoredResponse;
+use crate::stored::{Description, StoredResponse};
 use lastmile_http::cache::directives::RequestDirectives;
 use lastmile_http::cache::reuse::{Reuse, StaleReason, reuse};
 use lastmile_http::cache::vary::selects;
 use lastmile_http::time::UnixTime;
-use std::sync::Arc;
 
 /// The outcome of a look into the store.
 pub(crate) enum Lookup<R> {
     /// A stored response may be used as it is; this is what the caller made of it.
     Fresh(R),
     /// A stored response may be used while it is being revalidated (RFC 5861 §3), with the seconds it stays fresh.
-    WhileRevalidating(Arc<StoredResponse>, i64),
+    WhileRevalidating(StoredResponse, i64),
     /// A stored response may be used when the upstream confirms it.
-    Stale(Arc<StoredResponse>, StaleReason),
+    Stale(StoredResponse, StaleReason),
     /// A part is stored, but not the one that is asked for.
     Partial,
     /// Responses are stored for the URI, but for other selecting fields.
@@ -30,12 +29,12 @@ pub(crate) enum Lookup<R> {
 /// fresh; it runs while the store's memory is pinned, so it must be quick. Neither locks nor allocates, but to look for
 /// a range in a stored part.
 pub(crate) fn look_up<R>(
-    ram: &RamTier<StoredResponse>,
+    ram: &RamTier<Description>,
     (hash, key): (u64, &[u8]),
     request: &Request<'_>,
     directives: &RequestDirectives,
     now: UnixTime,
-    mut with_fresh: impl FnMut(&Arc<StoredResponse>, i64) -> R,
+    mut with_fresh: impl FnMut(&StoredResponse, i64) -> R,
 ) -> Lookup<R> {
     let (mut variants, mut parts) = (false, false);
     let found = ram.lookup(hash, key, |response| {
@@ -50,12 +49,10 @@ pub(crate) fn look_up<R>(
         Some(match reuse(response.policy(), directives, now) {
             Reuse::Fresh { ttl, .. } => Lookup::Fresh(with_fresh(response, ttl)),
             Reuse::WhileRevalidating { ttl, .. } if response.part().is_none() => {
-                Lookup::WhileRevalidating(Arc::clone(response), ttl)
+                Lookup::WhileRevalidating(response.clone(), ttl)
             }
-            Reuse::WhileRevalidating { .. } => {
-                Lookup::Stale(Arc::clone(response), StaleReason::Stale)
-            }
-            Reuse::Validate(reason) => Lookup::Stale(Arc::clone(response), reason),
+            Reuse::WhileRevalidating { .. } => Lookup::Stale(response.clone(), StaleReason::Stale),
+            Reuse::Validate(reason) => Lookup::Stale(response.clone(), reason),
         })
     });
     match found {

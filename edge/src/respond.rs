@@ -1,10 +1,11 @@
 //! Responses on their way to a client: heads with what is written anew for each use, and content in its coding.
 
-use crate::content::StoredContent;
 use crate::error::Failure;
 use crate::piece::Piece;
 use crate::request::{Refusal, Request};
-use crate::stored::{StoredResponse, write_end_to_end_fields, write_field, write_status_line};
+use crate::stored::{
+    Content, StoredResponse, write_end_to_end_fields, write_field, write_status_line,
+};
 use ahash::RandomState;
 use bytes::Bytes;
 use lastmile_http::cache::key::write_key;
@@ -131,7 +132,7 @@ pub(crate) fn respond_stored(
     name: &str,
     request: &Request<'_>,
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     cache_status: &CacheStatus<'_>,
     now: UnixTime,
     out: &mut Vec<u8>,
@@ -154,13 +155,13 @@ pub(crate) fn respond_stored(
             // RFC 9110 §8.6: no Content-Length in a 204.
             let length = Some(complete).filter(|_| response.status() != 204);
             Variable { length, ..variable(complete) }.write(name, request, out);
-            match content {
+            match content.within() {
                 _ if request.is_head() => Vec::new(),
-                StoredContent::Whole(whole) if whole.len() <= COPY_OCTETS_MAX => {
-                    out.extend_from_slice(whole);
+                Some(octets) if octets.len() <= COPY_OCTETS_MAX => {
+                    out.extend_from_slice(octets);
                     Vec::new()
                 }
-                content => content.pieces(),
+                _ => content.pieces(),
             }
         }
         RangeOutcome::Part { first, last } => {
@@ -198,7 +199,7 @@ pub(crate) fn respond_stored(
 pub(crate) fn wanted(
     request: &Request<'_>,
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     now: UnixTime,
 ) -> RangeOutcome {
     // RFC 9110 §14.2: Range is for GET, and for what would be a 200 without it.
@@ -215,25 +216,25 @@ pub(crate) fn wanted(
 /// Appends octets of the representation to `out` if they are few, else returns them.
 fn append_octets(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     (first, last): (u64, u64),
     out: &mut Vec<u8>,
 ) -> Vec<Piece> {
-    match content {
-        StoredContent::Whole(whole) if last - first < COPY_OCTETS_MAX as u64 => {
+    match content.within() {
+        Some(octets) if last - first < COPY_OCTETS_MAX as u64 => {
             let start = response.part().map_or(0, |part| part.first);
             let within = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-            out.extend_from_slice(&whole[within(first)..=within(last)]);
+            out.extend_from_slice(&octets[within(first)..=within(last)]);
             Vec::new()
         }
-        content => octets_of(response, content, (first, last)),
+        _ => octets_of(response, content, (first, last)),
     }
 }
 
 /// By reference, octets of the representation that are in `content`, which may be a part of it.
 fn octets_of(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     (first, last): (u64, u64),
 ) -> Vec<Piece> {
     let start = response.part().map_or(0, |part| part.first);
@@ -242,7 +243,7 @@ fn octets_of(
 
 fn multipart(
     response: &StoredResponse,
-    content: &StoredContent,
+    content: Content<'_>,
     ranges: &[(u64, u64)],
     now: UnixTime,
 ) -> Multipart {

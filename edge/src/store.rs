@@ -11,7 +11,7 @@ use crate::parts::insert_part;
 use crate::ram::{RamTier, Reservation, Stored};
 use crate::request::Request;
 use crate::site::Site;
-use crate::stored::{IsWithheld, Judged, StoredResponse};
+use crate::stored::{Description, Draft, IsWithheld, Judged, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
 use crate::worker::{Background, Worker};
@@ -29,7 +29,6 @@ use lastmile_http::framing::Framing;
 use lastmile_http::head::{Fields, RequestHead, ResponseHead, parse_fields};
 use lastmile_http::time::UnixTime;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Room asked for at first when a response does not announce its length; it grows by doubling.
 const ROOM_FIRST: u64 = 64 * 1024;
@@ -37,7 +36,7 @@ const ROOM_FIRST: u64 = 64 * 1024;
 /// What became of a response.
 pub(crate) enum Begun<S> {
     /// It is being stored; the reader is the first client's.
-    Filling { response: Arc<StoredResponse>, length: Option<u64>, reader: Reader },
+    Filling { response: StoredResponse, length: Option<u64>, reader: Reader },
     /// It may not or can't be stored.
     NotStored { response: Box<Response<S>>, reason: &'static str },
 }
@@ -69,9 +68,9 @@ impl From<NotStorable> for NotStored {
 /// What was there before a response came.
 pub(crate) struct Earlier {
     /// What was stored, and the upstream was asked whether it is still good; the response is its answer.
-    pub(crate) asked_about: Option<Arc<StoredResponse>>,
+    pub(crate) asked_about: Option<StoredResponse>,
     /// The response is the rest of this one (RFC 9111 §3.4).
-    pub(crate) beginning: Option<Arc<StoredResponse>>,
+    pub(crate) beginning: Option<StoredResponse>,
     /// The place of a revalidation in the background, held until all has arrived.
     pub(crate) background: Option<Background>,
 }
@@ -86,7 +85,7 @@ pub(crate) async fn begin_fill<I: Io>(
     earlier: Earlier,
 ) -> Begun<I::Stream> {
     let now = worker.io.now();
-    let beginning = earlier.beginning.as_deref();
+    let beginning = earlier.beginning.as_ref();
     let (stored, length, room) = match admit(worker, request, &response, beginning) {
         Ok(admitted) => admitted,
         Err(why) => {
@@ -108,7 +107,7 @@ pub(crate) async fn begin_fill<I: Io>(
         Framing::Length(length) => here >= length,
         Framing::Chunked | Framing::UntilClose => false,
     };
-    let mut intake = Intake::new(worker, lead, Arc::clone(&stored), (length, room), earlier);
+    let mut intake = Intake::new(worker, lead, stored.clone(), (length, room), earlier);
     let reader = intake.announce(now);
     if arrived {
         intake.run(response).await;
@@ -132,7 +131,7 @@ pub(crate) fn remove_selected<I: Io>(worker: &Worker<I>, request: &Request<'_>, 
     worker.shared.ram.remove(hash, key, is_selected);
 }
 
-type Admitted = (Arc<StoredResponse>, Option<u64>, Reservation);
+type Admitted = (StoredResponse, Option<u64>, Reservation);
 
 /// Room for a response, or why it is not stored.
 fn admit<I: Io>(
@@ -184,16 +183,17 @@ fn admit<I: Io>(
         return Err(NotStored { reason: "too-large", lasting: true, forbidden: false });
     }
     // A beginning in extents has its room.
-    let has_room = beginning.map_or(0, Stored::reserved_octets);
+    let has_room = beginning.map_or(0, |beginning| beginning.value().reserved_octets());
     let octets = length.unwrap_or(ROOM_FIRST).saturating_sub(has_room);
     let octets = octets + response.head.octets().len() as u64;
     let room = ram.reserve(octets).ok_or(NotStored::now("no-room"))?;
     let (asked, answered) = (response.request_time, response.response_time);
     let policy = StoredPolicy::new(&head, &directives, asked, answered);
     let is_withheld = withholding(site, head.fields);
-    let stored =
-        StoredResponse::new(worker.name(), &head, is_withheld, part, policy, &selecting, now);
-    Ok((Arc::new(stored), length, room))
+    let draft = Draft::new(worker.name(), &head, is_withheld, part, policy, selecting, now);
+    let draft = draft.ok_or(NotStored::now("head-too-large"))?;
+    let stored = draft.hold(ram).ok_or(NotStored::now("no-room"))?;
+    Ok((stored, length, room))
 }
 
 /// What a response says, with the site's defaults where it says nothing.
@@ -238,64 +238,59 @@ fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> b
     })
 }
 
-/// Stores a complete response, unless it was asked for before its URI was changed; says whether it is there.
+/// Stores a complete response, unless it was asked for before its URI was changed. `Err` when it is not stored.
 pub(crate) fn keep(
-    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
+    (ram, arena): (&RamTier<Description>, &Rc<Arena>),
     lead: &Lead,
-    stored: &Arc<StoredResponse>,
+    complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> bool {
+) -> Result<StoredResponse, Box<Draft>> {
     let (hash, key) = lead.key();
-    if lead.fill().is_disowned() || !insert((ram, arena), (hash, key), stored, old, now) {
-        return false;
+    if lead.fill().is_disowned() {
+        return Err(Box::new(complete));
     }
+    let stored = insert((ram, arena), (hash, key), complete, old, now)?;
     // The change may have come in between.
-    let is_kept = !lead.fill().is_disowned();
-    if !is_kept {
+    if lead.fill().is_disowned() {
         ram.remove(hash, key, |_| true);
+        return Err(Box::new(stored.again()));
     }
-    is_kept
+    Ok(stored)
 }
 
 /// Stores a complete response: in place of what the same fields select, and of `old`. A part is put together with what
 /// is there of the same representation.
 fn insert(
-    (ram, arena): (&RamTier<StoredResponse>, &Rc<Arena>),
+    (ram, arena): (&RamTier<Description>, &Rc<Arena>),
     (hash, key): (u64, &[u8]),
-    stored: &Arc<StoredResponse>,
+    complete: Draft,
     old: Option<&StoredResponse>,
     now: UnixTime,
-) -> bool {
-    let is_old = |other: &StoredResponse| old.is_some_and(|old| core::ptr::eq(old, other));
-    if stored.part().is_some() {
-        return insert_part((ram, arena), (hash, key), stored, is_old);
+) -> Result<StoredResponse, Box<Draft>> {
+    let is_old = |other: &StoredResponse| old.is_some_and(|old| old.is(other));
+    if complete.part().is_some() {
+        return insert_part((ram, arena), (hash, key), complete, is_old);
     }
     // RFC 9111 §4: of several that a request selects the most recent is used, which is the one in front.
-    let (mut newer, mut is_outdated) = (Vec::new(), false);
-    ram.lookup(hash, key, |other| {
-        if !is_old(other) && other.policy().date() > stored.policy().date() {
-            if other.selection() != stored.selection() {
-                newer.push(Arc::clone(other));
-            } else {
-                // Only while it is of use: an origin whose clock was set back must not be shut out.
-                is_outdated |= other.part().is_none() && other.policy().ttl(now) > 0;
-            }
-        }
-        None::<()>
-    });
-    if is_outdated {
-        return false;
+    let is_newer =
+        |other: &StoredResponse| !is_old(other) && other.policy().date() > complete.policy().date();
+    let mut newer = ram.variants(hash, key);
+    newer.retain(is_newer);
+    let (same, mut newer): (Vec<_>, Vec<_>) =
+        newer.into_iter().partition(|other| other.selection() == complete.selection());
+    // Only while it is of use: an origin whose clock was set back must not be shut out.
+    if same.iter().any(|other| other.part().is_none() && other.policy().ttl(now) > 0) {
+        return Err(Box::new(complete));
     }
-    let replaces =
-        |other: &StoredResponse| other.selection() == stored.selection() || is_old(other);
-    let inserted = ram.insert(hash, key, Arc::clone(stored), replaces).is_ok();
+    let selection = complete.selection().to_vec();
+    let replaces = |other: &StoredResponse| other.selection() == selection || is_old(other);
+    let stored = complete.insert(ram, hash, key, replaces);
     newer.sort_by_key(|other| other.policy().date());
     for other in newer {
-        let again = Arc::clone(&other);
-        let _no_room = ram.insert(hash, key, again, |old| core::ptr::eq(old, &*other));
+        let _no_room = other.again().insert(ram, hash, key, |old| old.is(&other));
     }
-    inserted
+    stored
 }
 
 /// What a failure to read a response's content means.
@@ -316,7 +311,7 @@ pub(crate) fn freshen<I: Io>(
     stale: &StoredResponse,
     response: &Response<I::Stream>,
     lead: &mut Lead,
-) -> (Arc<StoredResponse>, bool) {
+) -> (StoredResponse, bool) {
     let now = worker.io.now();
     let site = request.site;
     let mut kept = Ok(());
@@ -339,20 +334,33 @@ pub(crate) fn freshen<I: Io>(
         }
     };
     let fresh = stale.freshened(worker.name(), &response.head.view(), judge, now);
-    let fresh = Arc::new(fresh);
     // A variant that other requests select stays as it is.
     let own = selects(stale.selection(), request.head.fields).then_some(stale);
     let ram = &worker.shared.ram;
-    let stored = kept.is_ok() && keep((ram, &worker.arena), lead, &fresh, own, now);
-    if stored {
-        lead.announce(Announced::Stored(Arc::clone(&fresh)), now);
-    } else {
-        if kept.is_err_and(|why| why.forbidden) {
+    let fresh = match (fresh, &kept) {
+        (Some(fresh), Ok(())) => keep((ram, &worker.arena), lead, fresh, own, now),
+        (Some(fresh), Err(_)) => Err(Box::new(fresh)),
+        // Its head has become too large.
+        (None, _) => {
             let (hash, key) = lead.key();
-            ram.remove(hash, key, |other| other.selection() == stale.selection());
+            ram.remove(hash, key, |other| other.is(stale));
+            Err(Box::new(stale.again()))
         }
-        lead.announce(Announced::NotShared { lasting: false }, now);
-    }
+    };
+    let (fresh, stored) = match fresh {
+        Ok(fresh) => {
+            lead.announce(Announced::Stored(fresh.clone()), now);
+            (fresh, true)
+        }
+        Err(fresh) => {
+            if kept.is_err_and(|why| why.forbidden) {
+                let (hash, key) = lead.key();
+                ram.remove(hash, key, |other| other.selection() == stale.selection());
+            }
+            lead.announce(Announced::NotShared { lasting: false }, now);
+            (fresh.hold_anyway(ram).unwrap_or_else(|| stale.clone()), false)
+        }
+    };
     lead.leave_table();
     (fresh, stored)
 }

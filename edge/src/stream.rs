@@ -1,7 +1,6 @@
 //! A client's copy of a response that is still arriving.
 
 use crate::client::{After, Client};
-use crate::content::StoredContent;
 use crate::decision::{Why, decide};
 use crate::fill::{ReadError, Reader};
 use crate::io::Io;
@@ -14,11 +13,10 @@ use crate::stored::StoredResponse;
 use crate::worker::Worker;
 use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
-use std::sync::Arc;
 
 /// A response that is still arriving, and why it was asked for.
 pub(crate) struct Arriving {
-    pub(crate) response: Arc<StoredResponse>,
+    pub(crate) response: StoredResponse,
     pub(crate) length: Option<u64>,
     /// What the upstream answered.
     pub(crate) status: u16,
@@ -58,7 +56,7 @@ pub(crate) async fn stream_fill<I: Io>(
         return client.send_output(worker, request.persists).await;
     }
     // A response that is complete by now has a length.
-    let length = length.or_else(|| response.content().map(StoredContent::octets));
+    let length = length.or_else(|| reader.complete_length());
     let framing = length.map_or(Framing::Chunked, Framing::Length);
     let coding = Coding::new(request.head.version, framing);
     let persists = request.persists && coding != Coding::UntilClose;

@@ -8,7 +8,7 @@ use crate::counters::Counters;
 use crate::io::Io;
 use crate::log::Log;
 use crate::ram::RamTier;
-use crate::stored::StoredResponse;
+use crate::stored::Description;
 use crate::upstream::addresses::Addresses;
 use crate::upstream::fetch::connect;
 use crate::upstream::pool::Pool;
@@ -26,7 +26,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// What all workers of an edge share.
 pub struct Shared {
     pub(crate) config: Config,
-    pub(crate) ram: Arc<RamTier<StoredResponse>>,
+    pub(crate) ram: Arc<RamTier<Description>>,
     pub(crate) collapse: Arc<Collapse>,
     pub(crate) addresses: Arc<Addresses>,
     pages: Arc<Pages>,
@@ -95,8 +95,13 @@ impl Shared {
         samples.extend([
             (
                 "ram_octets",
-                "Octets in the RAM tier, index and reservations included.",
+                "Octets of memory that the RAM tier has, index, reservations and holes included.",
                 ram.octets(),
+            ),
+            (
+                "ram_holes_octets",
+                "Octets in the RAM tier that are free between objects.",
+                ram.holes_octets(),
             ),
             ("ram_capacity_octets", "Size of the RAM tier.", ram.capacity()),
             ("ram_objects", "Responses in the RAM tier.", ram.objects()),

@@ -10,7 +10,6 @@ use at_once::{Connection, shared};
 use lastmile_edge::ram::{RamTier, Stored};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
 
 thread_local! {
     /// Allocations of this thread: the test harness has others. Has no destructor, so it outlives every allocation.
@@ -53,30 +52,25 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-struct Content(Vec<u8>);
+struct Content;
 
-impl Stored for Content {
-    fn octets(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
+impl Stored for Content {}
 
 #[test]
 fn a_lookup_allocates_nothing() {
     let tier = RamTier::new(64 << 20);
     let insert = |number: u32| {
         let key = number.to_le_bytes();
-        let content = Arc::new(Content(vec![1; 1000]));
-        assert!(tier.insert(tier.hash(&key), &key, content, |_| true).is_ok());
+        assert!(tier.insert(tier.hash(&key), &key, Content, &[&[1; 1000]], |_| true).is_ok());
     };
     (0..1000).for_each(insert);
     let look_up = |number: u32| {
         let key = number.to_le_bytes();
-        tier.lookup(tier.hash(&key), &key, |content| Some(Arc::clone(content))).is_some()
+        tier.lookup(tier.hash(&key), &key, |content| Some(content.clone())).is_some()
     };
     assert!(look_up(0), "the first look of a thread registers it");
     let before = ALLOCATIONS.get();
-    assert!(before > 1000, "allocations are seen");
+    assert!(before > 0, "allocations are seen");
     for number in 0..2000 {
         assert_eq!(look_up(number), number < 1000, "as many misses as hits");
     }

@@ -6,7 +6,6 @@ use lastmile_edge::ram::{RamTier, Stored};
 use lastmile_http::cache::key::{KeyRules, write_key};
 use lastmile_http::head::{HeadLimits, Parsed, parse_request};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// The name of [`measured`] as callgrind knows functions.
 pub(crate) const MEASURED: &str = "*instructions::scenes::measured*";
@@ -107,14 +106,10 @@ fn parse(octets: &[u8]) {
     });
 }
 
-/// A stored value of 1 KB.
+/// The value of an object of 1 KB.
 struct Content;
 
-impl Stored for Content {
-    fn octets(&self) -> u64 {
-        1000
-    }
-}
+impl Stored for Content {}
 
 fn key() {
     let tier = RamTier::<Content>::new(1 << 20);
@@ -134,13 +129,13 @@ fn lookup(objects: u32) {
     let tier = RamTier::new(256 << 20);
     let key = |number: u32| number.wrapping_mul(2_654_435_761).to_le_bytes();
     for number in 0..objects {
-        let inserted =
-            tier.insert(tier.hash(&key(number)), &key(number), Arc::new(Content), |_| true);
+        let (hash, content) = (tier.hash(&key(number)), [0; 1000]);
+        let inserted = tier.insert(hash, &key(number), Content, &[&content], |_| true);
         assert!(inserted.is_ok(), "there is room for all");
     }
     let look_up = |number: u32| {
         let key = key(number);
-        tier.lookup(tier.hash(&key), &key, |content| Some(content.octets()))
+        tier.lookup(tier.hash(&key), &key, |content| Some(content.octets().len()))
     };
     assert!(look_up(0).is_some(), "the first look of a thread registers it");
     measured(&mut |count| {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::extent::{Extent, taken_octets};
 use crate::ram::RamTier;
-use crate::stored::StoredResponse;
+use crate::stored::Description;
 use std::os::unix::fs::MetadataExt;
 
 const MIB: usize = 1 << 20;
@@ -14,7 +14,7 @@ fn arenas() -> Vec<(Rc<Arena>, &'static str)> {
     choices.map(|(choice, name)| (Arena::new(Arc::new(Pages::new(choice)), 1), name)).into()
 }
 
-fn ram() -> RamTier<StoredResponse> {
+fn ram() -> RamTier<Description> {
     RamTier::new(64 << 20)
 }
 

@@ -4,7 +4,6 @@ use super::by_reference::{Outgoing, Turn};
 use super::clock::Clock;
 use super::machine::Machine;
 use super::mailbox::Mailbox;
-use super::turns::Turns;
 use super::waits::{Waits, io_error};
 use super::watchdog::{Deadlines, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
@@ -37,22 +36,6 @@ pub(crate) struct UringIo(Rc<Core>);
 struct Core {
     waits: Waits,
     leases: Rc<RefCell<Vec<Vec<u8>>>>,
-    turns: Rc<Turns>,
-}
-
-/// Passes a turn on in each round of the loop in which one is taken.
-async fn keep_turns(turns: Rc<Turns>) {
-    // A socket that can always be written to: that it can is told when the loop has looked what else there is.
-    let rounds = UnixStream::pair();
-    loop {
-        turns.taken().await;
-        yield_now().await;
-        if let Ok((round, _)) = &rounds {
-            // It fails at the end of the loop only.
-            let _ = round.writable(false).await;
-        }
-        turns.pass_on();
-    }
 }
 
 impl UringIo {
@@ -115,13 +98,8 @@ impl Machine for UringIo {
     ) -> io::Result<()> {
         let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new().build()?;
         let waits = Waits::new(clock, mailbox);
-        let io = Self(Rc::new(Core { waits, leases: Rc::default(), turns: Rc::default() }));
-        let turns = Rc::clone(&io.0.turns);
-        let main = begin(io);
-        runtime.block_on(async move {
-            monoio::spawn(keep_turns(turns));
-            main.await;
-        });
+        let io = Self(Rc::new(Core { waits, leases: Rc::default() }));
+        runtime.block_on(begin(io));
         Ok(())
     }
 
@@ -310,12 +288,11 @@ impl Transmit for UringSender {
     async fn send_pieces(&mut self, pieces: Vec<Piece>, limit: Duration) -> Result<(), IoError> {
         let mut outgoing = Outgoing::new(pieces);
         loop {
-            if outgoing.is_large() {
-                self.io.0.turns.mine().await;
-            }
             match with_socket(self.descriptor, |socket| outgoing.turn(socket)) {
                 Ok(Turn::Done) => return Ok(()),
-                Ok(Turn::Over | Turn::Full) => {}
+                // Whatever else is ready comes first.
+                Ok(Turn::Over) => yield_now().await,
+                Ok(Turn::Full) => {}
                 Err(error) => return Err(io_error(&error)),
             }
             self.deadlines.arm_send(self.io.0.waits.deadline_ms(limit));

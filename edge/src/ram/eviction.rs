@@ -1,4 +1,4 @@
-//! S3-FIFO: which object leaves when room is needed. Pure: it knows hashes and octets, no objects.
+//! S3-FIFO: which object leaves when room is needed. Pure: it knows hashes, octets and uses, no contents.
 //!
 //! Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023, Algorithm 1. New
 //! objects enter a small queue; who was used twice by its end moves to the main queue, the others
@@ -6,8 +6,8 @@
 //! once. The main queue gives another round to whoever was used since the last one. Thus a scan
 //! passes through the small tenth and leaves the rest alone.
 
+use super::fifo::{Fifo, Member};
 use super::ghost::{GHOST_ENTRY_OCTETS, Ghost};
-use super::slots::{Fifo, Queue, SlotIndex, Slots};
 
 /// Uses are counted up to here (two bits, as in the paper): more rounds than that would only make
 /// the hand slower.
@@ -19,43 +19,52 @@ const USES_TO_PROMOTE: u8 = 2;
 /// The small queue's share of what is resident is one in so many (10 %, as in the paper).
 const SMALL_ONE_IN: u64 = 10;
 
-/// Objects that one eviction passes over because they were used. Each costs a walk of a chain under
+/// Objects that one eviction passes over because they were used. Each costs a look at its head under
 /// the writers' lock, in all some 100 us: with more, one insertion could wait for the hand to go
 /// round a hot cache of millions (three times); with fewer, more hot objects would leave before
 /// colder ones behind them (one in so many, at worst).
 const REPRIEVES_MAX: u32 = 1024;
 
-/// Where the index finds an object.
+/// Objects of the main queue looked at for one that wastes memory: a few microseconds.
+const WASTERS_LOOKED_AT_MAX: usize = 64;
+
+/// Which queue an object stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The hash of its key.
-    pub(super) hash: u64,
-    /// Its slot, unique among residents: what names it.
-    pub(super) slot: SlotIndex,
+pub(super) enum Queue {
+    /// On probation.
+    Small,
+    /// Proven.
+    Main,
 }
 
-/// What the eviction hand does with the count of an object's uses when it looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Nothing.
-    Keep,
+/// What stands in the queues.
+pub(super) trait Resident: Member {
+    /// The hash of its key.
+    fn hash(&self) -> u64;
+    /// The queue in which it stands.
+    fn queue(&self) -> Queue;
+    /// It stands in another one.
+    fn set_queue(&self, queue: Queue);
+    /// Uses since it was stored or last passed over by the hand, up to [`USES_MAX`].
+    fn uses(&self) -> u8;
     /// Counts one use less, down to zero.
-    Spend,
+    fn spend_use(&self);
 }
 
 /// The queues.
-pub(super) struct Eviction {
-    slots: Slots,
-    small: Fifo,
-    main: Fifo,
+pub(super) struct Eviction<T> {
+    small: Fifo<T>,
+    main: Fifo<T>,
     ghost: Ghost,
+    /// How far the main queue was looked through for objects that waste memory.
+    looked_at: usize,
 }
 
-impl Eviction {
+impl<T: Resident> Eviction<T> {
     /// Empty queues with a ghost table of `ghost_entries`, a power of two.
     pub(super) fn new(ghost_entries: usize) -> Self {
-        let (small, main) = (Fifo::new(Queue::Small), Fifo::new(Queue::Main));
-        Self { slots: Slots::new(), small, main, ghost: Ghost::new(ghost_entries) }
+        let (small, main) = (Fifo::new(), Fifo::new());
+        Self { small, main, ghost: Ghost::new(ghost_entries), looked_at: 0 }
     }
 
     /// What the ghost table takes from the start.
@@ -63,139 +72,176 @@ impl Eviction {
         ghost_entries as u64 * GHOST_ENTRY_OCTETS
     }
 
-    /// True when [`Eviction::grow`] is due before the next [`Eviction::admit`].
-    pub(super) fn is_full(&self) -> bool {
-        self.slots.is_full()
-    }
-
-    /// Makes more slots: [`super::slots::CHUNK_OCTETS`].
-    pub(super) fn grow(&mut self) {
-        self.slots.grow();
-    }
-
     /// Gives a new object its place: in the main queue when it left the small one not long ago, or
     /// when it is the `heir` of a proven object that it replaces.
-    pub(super) fn admit(&mut self, hash: u64, octets: u64, heir: bool) -> SlotIndex {
+    pub(super) fn admit(&mut self, object: T, heir: bool) {
         // As many ghosts as residents: the paper's "as many as main's objects", also while main is
         // filling.
-        let window = self.small.objects() + self.main.objects();
-        let returned = self.ghost.take(hash, window);
-        let queue = if heir || returned { &mut self.main } else { &mut self.small };
-        queue.push(&mut self.slots, hash, octets)
+        let window = self.small.members() + self.main.members();
+        let returned = self.ghost.take(object.hash(), window as u64);
+        self.push(object, if heir || returned { Queue::Main } else { Queue::Small });
     }
 
-    /// The queue in which the object stands.
-    pub(super) fn queue(&self, slot: SlotIndex) -> Queue {
-        self.slots.queue(slot)
+    /// Takes out an object that was removed or replaced, without a ghost.
+    pub(super) fn forget(&mut self, object: &T) -> T {
+        self.fifo(object.queue()).remove(object.place())
     }
 
-    /// Takes out an object that was removed or replaced, without a ghost. Returns its octets.
-    pub(super) fn forget(&mut self, slot: SlotIndex) -> u64 {
-        let (_, octets) = self.slots.object(slot);
-        match self.slots.queue(slot) {
-            Queue::Small => self.small.remove(&mut self.slots, slot),
-            Queue::Main => self.main.remove(&mut self.slots, slot),
-        }
-        octets
-    }
-
-    /// Chooses one object, takes it out of its queue and returns its place and octets; `None` when
-    /// there is none. `uses` says how often an object was used and spends one use when told to.
-    pub(super) fn evict(
-        &mut self,
-        mut uses: impl FnMut(Place, Look) -> u8,
-    ) -> Option<(Place, u64)> {
+    /// Chooses one object and takes it out of its queue; `None` when there is none.
+    pub(super) fn evict(&mut self) -> Option<T> {
         let mut reprieves = 0;
         loop {
-            let (queue, slot) = self.candidate()?;
-            let (hash, octets) = self.slots.object(slot);
-            let place = Place { hash, slot };
-            let may_stay = reprieves < REPRIEVES_MAX;
+            let (queue, place) = self.candidate()?;
+            let object = self.fifo(queue).remove(place);
+            let (uses, may_stay) = (object.uses(), reprieves < REPRIEVES_MAX);
             match queue {
-                Queue::Small if may_stay && uses(place, Look::Keep) >= USES_TO_PROMOTE => {
-                    self.small.hand_over(&mut self.slots, slot, &mut self.main);
+                Queue::Small if may_stay && uses >= USES_TO_PROMOTE => {
+                    self.push(object, Queue::Main);
                 }
-                Queue::Main if may_stay && uses(place, Look::Spend) > 0 => {
-                    self.main.renew(&mut self.slots, slot);
+                Queue::Main if may_stay && uses > 0 => {
+                    object.spend_use();
+                    self.push(object, Queue::Main);
                 }
                 Queue::Small => {
-                    self.small.remove(&mut self.slots, slot);
-                    self.ghost.insert(hash);
-                    return Some((place, octets));
+                    self.ghost.insert(object.hash());
+                    return Some(object);
                 }
-                Queue::Main => {
-                    self.main.remove(&mut self.slots, slot);
-                    return Some((place, octets));
-                }
+                Queue::Main => return Some(object),
             }
             reprieves += 1;
         }
     }
 
+    /// Takes an object of the main queue out that `wastes` memory, if there is one among the next ones that are looked at.
+    /// It is remembered as if it had left the small queue: when it comes back, it stands where it stood.
+    pub(super) fn evict_waster(&mut self, wastes: impl Fn(&T) -> bool) -> Option<T> {
+        for _ in 0..WASTERS_LOOKED_AT_MAX.min(self.main.places()) {
+            self.looked_at = (self.looked_at + 1) % self.main.places();
+            if let Some(object) = self.main.at(self.looked_at).filter(|object| wastes(object)) {
+                let place = object.place();
+                self.ghost.insert(object.hash());
+                return Some(self.main.remove(place));
+            }
+        }
+        None
+    }
+
     /// The oldest of the small queue when that has more than its share, else the oldest of the main
     /// queue.
-    fn candidate(&self) -> Option<(Queue, SlotIndex)> {
+    fn candidate(&self) -> Option<(Queue, u32)> {
         let resident_octets = self.small.octets() + self.main.octets();
-        let small = self.small.oldest().map(|slot| (Queue::Small, slot));
-        let main = self.main.oldest().map(|slot| (Queue::Main, slot));
+        let small = self.small.oldest().map(|object| (Queue::Small, object.place()));
+        let main = self.main.oldest().map(|object| (Queue::Main, object.place()));
         if self.small.octets() > resident_octets / SMALL_ONE_IN {
             small.or(main)
         } else {
             main.or(small)
         }
     }
+
+    fn fifo(&mut self, queue: Queue) -> &mut Fifo<T> {
+        match queue {
+            Queue::Small => &mut self.small,
+            Queue::Main => &mut self.main,
+        }
+    }
+
+    fn push(&mut self, object: T, queue: Queue) {
+        object.set_queue(queue);
+        self.fifo(queue).push(object);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::collections::HashMap;
+    use std::rc::Rc;
 
     use super::*;
 
-    /// The queues over objects of one octet, with the counts of uses beside them.
+    /// An object of one octet.
+    struct Number {
+        number: u64,
+        place: Cell<u32>,
+        queue: Cell<Queue>,
+        uses: Cell<u8>,
+        looks: Rc<Cell<u32>>,
+    }
+
+    impl Member for Rc<Number> {
+        fn place(&self) -> u32 {
+            self.place.get()
+        }
+
+        fn set_place(&self, place: u32) {
+            self.place.set(place);
+        }
+
+        fn cost(&self) -> u64 {
+            1
+        }
+    }
+
+    impl Resident for Rc<Number> {
+        fn hash(&self) -> u64 {
+            self.number << 32 | self.number
+        }
+
+        fn queue(&self) -> Queue {
+            self.queue.get()
+        }
+
+        fn set_queue(&self, queue: Queue) {
+            self.queue.set(queue);
+        }
+
+        fn uses(&self) -> u8 {
+            self.looks.set(self.looks.get() + 1);
+            self.uses.get()
+        }
+
+        fn spend_use(&self) {
+            self.uses.set(self.uses.get() - 1);
+        }
+    }
+
+    /// The queues, and what is in them by number.
     struct World {
-        eviction: Eviction,
-        uses: HashMap<u64, u8>,
-        slots: HashMap<u64, SlotIndex>,
+        eviction: Eviction<Rc<Number>>,
+        objects: HashMap<u64, Rc<Number>>,
+        looks: Rc<Cell<u32>>,
     }
 
     impl World {
         fn new() -> Self {
-            let (uses, slots) = (HashMap::new(), HashMap::new());
-            Self { eviction: Eviction::new(1024), uses, slots }
+            let eviction = Eviction::new(1024);
+            Self { eviction, objects: HashMap::new(), looks: Rc::default() }
         }
 
-        fn admit(&mut self, n: u64, heir: bool) -> Queue {
-            if self.eviction.is_full() {
-                self.eviction.grow();
-            }
-            let slot = self.eviction.admit(hash(n), 1, heir);
-            self.slots.insert(n, slot);
-            self.eviction.queue(slot)
+        fn admit(&mut self, number: u64, heir: bool) -> Queue {
+            let (place, queue, uses) = (Cell::new(0), Cell::new(Queue::Small), Cell::new(0));
+            let looks = Rc::clone(&self.looks);
+            let object = Rc::new(Number { number, place, queue, uses, looks });
+            self.eviction.admit(Rc::clone(&object), heir);
+            let queue = object.queue();
+            self.objects.insert(number, object);
+            queue
+        }
+
+        fn use_it(&self, number: u64, uses: u8) {
+            self.objects[&number].uses.set(uses);
         }
 
         fn evict(&mut self) -> Option<u64> {
-            let uses = &mut self.uses;
-            let (place, octets) = self.eviction.evict(|place, look| {
-                let count = uses.entry(number(place.hash)).or_default();
-                let before = *count;
-                if look == Look::Spend {
-                    *count = count.saturating_sub(1);
-                }
-                before
-            })?;
-            assert_eq!(octets, 1);
-            self.slots.remove(&number(place.hash));
-            Some(number(place.hash))
+            let evicted = self.eviction.evict()?.number;
+            self.objects.remove(&evicted).map(|object| object.number)
         }
-    }
 
-    fn hash(n: u64) -> u64 {
-        n << 32 | n
-    }
-
-    fn number(hash: u64) -> u64 {
-        hash >> 32
+        fn forget(&mut self, number: u64) {
+            let object = self.objects.remove(&number).unwrap();
+            assert_eq!(self.eviction.forget(&object).number, number);
+        }
     }
 
     #[test]
@@ -213,7 +259,7 @@ mod tests {
             for n in [2, 4, 6, 8] {
                 assert_eq!(world.admit(n, false), Queue::Small);
             }
-            world.uses.extend(uses.iter().copied());
+            uses.iter().for_each(|&(number, uses)| world.use_it(number, uses));
             let order: Vec<_> = std::iter::from_fn(|| world.evict()).collect();
             assert_eq!(order, expected, "{why}");
         }
@@ -228,15 +274,14 @@ mod tests {
         assert_eq!(world.evict(), Some(2));
         assert_eq!(world.admit(2, false), Queue::Main, "it left just now: a ghost");
         assert_eq!(world.evict(), Some(4));
-        let slot = world.slots[&6];
-        assert_eq!(world.eviction.forget(slot), 1);
+        world.forget(6);
         assert_eq!(world.admit(6, false), Queue::Small, "removed, not evicted: no ghost");
         assert_eq!(world.admit(1000, true), Queue::Main, "the heir of a proven object");
         for n in 0..200 {
             world.admit(2001 + 2 * n, false);
             world.evict();
         }
-        world.eviction.forget(world.slots[&2]);
+        world.forget(2);
         assert_eq!(
             world.admit(4, false),
             Queue::Small,
@@ -249,14 +294,26 @@ mod tests {
         let mut world = World::new();
         for n in 1..=10_000 {
             world.admit(n, true);
-            world.uses.insert(n, USES_MAX);
+            world.use_it(n, USES_MAX);
         }
-        let mut looks = 0;
-        world.eviction.evict(|_, _| {
-            looks += 1;
-            1
-        });
-        assert_eq!(looks, REPRIEVES_MAX);
+        world.evict();
+        assert_eq!(world.looks.get(), REPRIEVES_MAX + 1);
+    }
+
+    #[test]
+    fn wasters_leave_the_main_queue_and_come_back_there() {
+        let mut world = World::new();
+        for n in 1..=300 {
+            world.admit(n, n % 2 == 0);
+        }
+        let mut left = Vec::new();
+        for _ in 0..10 {
+            let waster = world.eviction.evict_waster(|object| object.number % 100 < 4);
+            left.extend(waster.map(|object| object.number));
+        }
+        left.sort_unstable();
+        assert_eq!(left, [2, 100, 102, 200, 202, 300], "and nobody of the small queue");
+        assert_eq!(world.admit(200, false), Queue::Main);
     }
 
     #[test]

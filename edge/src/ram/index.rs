@@ -1,213 +1,161 @@
-//! The index: from the hash of a key to the variants stored under it, read without a lock.
+//! The index: from the hash of a key to the objects stored under it, read without a lock.
 //!
-//! Each bucket holds an immutable chain. A reader takes it as it stands at that moment (`arc-swap`:
-//! a debt noted in the thread's own cache line, so that the chain's count of references, a shared
-//! line, is not written), a writer puts a new chain in its place, sharing with the old one all
-//! links behind the last one that goes. What was taken out is freed by whoever lets go of it last:
-//! at once, unless a reader is in that very chain, and then by that reader. So what is freed late
-//! is at most one chain per thread inside [`Index::lookup`].
+//! Each bucket is a chain of objects. A reader takes each link as it stands at that moment
+//! (`arc-swap`: a debt noted in the thread's own cache line, so that the object's count of
+//! references, a shared line, is not written) and lets go of the one before. A writer puts objects in
+//! at the front and takes them out by leading the link before around them. What was taken out is
+//! freed by whoever lets go of it last: at once, unless a reader is looking at that very object, and
+//! then by that reader.
 //!
-//! Epochs (`crossbeam-epoch`) were measured against this: taking and leaving a bucket costs 6 ns
-//! with them and 13 ns here, beside the 4,000 ns of a hit. They need `unsafe`, free late and by the
-//! batch, and let a reader allocate while it collects.
+//! Immutable chains were tried before: one link to load instead of one for each object (13 ns each,
+//! beside the 4,000 ns of a hit), but an allocation of its own for each object's place in the chain,
+//! and copies of those before what goes. Epochs (`crossbeam-epoch`) were measured, too: taking and
+//! leaving a bucket costs 6 ns with them; they need `unsafe`, free late and by the batch, and let a
+//! reader allocate while it collects.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use arc_swap::Guard;
 
-use arc_swap::ArcSwapOption;
-
-use super::eviction::{Look, Place, USES_MAX};
-use super::slots::SlotIndex;
-
-/// One stored value, and the rest of its bucket's chain.
-pub(super) struct Link<V> {
-    hash: u64,
-    next: Chain<V>,
-    key: Arc<[u8]>,
-    value: Arc<V>,
-    slot: SlotIndex,
-    /// Uses since it was stored or last passed over by the hand, up to [`USES_MAX`]. Increments may
-    /// be lost between threads: they only guide eviction.
-    uses: AtomicU8,
-}
-
-/// A bucket's content, most recently stored first.
-pub(super) type Chain<V> = Option<Arc<Link<V>>>;
-
-/// What is to be stored.
-pub(super) struct Addition<V> {
-    /// The hash of the key.
-    pub(super) hash: u64,
-    /// The key.
-    pub(super) key: Arc<[u8]>,
-    /// The value.
-    pub(super) value: Arc<V>,
-    /// Its place in the queues.
-    pub(super) slot: SlotIndex,
-    /// How many uses it starts with.
-    pub(super) uses: u8,
-}
+use super::object::{Handle, Link};
 
 /// A fixed number of buckets.
 pub(super) struct Index<V> {
-    buckets: Box<[ArcSwapOption<Link<V>>]>,
+    buckets: Box<[Link<V>]>,
 }
 
 impl<V> Index<V> {
     /// An empty index of so many buckets, a power of two.
     pub(super) fn new(buckets: usize) -> Self {
         assert!(buckets.is_power_of_two(), "buckets: {buckets}");
-        Self { buckets: (0..buckets).map(|_| ArcSwapOption::empty()).collect() }
+        Self { buckets: (0..buckets).map(|_| Link::new(None)).collect() }
     }
 
     /// What an index of so many buckets takes from the start.
     pub(super) fn fixed_octets(buckets: usize) -> u64 {
-        (buckets * size_of::<ArcSwapOption<Link<V>>>()) as u64
+        (buckets * size_of::<Link<V>>()) as u64
     }
 
-    /// The first answer of `choose` to a variant stored under `key`, most recently stored first;
-    /// counts a use of it. `choose` runs while the chain is held, and may be told of a variant that
-    /// is being taken out at this moment.
+    /// The first answer of `choose` to an object stored under `key`, most recently stored first; counts
+    /// a use of it. `choose` runs while the object is held. It may be told of an object that is being
+    /// taken out at this moment, and of the same one twice.
     pub(super) fn lookup<R>(
         &self,
         hash: u64,
         key: &[u8],
-        mut choose: impl FnMut(&Arc<V>) -> Option<R>,
+        mut choose: impl FnMut(&Handle<V>) -> Option<R>,
     ) -> Option<R> {
-        let chain = self.bucket(hash).load();
-        let mut next = chain.as_ref();
-        while let Some(link) = next {
-            if link.holds(hash, key)
-                && let Some(chosen) = choose(&link.value)
+        let bucket = self.bucket(hash);
+        let mut guard = bucket.load();
+        let mut first = address(&guard);
+        loop {
+            let Some(object) = &*guard else {
+                // What replaced an object came to the front before that left the chain behind us.
+                guard = bucket.load();
+                if address(&guard) == first {
+                    return None;
+                }
+                first = address(&guard);
+                continue;
+            };
+            if object.holds(hash, key)
+                && let Some(chosen) = choose(object)
             {
-                link.count_use();
+                object.count_use();
                 return Some(chosen);
             }
-            next = link.next.as_ref();
-        }
-        None
-    }
-
-    /// Tells `each` the slot, value and uses of the variants stored under `key`, most recently
-    /// stored first. The writer's view: only one thread at a time may use this and what follows.
-    pub(super) fn variants(&self, hash: u64, key: &[u8], mut each: impl FnMut(SlotIndex, &V, u8)) {
-        let chain = self.bucket(hash).load();
-        for link in walk(&chain).filter(|link| link.holds(hash, key)) {
-            each(link.slot, &link.value, link.uses.load(Relaxed));
+            let next = object.next().load();
+            if next.is_none() && object.is_apart() {
+                guard = bucket.load();
+                first = address(&guard);
+            } else {
+                guard = next;
+            }
         }
     }
 
-    /// What `look` sees of the value in `place`.
-    pub(super) fn value<R>(&self, place: Place, look: impl FnOnce(&V) -> R) -> R {
-        let chain = self.bucket(place.hash).load();
-        let link = walk(&chain).find(|link| link.slot == place.slot);
-        look(&link.expect("what stands in a queue is in the index").value)
+    /// The objects stored under `key`, most recently stored first. The writer's view: only one thread
+    /// at a time may use this and what follows.
+    pub(super) fn objects(&self, hash: u64, key: &[u8]) -> impl Iterator<Item = Handle<V>> {
+        let first = self.bucket(hash).load_full();
+        let chain = std::iter::successors(first, |object| object.next().load_full());
+        chain.filter(move |object| object.holds(hash, key))
     }
 
-    /// How often the value in `place` was used, before one use is spent if so said.
-    pub(super) fn uses(&self, place: Place, look: Look) -> u8 {
-        let chain = self.bucket(place.hash).load();
-        let link = walk(&chain).find(|link| link.slot == place.slot);
-        let link = link.expect("what stands in a queue is in the index");
-        let uses = link.uses.load(Relaxed);
-        if look == Look::Spend && uses > 0 {
-            link.uses.store(uses - 1, Relaxed);
-        }
-        uses
-    }
-
-    /// Takes the values in the slots `gone` out of the bucket of `hash` and puts `addition` in
-    /// front, all at one moment. Returns the chain as it was, to be dropped where freeing takes
-    /// nobody's time.
-    pub(super) fn replace(
-        &self,
-        hash: u64,
-        gone: &[SlotIndex],
-        addition: Option<Addition<V>>,
-    ) -> Chain<V> {
+    /// Puts an object in front of its bucket, that of `hash`.
+    pub(super) fn push(&self, hash: u64, object: Handle<V>) {
         let bucket = self.bucket(hash);
-        let mut chain = without(&bucket.load(), gone);
-        if let Some(Addition { hash, key, value, slot, uses }) = addition {
-            let uses = AtomicU8::new(uses);
-            chain = Some(Arc::new(Link { hash, next: chain, key, value, slot, uses }));
-        }
-        bucket.swap(chain)
+        object.next().store(bucket.load_full());
+        bucket.store(Some(object));
     }
 
-    fn bucket(&self, hash: u64) -> &ArcSwapOption<Link<V>> {
+    /// Takes an object out of its bucket, that of `hash`.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub(super) fn remove(&self, hash: u64, object: &Handle<V>) {
+        let mut before: Option<Handle<V>> = None;
+        loop {
+            let link = before.as_ref().map_or(self.bucket(hash), Handle::next);
+            let here = link.load_full().expect("what stands in a queue is in the index");
+            if here.is(object) {
+                link.store(object.next().load_full());
+                break;
+            }
+            before = Some(here);
+        }
+        // In this order: who sees that nothing is behind it any more sees why. It must not keep alive what was.
+        object.set_apart();
+        object.next().store(None);
+    }
+
+    fn bucket(&self, hash: u64) -> &Link<V> {
         // The low bits; the ghost queue's fingerprints are the high ones.
         &self.buckets[hash as usize & (self.buckets.len() - 1)]
     }
 }
 
-impl<V> Link<V> {
-    fn holds(&self, hash: u64, key: &[u8]) -> bool {
-        self.hash == hash && *self.key == *key
-    }
-
-    /// Writes only when the count changes: a hot object's line stays shared between the cores.
-    fn count_use(&self) {
-        let uses = self.uses.load(Relaxed);
-        if uses < USES_MAX {
-            self.uses.store(uses + 1, Relaxed);
-        }
-    }
-
-    fn followed_by(&self, next: Chain<V>) -> Self {
-        Self {
-            hash: self.hash,
-            next,
-            key: Arc::clone(&self.key),
-            value: Arc::clone(&self.value),
-            slot: self.slot,
-            uses: AtomicU8::new(self.uses.load(Relaxed)),
-        }
-    }
-}
-
-fn walk<V>(chain: &Chain<V>) -> impl Iterator<Item = &Link<V>> {
-    std::iter::successors(chain.as_deref(), |link| link.next.as_deref())
-}
-
-/// The chain without the links in the slots `gone`: those before the last of them are copied, those
-/// behind it shared.
-fn without<V>(chain: &Chain<V>, gone: &[SlotIndex]) -> Chain<V> {
-    let is_gone = |link: &Link<V>| gone.contains(&link.slot);
-    let Some(last) = walk(chain).enumerate().filter(|(_, link)| is_gone(link)).last() else {
-        return chain.clone();
-    };
-    let (last_index, last_link) = last;
-    let kept: Vec<_> = walk(chain).take(last_index).filter(|link| !is_gone(link)).collect();
-    let mut rest = last_link.next.clone();
-    for link in kept.into_iter().rev() {
-        rest = Some(Arc::new(link.followed_by(rest)));
-    }
-    rest
+/// Where the object is, for comparison.
+fn address<V>(guard: &Guard<Option<Handle<V>>>) -> Option<*const u8> {
+    guard.as_ref().map(|object| (&raw const **object).cast())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::slots::{Fifo, Queue, Slots};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use super::super::eviction::{Queue, Resident};
+    use super::super::heap::Heap;
+    use super::super::{Object, Stored};
     use super::*;
 
-    fn slots(count: usize) -> Vec<SlotIndex> {
-        let (mut slots, mut fifo) = (Slots::new(), Fifo::new(Queue::Small));
-        slots.grow();
-        (0..count).map(|_| fifo.push(&mut slots, 0, 0)).collect()
+    impl Stored for u64 {}
+
+    fn object(heap: &Arc<Heap>, hash: u64, key: &[u8], value: u64) -> Handle<u64> {
+        let octets = Handle::<u64>::block_octets(key.len()).unwrap();
+        let block = heap.take(octets).or_else(|| {
+            assert!(heap.commit(octets));
+            heap.take(octets)
+        });
+        let object = Handle::new(block.unwrap(), hash, key, &[], value);
+        object.set_queue(Queue::Small);
+        object
     }
 
-    fn add(index: &Index<u64>, hash: u64, key: &[u8], value: u64, slot: SlotIndex) {
-        let addition = Addition { hash, key: key.into(), value: Arc::new(value), slot, uses: 0 };
-        index.replace(hash, &[], Some(addition));
+    fn add(index: &Index<u64>, heap: &Arc<Heap>, hash: u64, key: &[u8], value: u64) -> Handle<u64> {
+        let object = object(heap, hash, key, value);
+        index.push(hash, object.clone());
+        object
     }
 
     fn found(index: &Index<u64>, hash: u64, key: &[u8]) -> Vec<u64> {
         let mut values = Vec::new();
-        let none: Option<()> = index.lookup(hash, key, |value| {
-            values.push(**value);
+        let none: Option<()> = index.lookup(hash, key, |object| {
+            values.push(*object.value());
             None
         });
         assert_eq!(none, None);
+        let objects = index.objects(hash, key).map(|object| *object.value());
+        assert!(objects.eq(values.iter().copied()), "writers see the same");
         values
     }
 
@@ -216,30 +164,30 @@ mod tests {
         let rows: [(&[usize], &[u64], &str); 6] = [
             (&[], &[4, 3, 2, 1, 0], "most recently stored first"),
             (&[4], &[3, 2, 1, 0], "the head"),
-            (&[0], &[4, 3, 2, 1], "the end: all others are copied"),
+            (&[0], &[4, 3, 2, 1], "the end"),
             (&[2], &[4, 3, 1, 0], "the middle"),
-            (&[1, 3], &[4, 2, 0], "two at once"),
+            (&[1, 3], &[4, 2, 0], "two"),
             (&[0, 1, 2, 3, 4], &[], "all"),
         ];
         for (gone, expected, why) in rows {
-            let index = Index::new(1);
-            let slots = slots(5);
-            for (n, slot) in slots.iter().enumerate() {
-                add(&index, 7, b"key", n as u64, *slot);
-            }
-            let gone: Vec<_> = gone.iter().map(|&n| slots[n]).collect();
-            drop(index.replace(7, &gone, None));
+            let (index, heap) = (Index::new(1), Heap::new());
+            let objects: Vec<_> = (0..5).map(|n| add(&index, &heap, 7, b"key", n)).collect();
+            gone.iter().for_each(|&n| index.remove(7, &objects[n]));
             assert_eq!(found(&index, 7, b"key"), expected, "{why}");
+            let gone: u64 = gone.len() as u64;
+            drop(objects);
+            assert_eq!(heap.live(), (5 - gone) * 48, "{why}: freed");
+            drop(index);
+            assert_eq!(heap.live(), 0, "{why}: all freed with the index");
         }
     }
 
     #[test]
     fn who_shares_a_bucket() {
-        let index = Index::new(1);
-        let slots = slots(3);
-        add(&index, 7, b"one", 1, slots[0]);
-        add(&index, 7, b"two", 2, slots[1]);
-        add(&index, 8, b"one", 3, slots[2]);
+        let (index, heap) = (Index::new(1), Heap::new());
+        add(&index, &heap, 7, b"one", 1);
+        add(&index, &heap, 7, b"two", 2);
+        add(&index, &heap, 8, b"one", 3);
         let rows: [(u64, &[u8], &[u64], &str); 4] = [
             (7, b"one", &[1], "same hash, other key"),
             (7, b"two", &[2], "same hash, other key"),
@@ -252,36 +200,81 @@ mod tests {
     }
 
     #[test]
-    fn uses_saturate_are_spent_and_survive_copies() {
-        let index = Index::new(1);
-        let slots = slots(2);
-        add(&index, 7, b"old", 0, slots[0]);
-        add(&index, 7, b"key", 1, slots[1]);
-        let place = Place { hash: 7, slot: slots[1] };
-        assert_eq!(index.uses(place, Look::Spend), 0);
+    fn uses_saturate_and_are_spent() {
+        let (index, heap) = (Index::new(1), Heap::new());
+        let object = add(&index, &heap, 7, b"key", 1);
+        object.spend_use();
+        assert_eq!(object.uses(), 0);
         for _ in 0..10 {
-            assert_eq!(index.lookup(7, b"key", |value| Some(**value)), Some(1));
+            assert_eq!(index.lookup(7, b"key", |object| Some(*object.value())), Some(1));
         }
-        drop(index.replace(7, &[slots[0]], None));
-        let counts = [Look::Keep, Look::Spend, Look::Spend, Look::Spend, Look::Spend];
-        assert_eq!(counts.map(|look| index.uses(place, look)), [3, 3, 2, 1, 0]);
+        let mut uses = Vec::new();
+        for _ in 0..5 {
+            uses.push(object.uses());
+            object.spend_use();
+        }
+        assert_eq!(uses, [3, 2, 1, 0, 0]);
     }
 
     #[test]
     fn a_reader_keeps_what_it_is_looking_at_and_nobody_else_does() {
-        let index = Index::new(1);
-        let slots = slots(1);
-        let value = Arc::new(1);
-        let witness = Arc::downgrade(&value);
-        let addition =
-            Addition { hash: 7, key: b"key".as_slice().into(), value, slot: slots[0], uses: 0 };
-        index.replace(7, &[], Some(addition));
-        index.lookup(7, b"key", |value| {
-            drop(index.replace(7, &slots, None));
-            assert_eq!(**value, 1);
-            assert!(witness.upgrade().is_some());
+        let (index, heap) = (Index::new(1), Heap::new());
+        let [old, seen] = [0, 1].map(|n| add(&index, &heap, 7, b"key", n));
+        let (mut old, mut seen) = (Some(old), Some(seen));
+        index.lookup(7, b"key", |object| {
+            for gone in [seen.take(), old.take()].into_iter().flatten() {
+                index.remove(7, &gone);
+            }
+            assert_eq!((*object.value(), heap.live()), (1, 48), "only what it looks at");
             Some(())
         });
-        assert!(witness.upgrade().is_none(), "freed by the reader as it left");
+        assert_eq!(heap.live(), 0, "freed by the reader as it left");
+    }
+
+    #[test]
+    fn a_reader_goes_on_where_it_can_when_its_place_goes() {
+        let (index, heap) = (Index::new(1), Heap::new());
+        let objects: Vec<_> = (0..3).map(|n| add(&index, &heap, 7, b"key", n)).collect();
+        let mut seen = Vec::new();
+        index.lookup(7, b"key", |object| {
+            seen.push(*object.value());
+            if *object.value() == 2 {
+                index.remove(7, &objects[2]);
+                index.remove(7, &objects[1]);
+                add(&index, &heap, 7, b"key", 3);
+            }
+            None::<()>
+        });
+        assert_eq!(seen, [2, 3, 0], "what came meanwhile, and what stayed");
+    }
+
+    #[test]
+    fn what_is_replaced_is_never_missing() {
+        let (index, heap, done) = (Index::new(1), Heap::new(), AtomicBool::new(false));
+        for n in 0..3 {
+            add(&index, &heap, n, b"other", n);
+        }
+        let mut current = add(&index, &heap, 7, b"key", 0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    while !done.load(Relaxed) {
+                        let value = index.lookup(7, b"key", |object: &Handle<u64>| {
+                            let object: &Object<u64> = object;
+                            (object.key() == b"key").then_some(*object.value())
+                        });
+                        assert!(value.is_some_and(|value| value >= last), "{value:?} after {last}");
+                        last = value.unwrap();
+                    }
+                });
+            }
+            for n in 1..if cfg!(miri) { 50 } else { 50_000 } {
+                let next = add(&index, &heap, 7, b"key", n);
+                index.remove(7, &current);
+                current = next;
+            }
+            done.store(true, Relaxed);
+        });
     }
 }

@@ -1,37 +1,23 @@
 //! The account of octets: what the tier holds, and room set aside for responses that are arriving.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Allocations of this size and more are mappings of their own in glibc, in whole pages.
-const MAPPED_OCTETS_MIN: u64 = 128 << 10;
-
-const PAGE_OCTETS: u64 = 4096;
-
-/// What an allocation of `octets` takes, with the allocator's header and rounding (glibc; others
-/// are within an eighth of it).
-pub(super) const fn allocation_octets(octets: u64) -> u64 {
-    let unit = if octets < MAPPED_OCTETS_MIN { 16 } else { PAGE_OCTETS };
-    octets.saturating_add(2 * mem::size_of::<usize>() as u64).saturating_add(unit - 1) / unit * unit
-}
-
-/// The tier's account. Octets are taken only under the writers' lock; reservations are given back
-/// by anybody, in one step, so what was checked under the lock can only get better.
+/// The tier's account. Octets are taken only under the writers' lock; they are given back by anybody,
+/// in one step, so what was checked under the lock can only get better.
 pub(super) struct Account {
     capacity: u64,
-    /// All that counts: fixed tables, residents, reservations.
+    /// All that counts: fixed tables, pages of the heap, what residents have elsewhere, reservations.
     octets: AtomicU64,
-    /// The residents' part and the reservations that they hold, which evictions can give back. What two residents hold
-    /// together is in it twice. Written only under the writers' lock.
+    /// What would come back if all residents left. Written only under the writers' lock.
     residents_octets: AtomicU64,
 }
 
 /// Why octets could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
-    /// Residents are in the way: evict some and ask again when so many octets have come free.
+    /// Residents, or holes between them, are in the way of so many octets.
     Evictable(u64),
     /// Even without any resident there is too little.
     Lasting,
@@ -53,35 +39,39 @@ impl Account {
         self.octets.load(Relaxed)
     }
 
-    /// Takes `octets` for a reservation. Under the writers' lock.
-    pub(super) fn reserve(&self, octets: u64) -> Result<(), Shortage> {
+    /// Takes `octets`, while `holes` of those in use are free within the pages of the heap. Under the
+    /// writers' lock.
+    pub(super) fn take(&self, octets: u64, holes: u64) -> Result<(), Shortage> {
         let used = self.octets();
-        let lasting = used.saturating_sub(self.residents_octets.load(Relaxed));
+        let lasting = used.saturating_sub(self.residents_octets.load(Relaxed) + holes);
         if lasting.checked_add(octets).is_none_or(|sum| sum > self.capacity) {
             return Err(Shortage::Lasting);
         }
-        if used + octets > self.capacity {
-            return Err(Shortage::Evictable(used + octets - self.capacity));
-        }
-        self.octets.fetch_add(octets, Relaxed);
+        match (used + octets).saturating_sub(self.capacity) {
+            0 => self.octets.fetch_add(octets, Relaxed),
+            missing => return Err(Shortage::Evictable(missing)),
+        };
         Ok(())
     }
 
-    /// A reservation goes. By anybody.
-    pub(super) fn unreserve(&self, octets: u64) {
+    /// Takes `octets` although there may be no room for them. Under the writers' lock.
+    pub(super) fn force(&self, octets: u64) {
+        self.octets.fetch_add(octets, Relaxed);
+    }
+
+    /// Gives back what was taken. By anybody.
+    pub(super) fn give(&self, octets: u64) {
         self.octets.fetch_sub(octets, Relaxed);
     }
 
-    /// Reserved octets become a resident's, those of reservations that it holds included. Under the writers' lock.
+    /// An object is resident from now on that takes so many octets in all. Under the writers' lock.
     pub(super) fn settle(&self, octets: u64) {
         self.residents_octets.fetch_add(octets, Relaxed);
     }
 
-    /// A resident goes; `reserved` of its octets are given back by who holds the reservations last. Under the writers'
-    /// lock.
-    pub(super) fn release(&self, octets: u64, reserved: u64) {
+    /// One is no longer. Under the writers' lock.
+    pub(super) fn unsettle(&self, octets: u64) {
         self.residents_octets.fetch_sub(octets, Relaxed);
-        self.octets.fetch_sub(octets - reserved, Relaxed);
     }
 }
 
@@ -130,7 +120,7 @@ impl Reservation {
 
     /// Takes over what `other`, of the same tier, has.
     pub fn add(&mut self, mut other: Self) {
-        self.octets += mem::take(&mut other.octets);
+        self.octets += std::mem::take(&mut other.octets);
     }
 
     /// Octets reserved.
@@ -147,7 +137,7 @@ impl Reservation {
 
 impl fmt::Debug for Reservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} octets reserved", self.octets)
+        write!(f, "room for {} octets", self.octets)
     }
 }
 
@@ -162,40 +152,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allocations() {
-        let rows = [
-            (0, 16, "a header at least"),
-            (1, 32, "rounded to 16"),
-            (48, 64, "header of 16"),
-            (100_000, 100_016, "below the threshold"),
-            (128 << 10, (128 << 10) + 4096, "a mapping: whole pages"),
-            (u64::MAX, u64::MAX / 4096 * 4096, "no overflow"),
-        ];
-        for (octets, expected, why) in rows {
-            assert_eq!(allocation_octets(octets), expected, "{why}");
-        }
-    }
-
-    #[test]
     fn shortages() {
         let account = Account::new(1000, 100);
-        assert_eq!(account.reserve(900), Ok(()));
-        account.settle(500);
+        assert_eq!(account.take(900, 0), Ok(()));
+        account.settle(400);
+        // 500 are lasting: the tables and what is no resident's, less the holes.
+        let holes = 100;
         let rows = [
-            (1, Err(Shortage::Evictable(1)), "500 are residents'"),
+            (1, Err(Shortage::Evictable(1)), "500 are residents' or free"),
             (500, Err(Shortage::Evictable(500)), "all residents would have to go"),
             (501, Err(Shortage::Lasting), "500 are no resident's"),
             (u64::MAX, Err(Shortage::Lasting), "no overflow"),
             (0, Ok(()), "nothing is always there"),
         ];
         for (octets, expected, why) in rows {
-            assert_eq!(account.reserve(octets), expected, "{why}");
+            assert_eq!(account.take(octets, holes), expected, "{why}");
         }
-        account.release(500, 100);
-        assert_eq!(account.octets(), 600, "100 are still reserved");
-        account.unreserve(100);
-        account.unreserve(400);
+        account.unsettle(400);
+        account.give(900);
         assert_eq!(account.octets(), 100);
-        assert_eq!(account.reserve(900), Ok(()));
+        assert_eq!(account.take(900, 0), Ok(()));
+        account.force(50);
+        assert_eq!((account.octets(), account.take(0, 0)), (1050, Err(Shortage::Lasting)));
     }
 }

@@ -10,7 +10,6 @@ use lastmile_http::fields::is_hop_by_hop;
 use lastmile_http::framing::Framing;
 use lastmile_http::head::{RequestHead, Version};
 use lastmile_http::max_forwards::{MaxForwards, max_forwards};
-use std::sync::Arc;
 
 /// What the upstream is asked for.
 #[derive(Clone, Copy)]
@@ -22,7 +21,7 @@ pub(crate) enum Purpose<'a> {
         /// The one that the request selects.
         selected: Option<&'a StoredResponse>,
         /// Others that are stored for the same URI.
-        others: &'a [Arc<StoredResponse>],
+        others: &'a [StoredResponse],
         /// What is new is wanted in the part that the client asked for, not whole.
         part: bool,
     },

@@ -372,9 +372,18 @@ impl Site {
     /// The account of the RAM tier is where it was: nothing stored, nothing reserved.
     fn judge_empty(&self, before: &[Samples; 2]) {
         for (shared, before) in [&self.edge, &self.parent].into_iter().zip(before) {
-            for gauge in ["ram_octets", "ram_objects", "connections"] {
-                let began = before.iter().find(|(name, ..)| *name == gauge).map(|row| row.2);
-                let (now, began) = (sample(shared, gauge), began.unwrap());
+            let began = |gauge| before.iter().find(|(name, ..)| *name == gauge).unwrap().2;
+            let used = |ram_octets, holes_octets| ram_octets - holes_octets;
+            let rows = [
+                ("ram_objects", sample(shared, "ram_objects"), began("ram_objects")),
+                ("connections", sample(shared, "connections"), began("connections")),
+                (
+                    "what of ram_octets is no hole",
+                    used(sample(shared, "ram_octets"), sample(shared, "ram_holes_octets")),
+                    used(began("ram_octets"), began("ram_holes_octets")),
+                ),
+            ];
+            for (gauge, now, began) in rows {
                 if now != began {
                     self.world.violation(format_args!("{gauge} is {now} in the end, was {began}"));
                 }

@@ -17,7 +17,8 @@ const HEURISTIC_DIVISOR: u32 = 10;
 /// says about being used without validation. Small, and made once, when the response arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredPolicy {
-    corrected_initial_age: Duration,
+    /// Finer than milliseconds no clock here is, and a `Duration` would take twice as much.
+    corrected_initial_age_ms: u64,
     response_time: UnixTime,
     date: UnixTime,
     freshness_lifetime: DeltaSeconds,
@@ -45,13 +46,9 @@ impl StoredPolicy {
         let lifetime = explicit_lifetime(fields, directives, date, response_time);
         let lifetime = lifetime
             .unwrap_or_else(|| heuristic_lifetime(response, directives, date, response_time));
+        let initial_age = corrected_initial_age(age_value, date, request_time, response_time);
         Self {
-            corrected_initial_age: corrected_initial_age(
-                age_value,
-                date,
-                request_time,
-                response_time,
-            ),
+            corrected_initial_age_ms: u64::try_from(initial_age.as_millis()).unwrap_or(u64::MAX),
             response_time,
             date,
             freshness_lifetime: lifetime,
@@ -76,7 +73,8 @@ impl StoredPolicy {
     #[must_use]
     pub fn age(&self, now: UnixTime) -> Duration {
         let resident_time = now.saturating_since(self.response_time);
-        self.corrected_initial_age.saturating_add(resident_time)
+        let initial_age = Duration::from_millis(self.corrected_initial_age_ms);
+        initial_age.saturating_add(resident_time)
     }
 
     /// RFC 9111 §4.2.1: freshness_lifetime.
