@@ -1,9 +1,9 @@
 //! Hits on one core and on several: what another core's hits cost a hit.
 //!
-//! Each thread is a worker with a connection that asks without a kernel, so that whatever the cores share is a hundred
-//! times as busy as it could be behind sockets. Beside workers of one edge run as many that have an edge each and
-//! share nothing: what these lose on several cores is the machine's (a core's two threads, caches, its memory), and what
-//! the others lose beyond that is the edge's.
+//! Each thread is a worker with a connection that asks without a kernel, so that whatever the cores share is ten times
+//! as busy as it could be behind sockets. Beside workers of one edge run as many that have an edge each and share
+//! nothing: what these lose on several cores is the machine's (a core's two threads, caches, memory), and what the
+//! others lose beyond that is the edge's.
 
 #[path = "../../tests/at_once/mod.rs"]
 mod at_once;
