@@ -100,12 +100,15 @@ fn request(method: &str, fields: &str) -> &'static [u8] {
     text.into_bytes().leak()
 }
 
+/// What it is, the request and what is stored for it; how the answer starts and ends.
+type Row<'a> = (&'a str, &'a [u8], &'a [u8], &'a str, &'a str);
+
 #[test]
 fn a_connection_that_serves_hits_allocates_nothing() {
     let get = request("GET", "");
     let pipelined: &[u8] = get.repeat(16).leak();
     let small = response("ETag: \"tag\"\r\n", 1000);
-    let rows: [(&str, &[u8], &[u8], &str, &str); 10] = [
+    let rows: [Row<'_>; 10] = [
         ("1 KB", get, small, "HTTP/1.1 200 OK\r\n", "xxx"),
         ("16 KB", get, response("", 16 << 10), "HTTP/1.1 200 OK\r\n", "xxx"),
         ("no content", get, response("", 0), "HTTP/1.1 200 OK\r\n", "\r\n\r\n"),

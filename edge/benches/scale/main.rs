@@ -1,13 +1,14 @@
 //! Hits on one core and on several: what another core's hits cost a hit.
 //!
-//! Each thread is a worker with a connection that asks without a kernel, so that whatever the cores share is a hundred
-//! times as busy as it could be behind sockets. Beside workers of one edge run as many that have an edge each and
-//! share nothing: what these lose on several cores is the machine's (a core's two threads, caches, its memory), and what
-//! the others lose beyond that is the edge's.
+//! Each thread is a worker with a connection that asks without a kernel, so that whatever the cores share is ten times
+//! as busy as it could be behind sockets. Beside workers of one edge run as many that have an edge each and share
+//! nothing: what these lose on several cores is the machine's (a core's two threads, caches, memory), and what the
+//! others lose beyond that is the edge's.
 
 #[path = "../../tests/at_once/mod.rs"]
 mod at_once;
 mod measure;
+mod stores;
 mod zipf;
 
 use measure::{Case, Sharing, measure};
@@ -16,7 +17,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-CPU per hit on one core and on all, of one edge and of an edge for each core.
+CPU per hit on one core and on all, of one edge and of an edge for each core; the time of a store by readers.
 
 Usage: cargo bench -p lastmile-edge --bench scale -- [--json]
 
@@ -43,8 +44,8 @@ fn main() -> ExitCode {
         }
     }
     match measure() {
-        Ok(cases) if json => say(&as_json(&cases)),
-        Ok(cases) => say(as_table(&cases).trim_end()),
+        Ok(cases) if json => say(&as_json(&cases, &stores::measure())),
+        Ok(cases) => say(&(as_table(&cases) + &as_lines(&stores::measure()))),
         Err(error) => {
             eprintln!("scale: {error}");
             ExitCode::FAILURE
@@ -59,7 +60,7 @@ fn say(text: &str) -> ExitCode {
     }
 }
 
-fn as_json(cases: &[Case]) -> String {
+fn as_json(cases: &[Case], stores: &[(usize, f64)]) -> String {
     let rows: Vec<_> = cases
         .iter()
         .map(|case| {
@@ -72,7 +73,17 @@ fn as_json(cases: &[Case]) -> String {
             })
         })
         .collect();
-    format!("{:#}", serde_json::Value::from(rows))
+    let stores: Vec<_> = stores
+        .iter()
+        .map(|(readers, ns)| serde_json::json!({ "threads": readers, "ns_per_store": ns }))
+        .collect();
+    format!("{:#}", serde_json::json!({ "hits": rows, "stores": stores }))
+}
+
+fn as_lines(stores: &[(usize, f64)]) -> String {
+    let figures = stores.iter().map(|(readers, ns)| format!("{readers} threads {ns:.0}"));
+    let figures = figures.collect::<Vec<_>>().join(", ");
+    format!("ns to store an object, beside threads that have looked into the tier: {figures}")
 }
 
 fn as_table(cases: &[Case]) -> String {

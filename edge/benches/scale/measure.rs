@@ -173,7 +173,8 @@ fn cpu_ns() -> Result<f64, String> {
     first.ok_or_else(|| format!("{FILE}: {text:?}"))
 }
 
-fn median(rounds: &mut [Round], value: fn(&Round) -> f64) -> f64 {
+/// The median of what `value` says of each.
+pub(crate) fn median<T>(rounds: &mut [T], value: fn(&T) -> f64) -> f64 {
     rounds.sort_by(|one, other| value(one).total_cmp(&value(other)));
     value(&rounds[rounds.len() / 2])
 }

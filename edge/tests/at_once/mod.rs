@@ -221,7 +221,9 @@ impl Transmit for Sink {
     async fn send_pieces(&mut self, pieces: Vec<Piece>, _: Duration) -> Result<(), IoError> {
         let octets = pieces.iter().map(Piece::len).sum();
         self.note(octets, |sent| {
-            pieces.iter().for_each(|piece| sent.extend_from_slice(&piece.read().unwrap()));
+            pieces.iter().for_each(|piece| {
+                sent.extend_from_slice(&piece.read().expect("a content that is there"));
+            });
         });
         Ok(())
     }
