@@ -1,3 +1,5 @@
+//! Settings, verdicts, rounds; what needs servers is in `deploy/tests/bench/compare.rs`.
+
 use super::*;
 use crate::peer::PEERS;
 use crate::watch::Used;

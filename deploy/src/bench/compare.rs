@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Duration of a round of `--quick`.
 const QUICK_ROUND: Duration = Duration::from_millis(250);
 
-/// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a cache
-/// with 100,000 objects.
+/// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a
+/// cache with 100,000 objects.
 const QUICK_BUDGET: Duration = Duration::from_secs(160);
 
 /// Rounds of `--quick`, and how often one is repeated that was disturbed.
