@@ -101,7 +101,7 @@ fn misuse_is_told_before_anything_starts() {
         (&["bench", "compare", "--peer", "iis"], "\"iis\" is not a peer; allowed:", "a peer"),
         (&["bench", "compare", "--rounds", "0"], "1..=1000", "no rounds"),
         (&["bench", "compare", "--quick", "--rounds", "3"], "cannot be used with", "both"),
-        (&["bench", "compare", "--load", "ab"], "possible values: own, wrk", "another load"),
+        (&["bench", "compare", "--load", "ab"], "allowed: own, wrk", "another load"),
         (
             &["bench", "compare", "--load", "wrk", "--case", "flash-crowd"],
             "wrk can't do flash-crowd",
