@@ -59,6 +59,20 @@ pub(crate) struct Played {
     pub(crate) used: Option<Used>,
 }
 
+impl Loader {
+    /// The one that `--load` calls `name`.
+    ///
+    /// # Errors
+    /// One line with the names that there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "own" => Ok(Self::Own),
+            "wrk" => Ok(Self::Wrk),
+            _ => Err(format!("{name:?} makes no requests; allowed: own, wrk")),
+        }
+    }
+}
+
 impl Stage<'_> {
     /// # Errors
     /// [`BenchError::Stopped`] when that is asked for.

@@ -28,7 +28,7 @@ pub struct BenchFlags {
 /// Ways to measure.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Server CPU per request of the edge beside other caches, on the same core in the same run
+    /// The edge beside other caches on the same core: CPU per request, latencies, memory, goals
     #[command(after_help = compare::after_help())]
     Compare(CompareFlags),
     /// Put load on a server, as many requests or as often as is asked, and say what became of them

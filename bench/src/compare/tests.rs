@@ -1,3 +1,5 @@
+//! Settings, verdicts, rounds; what needs servers is in `deploy/tests/bench/compare.rs`.
+
 use super::*;
 use crate::peer::PEERS;
 use crate::watch::Used;
@@ -76,4 +78,16 @@ fn rounds_about_memory_are_few() {
         assert_eq!(rounds_of(Case::named(case).unwrap(), 5), expected, "{case}");
     }
     assert_eq!(rounds_of(Case::named("1000000-objects").unwrap(), 5), 1);
+}
+
+#[test]
+fn peers_that_are_not_here_are_left_out_with_a_warning() {
+    let config = Config { peers: PEERS.to_vec(), ..config() };
+    let mut warnings = Vec::new();
+    let there = present(&config, &mut warnings);
+    assert_eq!(there.len() + warnings.len(), PEERS.len(), "{warnings:?}");
+    assert!(there.contains(&Peer::Lastmile) && there.contains(&Peer::FloorMonoio), "{there:?}");
+    for warning in &warnings {
+        assert!(warning.contains(" is left out: ") && warning.contains("apt-get install "));
+    }
 }

@@ -326,6 +326,22 @@ mod tests {
     }
 
     #[test]
+    fn all_of_a_mix_are_told() {
+        let sizes = "1KB:3,1MB:1".parse().unwrap();
+        let query = "max-age=9".to_owned();
+        let mix = Targets::Zipf { exponent: 0.5, objects: 50, sizes, query };
+        let all = mix.all();
+        assert_eq!(all.len(), 50);
+        assert!(all[7].ends_with("/7?max-age=9"), "{}", all[7]);
+        let mut requests = Requests::new(&load(mix), 0);
+        for _ in 0..200 {
+            let head = written(&mut requests, false);
+            let target = head.split(' ').nth(1).unwrap();
+            assert!(all.iter().any(|known| known == target), "{target}");
+        }
+    }
+
+    #[test]
     fn a_list_is_asked_for_in_turn() {
         let load = load(Targets::List(vec!["/a".to_owned(), "/b".to_owned()]));
         let mut requests = Requests::new(&load, 0);

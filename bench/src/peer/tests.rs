@@ -1,3 +1,5 @@
+//! Each product that is installed accepts its configuration, and serves a hit.
+
 use super::*;
 use crate::probe;
 use installed::{directory, free_address};

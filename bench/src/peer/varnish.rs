@@ -14,11 +14,49 @@ pub(super) const VARNISH: Installed = Installed {
 };
 
 /// What would be written into the log in shared memory about each request: its access log, which is off for all peers.
-const UNLOGGED: &str = "-Begin,-End,-Link,-SessOpen,-SessClose,-ReqStart,-ReqMethod,-ReqURL,-ReqProtocol,\
-    -ReqHeader,-ReqUnset,-ReqAcct,-RespMethod,-RespURL,-RespProtocol,-RespStatus,-RespReason,-RespHeader,-RespUnset,\
-    -BereqMethod,-BereqURL,-BereqProtocol,-BereqHeader,-BereqUnset,-BereqAcct,-BerespMethod,-BerespURL,\
-    -BerespProtocol,-BerespStatus,-BerespReason,-BerespHeader,-BerespUnset,-Timestamp,-VCL_call,-VCL_return,-VCL_use,\
-    -Hit,-HitMiss,-HitPass,-TTL,-Storage,-Length,-Fetch_Body,-BackendOpen,-BackendClose,-BackendReuse,-ExpBan,-Gzip";
+const UNLOGGED: &[&str] = &[
+    "Begin",
+    "End",
+    "Link",
+    "SessOpen",
+    "SessClose",
+    "ReqStart",
+    "ReqMethod",
+    "ReqURL",
+    "ReqProtocol",
+    "ReqHeader",
+    "ReqUnset",
+    "ReqAcct",
+    "RespProtocol",
+    "RespStatus",
+    "RespReason",
+    "RespHeader",
+    "RespUnset",
+    "BereqMethod",
+    "BereqURL",
+    "BereqProtocol",
+    "BereqHeader",
+    "BereqUnset",
+    "BereqAcct",
+    "BerespProtocol",
+    "BerespStatus",
+    "BerespReason",
+    "BerespHeader",
+    "BerespUnset",
+    "Timestamp",
+    "VCL_call",
+    "VCL_return",
+    "VCL_use",
+    "Hit",
+    "HitMiss",
+    "HitPass",
+    "TTL",
+    "Storage",
+    "Length",
+    "Fetch_Body",
+    "BackendOpen",
+    "BackendClose",
+];
 
 /// Parameters of varnishd, `name=value`.
 fn parameters() -> [String; 7] {
@@ -35,7 +73,7 @@ fn parameters() -> [String; 7] {
         "timeout_idle=300".to_owned(),
         // The bound on what is sent before a client is given up is for real networks.
         "idle_send_timeout=60".to_owned(),
-        format!("vsl_mask={UNLOGGED}"),
+        format!("vsl_mask=-{}", UNLOGGED.join(",-")),
     ]
 }
 

@@ -20,30 +20,14 @@ const BAR_HEIGHT: usize = 15;
 const LONGEST_TIMES: f64 = 5.0;
 
 /// On top of the style of every page.
-const STYLE: &str = "\
-:root{--text:#1d2330;--soft:#667085;--line:#e3e6ec;--card:#fff;--own:#12805c;--peer:#9aa5b8;--floor:#cfd5e0;
---good:#12805c;--bad:#c0362c}
-@media (prefers-color-scheme:dark){:root{--text:#e4e7ee;--soft:#98a2b5;--line:#2b303b;--card:#1b1f27;
---own:#35b585;--peer:#6b778c;--floor:#3c4454;--good:#4cc795;--bad:#ef6f64}}
-*{box-sizing:border-box}body{max-width:88rem}h1{margin:0}
-.card h2{font-size:1rem;margin:0 0 .2rem}.sum{color:var(--soft);margin:.3rem 0 1.2rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(34rem,100%),1fr));gap:1rem}
-.card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.9rem 1rem}
-.card svg{display:block;margin-top:.4rem}.card svg text{font-size:12.5px;fill:var(--text)}
-.card svg .soft{fill:var(--soft);font-size:11.5px}.card svg .strong{font-weight:600}.end{text-anchor:end}
-.own{fill:var(--own)}.peer{fill:var(--peer)}.floor{fill:var(--floor)}
-.card .whisker{stroke:var(--text);stroke-opacity:.65}.cut{stroke:var(--card);stroke-width:3}
-.mark{stroke-width:2;stroke-dasharray:3 2}.mark.good{stroke:var(--good)}.mark.bad{stroke:var(--bad)}
-.goals{display:flex;flex-wrap:wrap;gap:.3rem .5rem;list-style:none;margin:.2rem 0;padding:0;font-size:.82rem}
-.goals li{border:1px solid var(--line);border-radius:99px;padding:0 .6rem}
-.good b,b.good{color:var(--good)}.bad b,b.bad{color:var(--bad)}";
+const STYLE: &str = include_str!("html.css");
 
 pub(super) fn render(report: &Report) -> String {
     let mut page = begin("lastmile bench compare", "lastmile beside its peers");
     push(
         &mut page,
         format_args!(
-            "<style>\n{STYLE}\n</style>\n<p class=\"sum\">{}</p>\n<div class=\"cards\">\n",
+            "<style>\n{STYLE}</style>\n<p class=\"sum\">{}</p>\n<div class=\"cards\">\n",
             summary(report)
         ),
     );
@@ -61,9 +45,9 @@ pub(super) fn render(report: &Report) -> String {
 fn summary(report: &Report) -> String {
     let count = |verdict| report.goals.iter().filter(|goal| goal.reached == verdict).count();
     let mut text = format!(
-        "Shorter is better; a line on a bar goes from the lowest to the highest round, a dashed one is where a goal \
-         wants lastmile to end. Behind a bar: its figure, and how many times lastmile's that is; *: no round of it was \
-         undisturbed. {} rounds of {} s.",
+        "Shorter is better; a line on a bar goes from the lowest to the highest round, a dashed \
+         one is where a goal wants lastmile to end. Behind a bar: its figure, and how many times \
+         lastmile's that is; *: no round of it was undisturbed. {} rounds of {} s.",
         report.rounds, report.seconds
     );
     if !report.goals.is_empty() {

@@ -1,3 +1,5 @@
+//! A small report, which the forms of it are tested with too, and its figures.
+
 use super::*;
 use std::collections::BTreeMap;
 

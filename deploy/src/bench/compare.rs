@@ -4,7 +4,6 @@ use super::{failure, stop_flag, write};
 use crate::failure::Failure;
 use crate::node::say;
 use clap::Args;
-use clap::ValueEnum;
 use lastmile_bench::{CASES, Case, Config, Loader, PEERS, Peer, ROUNDS_MAX, SECONDS_MAX};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,16 +11,15 @@ use std::time::Duration;
 /// Duration of a round of `--quick`.
 const QUICK_ROUND: Duration = Duration::from_millis(250);
 
-/// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a cache
-/// with 100,000 objects.
+/// After this long `--quick` begins nothing new, so that it ends within 3 minutes: what takes longest is filling a
+/// cache with 100,000 objects.
 const QUICK_BUDGET: Duration = Duration::from_secs(160);
 
-/// Rounds of `--quick`, and how often one is repeated that was disturbed.
+/// Rounds of `--quick`.
 const QUICK_ROUNDS: u32 = 1;
-const QUICK_REPEATS: u32 = 1;
 
-/// How often a round is repeated otherwise.
-const REPEATS: u32 = 3;
+/// How often a round may be repeated: a machine that is never quiet gets no quieter.
+const REPEATS_MAX: u32 = 100;
 
 const EXAMPLES: &str = "Examples:
   lastmile bench compare --quick
@@ -51,27 +49,22 @@ pub struct CompareFlags {
     #[arg(long, value_name = "S", default_value = "2",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(SECONDS_MAX)))]
     pub seconds: u32,
+    /// How often a round is repeated in which the machine was disturbed or something went wrong
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(REPEATS_MAX)))]
+    pub repeats: u32,
     /// One short round, without the million objects, within 3 minutes: to see how things stand
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     pub quick: bool,
     /// Who makes the requests: our own load, or wrk, as a reference in cases that it can do
-    #[arg(long, value_name = "WHO", value_enum, default_value = "own")]
-    pub load: LoadChoice,
+    #[arg(long, value_name = "own|wrk", value_parser = Loader::named, default_value = "own")]
+    pub load: Loader,
     /// Print JSON, with every round, instead of the tables
     #[arg(long)]
     pub json: bool,
     /// Write a page with bars to FILE as well
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-}
-
-/// Who makes the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LoadChoice {
-    /// `lastmile bench load`.
-    Own,
-    /// wrk.
-    Wrk,
 }
 
 /// The table of cases and examples, for `--help`.
@@ -99,12 +92,9 @@ pub(super) fn run(flags: &CompareFlags) -> Result<(), Failure> {
         cases: cases_of(flags),
         rounds: if flags.quick { QUICK_ROUNDS } else { flags.rounds },
         duration: if flags.quick { QUICK_ROUND } else { Duration::from_secs(flags.seconds.into()) },
-        repeats: if flags.quick { QUICK_REPEATS } else { REPEATS },
+        repeats: flags.repeats,
         budget: flags.quick.then_some(QUICK_BUDGET),
-        loader: match flags.load {
-            LoadChoice::Own => Loader::Own,
-            LoadChoice::Wrk => Loader::Wrk,
-        },
+        loader: flags.load,
         stop: stop_flag()?,
     };
     // Before the rounds: a page that can't be written should not cost them.
@@ -125,7 +115,7 @@ fn cases_of(flags: &CompareFlags) -> Vec<&'static Case> {
     }
     let can = |case: &&Case| {
         (case.quick || !flags.quick)
-            && (flags.load == LoadChoice::Own || lastmile_bench::wrk::can(case))
+            && (flags.load == Loader::Own || lastmile_bench::wrk::can(case))
     };
     CASES.iter().filter(can).collect()
 }

@@ -3,7 +3,7 @@
 
 use crate::measure::median;
 use lastmile_edge::ram::{RamTier, Stored};
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ fn beside(readers: usize) -> f64 {
     let (here, end) = (Barrier::new(readers + 1), Barrier::new(readers + 1));
     let store = |number: u32| {
         let key = number.to_le_bytes();
-        assert!(tier.insert(tier.hash(&key), &key, Arc::new(Content), |_| true).is_ok());
+        assert!(tier.insert(tier.hash(&key), &key, Content, &[], |_| true).is_ok());
     };
     (0..STORES).for_each(store);
     thread::scope(|scope| {
