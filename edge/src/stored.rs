@@ -486,8 +486,11 @@ impl AsRef<[u8]> for Within {
     }
 }
 
+/// Where the field lines begin, behind the status line.
 fn fields_start(head: &[u8]) -> usize {
-    head.iter().position(|octet| *octet == b'\n').map_or(head.len(), |end| end + 1)
+    const REASON_START: usize = b"HTTP/1.1 200 ".len();
+    let reason = head.iter().skip(REASON_START).position(|octet| *octet == b'\n');
+    reason.map_or(head.len(), |octets| REASON_START + octets + 1)
 }
 
 fn fields_of<'a>(head: &'a [u8], spans: &'a mut Vec<FieldSpan>) -> Fields<'a> {

@@ -14,7 +14,6 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::task::Waker;
 use core::time::Duration;
-use futures_lite::future::yield_now;
 use lastmile_http::time::UnixTime;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::{TcpListener, TcpStream, UnixStream};
@@ -290,8 +289,8 @@ impl Transmit for UringSender {
         loop {
             match with_socket(self.descriptor, |socket| outgoing.turn(socket)) {
                 Ok(Turn::Done) => return Ok(()),
-                // Whatever else is ready comes first.
-                Ok(Turn::Over) => yield_now().await,
+                // Whatever else is ready comes first: a new task is behind all of it, one that wakes itself is not.
+                Ok(Turn::Over) => monoio::spawn(async {}).await,
                 Ok(Turn::Full) => {}
                 Err(error) => return Err(io_error(&error)),
             }

@@ -13,7 +13,7 @@
 //! leaving a bucket costs 6 ns with them; they need `unsafe`, free late and by the batch, and let a
 //! reader allocate while it collects.
 
-use arc_swap::Guard;
+use arc_swap::{Guard, RefCnt};
 
 use super::object::{Handle, Link};
 
@@ -114,8 +114,8 @@ impl<V> Index<V> {
 }
 
 /// Where the object is, for comparison.
-fn address<V>(guard: &Guard<Option<Handle<V>>>) -> Option<*const u8> {
-    guard.as_ref().map(|object| (&raw const **object).cast())
+fn address<V>(guard: &Guard<Option<Handle<V>>>) -> *mut u8 {
+    RefCnt::as_ptr(&**guard)
 }
 
 #[cfg(test)]

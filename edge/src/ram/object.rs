@@ -114,6 +114,11 @@ impl<V> Handle<V> {
         unsafe { self.0.as_ref() }
     }
 
+    /// The value.
+    pub fn value(&self) -> &V {
+        &self.fixed().value
+    }
+
     pub(super) fn next(&self) -> &Link<V> {
         &self.fixed().next
     }
@@ -163,11 +168,6 @@ impl<V> Handle<V> {
 }
 
 impl<V> Object<V> {
-    /// The value.
-    pub fn value(&self) -> &V {
-        &self.head.value
-    }
-
     /// What it is stored under.
     pub fn key(&self) -> &[u8] {
         &self.octets[..usize::from(self.head.key_octets)]
