@@ -125,7 +125,7 @@ mod tests {
 
     use super::super::eviction::{Queue, Resident};
     use super::super::heap::Heap;
-    use super::super::{Object, Stored};
+    use super::super::Stored;
     use super::*;
 
     impl Stored for u64 {}
@@ -261,7 +261,6 @@ mod tests {
                     let mut last = 0;
                     while !done.load(Relaxed) {
                         let value = index.lookup(7, b"key", |object: &Handle<u64>| {
-                            let object: &Object<u64> = object;
                             (object.key() == b"key").then_some(*object.value())
                         });
                         assert!(value.is_some_and(|value| value >= last), "{value:?} after {last}");
