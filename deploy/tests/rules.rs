@@ -300,8 +300,8 @@ fn the_most_recent_of_several_responses_is_used() {
     }
 }
 
-/// RFC 9110 §15.2, RFC 8297 §2: what comes before the answer to a GET is passed on as well, but not to HTTP/1.0; §7.6.3:
-/// Via has the version in which each message came.
+/// RFC 9110 §15.2, RFC 8297 §2: what comes before the answer to a GET is passed on as well, but not to HTTP/1.0;
+/// §7.6.3: Via has the version in which each message came.
 #[test]
 fn versions_and_interim_responses() {
     let hinted = format!("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n{}", answer("", "hi"));

@@ -85,8 +85,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock that
-/// ticks for all workers: a hit reads no other.
+/// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock
+/// that ticks for all workers: a hit reads no other.
 const CLOCKS: &[(&str, &str)] = &[
     ("edge/src/io/ring/driver.rs", "how long the end of a worker waits for its ring"),
     ("edge/src/io/clock.rs", "the clock that ticks, on a thread of its own"),

@@ -36,7 +36,8 @@ pub(crate) struct Client<S> {
 }
 
 impl<S: Stream> Client<S> {
-    /// Sends the output. Behind a response after which the connection does not persist the stream must be ended at once.
+    /// Sends the output. Behind a response after which the connection does not persist the stream must be ended at
+    /// once.
     pub(crate) async fn send_output<I: Io>(&mut self, worker: &Worker<I>, persists: bool) -> After {
         let limit = worker.shared.config.timeouts.client_send;
         let output = core::mem::take(&mut self.output);

@@ -28,8 +28,8 @@ const PIECE_OCTETS_MIN: usize = 16 * 1024;
 const WHOLE_OCTETS_MAX: usize = 256 * 1024;
 
 impl StoredContent {
-    /// The content made of `pieces`: octets that lie together are put together, by `writer` if the content is large enough,
-    /// which may take of `room`.
+    /// The content made of `pieces`: octets that lie together are put together, by `writer` if the content is large
+    /// enough, which may take of `room`.
     pub(crate) fn new(pieces: Vec<Piece>, writer: &mut Writer, room: &mut Reservation) -> Self {
         let octets: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         let count = usize::try_from(octets).unwrap_or(usize::MAX);

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) const SLOT_OCTETS: u64 = 2 << 20;
 /// Octets of a page of a file.
 pub(crate) const PAGE_OCTETS: u64 = 4096;
-/// What an extent takes beside its octets: its own allocations, and the kernel's index of its pages (576 octets for each
-/// 64 of them, less for larger folios).
+/// What an extent takes beside its octets: its own allocations, and the kernel's index of its pages (576 octets for
+/// each 64 of them, less for larger folios).
 const OVERHEAD_OCTETS: u64 = 1024;
 
 /// See the head of this file.
@@ -94,8 +94,8 @@ impl Extent {
 
 /// Frees the memory of the slot at `offset` of `file`.
 ///
-/// Its pages leave the file; those that a socket still has to send stay as they are until it has. The whole slot, since a
-/// folio of which only a part were punched out would have that part set to zero in place, under the socket's eyes.
+/// Its pages leave the file; those that a socket still has to send stay as they are until it has. The whole slot, since
+/// a folio of which only a part were punched out would have that part set to zero in place, under the socket's eyes.
 pub(crate) fn free_slot(file: &File, offset: u64) -> io::Result<()> {
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     Ok(retry_on_intr(|| fallocate(file, hole, offset, SLOT_OCTETS))?)

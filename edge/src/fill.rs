@@ -196,8 +196,8 @@ impl Fill {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Puts `pieces` in place of all that begins at `offset` and behind it: the same octets, and perhaps more. Only of a
-    /// fill that has not overflowed.
+    /// Puts `pieces` in place of all that begins at `offset` and behind it: the same octets, and perhaps more. Only of
+    /// a fill that has not overflowed.
     pub(crate) fn replace_from(&self, offset: u64, pieces: Vec<Piece>) {
         let mut state = self.state();
         let kept = state.pieces.partition_point(|(start, _)| *start < offset);

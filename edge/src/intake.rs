@@ -21,8 +21,8 @@ use std::rc::Rc;
 /// the memory with their bookkeeping.
 const PART_CHARGE_MIN: u64 = 128;
 
-/// Small parts go into the arena when so many octets of them are there: in extents much smaller than this the bookkeeping
-/// would show, and in larger ones what a slow upstream sends would stay long on the heap.
+/// Small parts go into the arena when so many octets of them are there: in extents much smaller than this the
+/// bookkeeping would show, and in larger ones what a slow upstream sends would stay long on the heap.
 const GATHERED_OCTETS: usize = 256 * 1024;
 
 /// Takes the content of one response in.
@@ -56,8 +56,8 @@ struct Loose {
 }
 
 impl<I: Io> Intake<I> {
-    /// Takes a response in for which there is `room`, with so many octets if that is known; `earlier` may be what it is the
-    /// rest of.
+    /// Takes a response in for which there is `room`, with so many octets if that is known; `earlier` may be what it is
+    /// the rest of.
     pub(crate) fn new(
         worker: &Worker<I>,
         lead: Lead,
@@ -176,8 +176,8 @@ impl<I: Io> Intake<I> {
         }
     }
 
-    /// Appends a part that is not the last: as octets, or together with those before it in an extent, when there are enough
-    /// of them.
+    /// Appends a part that is not the last: as octets, or together with those before it in an extent, when there are
+    /// enough of them.
     fn add(&mut self, part: Bytes, charge: u64, inbound: &mut Inbound) {
         let (arena, fill) = (self.writer.arena(), self.lead.fill());
         let Some(room) = self.room.as_mut().filter(|_| arena.is_open()) else {

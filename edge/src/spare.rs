@@ -2,11 +2,11 @@
 
 use core::cell::RefCell;
 
-/// Octets of all spare buffers of a worker. As many connections can be at work in one turn of its loop as have room in it;
-/// more allocate.
+/// Octets of all spare buffers of a worker. As many connections can be at work in one turn of its loop as have room in
+/// it; more allocate.
 const SPARE_OCTETS_MAX: usize = 4 << 20;
-/// A buffer that grew for a large head or many pipelined responses is let go. The largest content that is copied, with its
-/// head, stays below.
+/// A buffer that grew for a large head or many pipelined responses is let go. The largest content that is copied, with
+/// its head, stays below.
 const CAPACITY_MAX: usize = 64 * 1024;
 /// Octets that a new one has: a small response with its head.
 const CAPACITY_FIRST: usize = 4096;

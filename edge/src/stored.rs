@@ -13,13 +13,14 @@ use lastmile_http::time::{UnixTime, write_http_date};
 use lastmile_http::validator::Validators;
 use std::rc::Rc;
 
-/// A stored response (RFC 9111 §3), or one that is still arriving and has no content yet. A clone refers to the same one.
+/// A stored response (RFC 9111 §3), or one that is still arriving and has no content yet. A clone refers to the same
+/// one.
 ///
 /// Its octets are, one behind the other: the request fields that chose it, as [`lastmile_http::cache::vary::selection`]
-/// writes them; the head, which is status line and field lines, each with its line end, without the fields that are written
-/// anew for each use (Age, Cache-Status of this cache, Content-Length, Content-Range of a part, Transfer-Encoding,
-/// Connection); field lines for nobody but the client whose request brought the response; and a content below
-/// [`WITHIN_OCTETS_MAX`].
+/// writes them; the head, which is status line and field lines, each with its line end, without the fields that are
+/// written anew for each use (Age, Cache-Status of this cache, Content-Length, Content-Range of a part,
+/// Transfer-Encoding, Connection); field lines for nobody but the client whose request brought the response; and a
+/// content below [`WITHIN_OCTETS_MAX`].
 pub(crate) type StoredResponse = Handle<Description>;
 
 /// A content of up to so many octets lies behind its head; a larger one is elsewhere and is sent from there.
@@ -571,8 +572,8 @@ mod tests {
 
     #[test]
     fn a_million_descriptions_are_small() {
-        // With the 32 octets of an object's head, its place in a queue (10) and in the index (8), an object takes 114 octets
-        // and up to 7 of rounding, beside its key, its head and its content.
+        // With the 32 octets of an object's head, its place in a queue (10) and in the index (8), an object takes 114
+        // octets and up to 7 of rounding, beside its key, its head and its content.
         assert_eq!(size_of::<Description>(), 64);
     }
 

@@ -1,5 +1,5 @@
-//! A hit allocates nothing: neither the look into the RAM tier, nor a connection that serves hits from the first octet of
-//! a request to the last of its response.
+//! A hit allocates nothing: neither the look into the RAM tier, nor a connection that serves hits from the first octet
+//! of a request to the last of its response.
 
 // A global allocator is the only place where every allocation can be seen.
 #![allow(unsafe_code)]

@@ -1,5 +1,5 @@
-//! What a hit costs the machine beyond the edge's own instructions: one receive, one send, and no look at a clock but at
-//! the one that ticks for all.
+//! What a hit costs the machine beyond the edge's own instructions: one receive, one send, and no look at a clock but
+//! at the one that ticks for all.
 
 mod at_once;
 

@@ -1,5 +1,5 @@
-//! `--ram` bounds what is resident: what the RAM tier counts is what the process takes, while sizes of all kinds come and
-//! go. The only test of this program, so that nothing else takes memory meanwhile.
+//! `--ram` bounds what is resident: what the RAM tier counts is what the process takes, while sizes of all kinds come
+//! and go. The only test of this program, so that nothing else takes memory meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its way to fail")]
 

@@ -1,8 +1,9 @@
-//! Hits of two cores on one object write nothing that the other core looks at: no count of references, no lock, no counter.
-//! Then a hit costs the same on the sixty-fourth core as on the first.
+//! Hits of two cores on one object write nothing that the other core looks at: no count of references, no lock, no
+//! counter. Then a hit costs the same on the sixty-fourth core as on the first.
 //!
 //! valgrind's lackey prints every load and store of this same program, in which two workers serve hits one after the
-//! other; what one of them stores to is compared with what the other loads from and stores to, cache line by cache line.
+//! other; what one of them stores to is compared with what the other loads from and stores to, cache line by cache
+//! line.
 
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its way to fail")]
 

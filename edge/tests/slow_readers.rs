@@ -1,5 +1,5 @@
-//! Slow clients over real sockets hold pages of the arena, long after what they read was evicted and its memory given to
-//! others: every octet is the one that was asked for, and what they hold stays counted.
+//! Slow clients over real sockets hold pages of the arena, long after what they read was evicted and its memory given
+//! to others: every octet is the one that was asked for, and what they hold stays counted.
 
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its way to fail")]
 

@@ -26,8 +26,8 @@ fn followers(address: &str, target: &str) -> Vec<Client> {
     clients
 }
 
-/// A stale response without a validator is there; one client asks for a part, another one for the whole (RFC 9110 §14.2,
-/// §15.3.7).
+/// A stale response without a validator is there; one client asks for a part, another one for the whole (RFC 9110
+/// §14.2, §15.3.7).
 #[test]
 fn a_part_is_for_who_has_asked_for_it() {
     let gate = Gate::default();

@@ -264,8 +264,8 @@ fn hosts_are_told_apart() {
     }
 }
 
-/// A copy ages while it lies here, whatever its age was when it came (RFC 9111 §4.2.3), and is no longer used when it is
-/// stale.
+/// A copy ages while it lies here, whatever its age was when it came (RFC 9111 §4.2.3), and is no longer used when it
+/// is stale.
 #[test]
 fn copies_age() {
     let world = World::new();

@@ -141,7 +141,8 @@ fn cached_again() {
     assert!(!nginx.errors().contains("[error]"), "{}", nginx.errors());
 }
 
-/// A copy that is too old for nginx alone: it asks with the conditions that it has, and the edge answers for the origin.
+/// A copy that is too old for nginx alone: it asks with the conditions that it has, and the edge answers for the
+/// origin.
 #[test]
 fn revalidated() {
     let world = World::new();

@@ -17,7 +17,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-CPU per hit on one core and on all, of one edge and of an edge for each core; the time of a store by readers.
+CPU per hit on one core and on all, of one edge and of an edge for each core; the time of a
+store by readers.
 
 Usage: cargo bench -p lastmile-edge --bench scale -- [--json]
 

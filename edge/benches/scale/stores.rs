@@ -1,5 +1,5 @@
-//! What other threads' looks into the RAM tier cost whoever stores: each has noted somewhere what it reads, and a writer
-//! goes through all these notes before it frees anything.
+//! What other threads' looks into the RAM tier cost whoever stores: each has noted somewhere what it reads, and a
+//! writer goes through all these notes before it frees anything.
 
 use crate::measure::median;
 use lastmile_edge::ram::{RamTier, Stored};

@@ -192,8 +192,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// One bit of 64, the same for a name in any case. The factors keep the names that the path of a hit looks for apart from
-/// each other and from those that browsers send; two names with one bit only cost the comparison.
+/// One bit of 64, the same for a name in any case. The factors keep the names that the path of a hit looks for apart
+/// from each other and from those that browsers send; two names with one bit only cost the comparison.
 #[inline]
 fn name_bit(name: &[u8]) -> u64 {
     let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };

@@ -1,8 +1,9 @@
 //! Where the pages of the arenas come from: a tmpfs of our own that is mounted nowhere, or memory files.
 //!
-//! On a tmpfs with `huge=within_size` a write is given folios as large as it is, and what is sent by reference goes folio
-//! by folio: 1 MB then costs a third less than from pages of 4 KiB. It takes the right to mount (`CAP_SYS_ADMIN`), and
-//! without that a memory file has to do. `huge=always` would give folios larger than what is written to them.
+//! On a tmpfs with `huge=within_size` a write is given folios as large as it is, and what is sent by reference goes
+//! folio by folio: 1 MB then costs a third less than from pages of 4 KiB. It takes the right to mount
+//! (`CAP_SYS_ADMIN`), and without that a memory file has to do. `huge=always` would give folios larger than what is
+//! written to them.
 
 use super::is_fit;
 use core::sync::atomic::{AtomicU64, Ordering};

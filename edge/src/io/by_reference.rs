@@ -1,4 +1,5 @@
-//! Sending pieces some of which lie in a file: turn by turn, without a copy of what is in the file, and without waiting.
+//! Sending pieces some of which lie in a file: turn by turn, without a copy of what is in the file, and without
+//! waiting.
 
 use crate::piece::Piece;
 use rustix::fs::sendfile;
@@ -7,8 +8,8 @@ use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-/// Octets of a turn at most: they go into the socket's queue in some 100 us. What is queued at once leaves as the client
-/// acknowledges, without another call; with turns of 256 KiB a response of 1 MB took 1.3 times the CPU.
+/// Octets of a turn at most: they go into the socket's queue in some 100 us. What is queued at once leaves as the
+/// client acknowledges, without another call; with turns of 256 KiB a response of 1 MB took 1.3 times the CPU.
 pub(super) const TURN_OCTETS_MAX: usize = 1024 * 1024;
 /// What has no more octets than this to send need not wait for its turn.
 pub(super) const SMALL_OCTETS_MAX: usize = 256 * 1024;
@@ -91,8 +92,8 @@ impl Outgoing {
         rest.filter(|piece| piece.in_file().is_some()).nth(1).is_some()
     }
 
-    /// Sends of `piece`, the next, at most `limit` octets if it is in a file. Returns how many it wanted to send, and how
-    /// many it has.
+    /// Sends of `piece`, the next, at most `limit` octets if it is in a file. Returns how many it wanted to send, and
+    /// how many it has.
     fn send_some(
         &self,
         piece: &Piece,
@@ -105,8 +106,8 @@ impl Outgoing {
         (wanted, sent.map_err(io::Error::from))
     }
 
-    /// Sends the pieces in memory that are next. What is in a file behind them follows at once, in the same packet as their
-    /// end.
+    /// Sends the pieces in memory that are next. What is in a file behind them follows at once, in the same packet as
+    /// their end.
     fn send_gathered(&self, socket: BorrowedFd<'_>) -> (usize, io::Result<usize>) {
         let mut slices = [IoSlice::new(&[]); GATHERED_PIECES_MAX];
         let (mut count, mut wanted) = (0, 0);

@@ -260,8 +260,8 @@ impl UringSender {
     /// Waits until the socket takes more.
     #[allow(unsafe_code, reason = "the two halves of a stream share it")]
     async fn writable(&self) -> io::Result<()> {
-        // SAFETY: the stream lives as long as this half, all use of it is on this thread, and `writable` takes of it the
-        // descriptor alone, which no other operation changes.
+        // SAFETY: the stream lives as long as this half, all use of it is on this thread, and `writable` takes of it
+        // the descriptor alone, which no other operation changes.
         let stream = unsafe { &*self.half.0.get() };
         stream.writable(false).await
     }

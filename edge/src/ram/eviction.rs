@@ -112,8 +112,8 @@ impl<T: Resident> Eviction<T> {
         }
     }
 
-    /// Takes an object of the main queue out that `wastes` memory, if there is one among the next ones that are looked at.
-    /// It is remembered as if it had left the small queue: when it comes back, it stands where it stood.
+    /// Takes an object of the main queue out that `wastes` memory, if there is one among the next ones that are looked
+    /// at. It is remembered as if it had left the small queue: when it comes back, it stands where it stood.
     pub(super) fn evict_waster(&mut self, wastes: impl Fn(&T) -> bool) -> Option<T> {
         for _ in 0..WASTERS_LOOKED_AT_MAX.min(self.main.places()) {
             self.looked_at = (self.looked_at + 1) % self.main.places();

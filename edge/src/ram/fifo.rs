@@ -24,8 +24,8 @@ pub(super) trait Member {
 /// The queue, with the sum of what its members take.
 pub(super) struct Fifo<T> {
     chunks: VecDeque<Box<[Option<T>; CHUNK_PLACES]>>,
-    /// The oldest place, taken or empty, and how many there are from there on. The first chunk begins with the multiple of
-    /// [`CHUNK_PLACES`] at or before it. Numbers begin again at zero after `u32::MAX`.
+    /// The oldest place, taken or empty, and how many there are from there on. The first chunk begins with the multiple
+    /// of [`CHUNK_PLACES`] at or before it. Numbers begin again at zero after `u32::MAX`.
     first: u32,
     places: usize,
     octets: u64,

@@ -1,8 +1,8 @@
 //! The memory of objects: blocks of any size, in pages that are taken from the system and given back one by one.
 //!
 //! Address space costs nothing, so that memory is never lost to sizes that have gone out of use: a block that fits into
-//! no hole gets new pages, and the pages that are whole within holes go back for that. What is counted is pages, which is
-//! what the process has resident.
+//! no hole gets new pages, and the pages that are whole within holes go back for that. What is counted is pages, which
+//! is what the process has resident.
 #![allow(
     unsafe_code,
     reason = "memory mapped from the system, and blocks in it that are owned like boxes"
@@ -21,8 +21,8 @@ pub(super) const UNIT_OCTETS: usize = 8;
 /// What memory is counted in. The kernel's pages; where those are larger, memory goes back less often than counted.
 pub(super) const PAGE_OCTETS: usize = 4096;
 
-/// Address space is taken in segments of this size and alignment, so that a block's address leads to its segment. Large,
-/// so that their number stays far below `vm.max_map_count` (65,530) on machines of terabytes.
+/// Address space is taken in segments of this size and alignment, so that a block's address leads to its segment.
+/// Large, so that their number stays far below `vm.max_map_count` (65,530) on machines of terabytes.
 const SEGMENT_OCTETS: usize = 64 << 20;
 
 const SEGMENT_UNITS: u64 = (SEGMENT_OCTETS / UNIT_OCTETS) as u64;
@@ -61,8 +61,8 @@ struct Free {
     vacant: Intervals,
 }
 
-// SAFETY: the pointers to the segments are only read, under the lock, and what they point to is memory of this heap alone
-// until it is dropped.
+// SAFETY: the pointers to the segments are only read, under the lock, and what they point to is memory of this heap
+// alone until it is dropped.
 unsafe impl Send for Free {}
 
 /// A block, owned: nobody else refers to its octets. Freed when it is dropped, by whatever thread.
@@ -210,8 +210,8 @@ impl Block {
         self.octets
     }
 
-    /// Lets go of the block without freeing it. The pointer to its first octet may be used for all of it, and for nothing
-    /// else.
+    /// Lets go of the block without freeing it. The pointer to its first octet may be used for all of it, and for
+    /// nothing else.
     pub(super) fn into_pointer(self) -> NonNull<u8> {
         let pointer = self.pointer;
         std::mem::forget(self);
@@ -245,7 +245,8 @@ impl Drop for Block {
 fn start_of(pointer: NonNull<u8>) -> (*const Heap, u64) {
     let head = pointer.as_ptr().map_addr(|address| address & !(SEGMENT_OCTETS - 1));
     // SAFETY: a block is within one segment, which begins at a multiple of its size with a `SegmentHead` that is not
-    // written to after the segment was made. The pointer came from the segment's, by additions, so it may be used there.
+    // written to after the segment was made. The pointer came from the segment's, by additions, so it may be used
+    // there.
     let &SegmentHead { heap, number } = unsafe { &*head.cast::<SegmentHead>() };
     let offset = pointer.as_ptr().addr() - head.addr();
     (heap, number * SEGMENT_UNITS + (offset / UNIT_OCTETS) as u64)
@@ -269,9 +270,9 @@ fn map_segment() -> io::Result<NonNull<u8>> {
     }
     let before = mapped.cast::<u8>().align_offset(SEGMENT_OCTETS);
     let behind = octets - SEGMENT_OCTETS - before;
-    // SAFETY: `before` and `behind` are what the mapping has more than an aligned segment at its two ends; nothing has used
-    // it yet. The segment is advised on as a whole. Failures are harmless: address space stays taken, and pages come in
-    // other sizes than counted.
+    // SAFETY: `before` and `behind` are what the mapping has more than an aligned segment at its two ends; nothing has
+    // used it yet. The segment is advised on as a whole. Failures are harmless: address space stays taken, and pages
+    // come in other sizes than counted.
     unsafe {
         let segment = mapped.byte_add(before);
         if before > 0 {

@@ -103,8 +103,8 @@ pub struct RamTier<V> {
 struct Shared<V> {
     index: Apart<Index<V>>,
     writer: Apart<Mutex<Eviction<Handle<V>>>>,
-    /// For blocks smaller than a page, and for others: an object that stays shall not keep the page of one that goes and is
-    /// much larger.
+    /// For blocks smaller than a page, and for others: an object that stays shall not keep the page of one that goes
+    /// and is much larger.
     heaps: [Arc<Heap>; 2],
     account: Apart<Account>,
     counters: Apart<Counters>,
@@ -211,8 +211,8 @@ impl<V: Stored> RamTier<V> {
         Some(Handle::new(block, 0, b"", octets, value))
     }
 
-    /// Like [`RamTier::hold`], also when there is no room: for what must be sent and can't be had otherwise. `None` only
-    /// when the system has no memory.
+    /// Like [`RamTier::hold`], also when there is no room: for what must be sent and can't be had otherwise. `None`
+    /// only when the system has no memory.
     pub fn hold_anyway(&self, value: V, octets: &[&[u8]]) -> Option<Handle<V>> {
         let length = sum(octets);
         let block = self.shared.block(length).or_else(|| self.shared.forced_block(length))?;
@@ -294,8 +294,8 @@ impl<V: Stored> Shared<V> {
         self.writer.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets readers find the object, and no longer those which it replaces. Returns these, to be dropped where freeing takes
-    /// nobody's time. `room` is what it takes beside its block.
+    /// Lets readers find the object, and no longer those which it replaces. Returns these, to be dropped where freeing
+    /// takes nobody's time. `room` is what it takes beside its block.
     fn publish(
         &self,
         object: &Handle<V>,

@@ -56,8 +56,8 @@ struct Head<V> {
     /// Uses since it was stored or last passed over by the hand, up to [`USES_MAX`]. Increments may
     /// be lost between threads: they only guide eviction.
     uses: AtomicU8,
-    /// In which queue it stands, if it is in the store. When it has left, readers who come to its end look anew from the
-    /// start of the bucket.
+    /// In which queue it stands, if it is in the store. When it has left, readers who come to its end look anew from
+    /// the start of the bucket.
     standing: AtomicU8,
     value: V,
 }
@@ -65,8 +65,8 @@ struct Head<V> {
 /// A counted reference to an [`Object`], like an `Arc`; the last one frees its memory.
 pub struct Handle<V>(NonNull<Head<V>>);
 
-// SAFETY: like `Arc`: handles of several threads share the value, and the last one, in whatever thread, drops it. All else
-// in the object is immutable or atomic.
+// SAFETY: like `Arc`: handles of several threads share the value, and the last one, in whatever thread, drops it. All
+// else in the object is immutable or atomic.
 unsafe impl<V: Send + Sync> Send for Handle<V> {}
 // SAFETY: as above.
 unsafe impl<V: Send + Sync> Sync for Handle<V> {}
@@ -96,8 +96,8 @@ impl<V> Handle<V> {
             value,
         };
         let pointer = block.into_pointer().cast::<Head<V>>();
-        // SAFETY: the block has room for the head and, behind it, for all octets (asserted above); it is aligned to a unit,
-        // which is enough for the head (asserted above); nobody else refers to it.
+        // SAFETY: the block has room for the head and, behind it, for all octets (asserted above); it is aligned to a
+        // unit, which is enough for the head (asserted above); nobody else refers to it.
         unsafe {
             pointer.write(head);
             let mut end = pointer.add(1).cast::<u8>();
@@ -156,8 +156,8 @@ impl<V> Handle<V> {
         self.fixed().uses.store(uses, Relaxed);
     }
 
-    /// Whether it is not in the store: not yet, or no longer. Who sees that nothing is behind it and asks this then learns
-    /// whether that was so when it was in the store.
+    /// Whether it is not in the store: not yet, or no longer. Who sees that nothing is behind it and asks this then
+    /// learns whether that was so when it was in the store.
     pub(super) fn is_apart(&self) -> bool {
         self.fixed().standing.load(Acquire) == APART
     }
@@ -186,9 +186,9 @@ impl<V> Deref for Handle<V> {
         let length = self.fixed().octets as usize;
         let object =
             ptr::slice_from_raw_parts(self.0.as_ptr().cast::<u8>(), length) as *const Object<V>;
-        // SAFETY: a head and so many octets behind it were written by `new` into a block that is at least as large as the
-        // object with its padding (at most up to the head's alignment, which divides a unit); it lives as long as this
-        // handle, and the octets are not written to any more.
+        // SAFETY: a head and so many octets behind it were written by `new` into a block that is at least as large as
+        // the object with its padding (at most up to the head's alignment, which divides a unit); it lives as long as
+        // this handle, and the octets are not written to any more.
         unsafe { &*object }
     }
 }
@@ -218,9 +218,10 @@ impl<V> Drop for Handle<V> {
     }
 }
 
-// SAFETY: a handle is a pointer to the object's head, where its count is, and equal pointers mean the same object: an object
-// is never empty, and its block is not used again while there is a handle. `into_ptr` gives up the handle without touching
-// the count and `from_ptr` takes it up again; nothing here panics, but for a count that can't be reached.
+// SAFETY: a handle is a pointer to the object's head, where its count is, and equal pointers mean the same object: an
+// object is never empty, and its block is not used again while there is a handle. `into_ptr` gives up the handle
+// without touching the count and `from_ptr` takes it up again; nothing here panics, but for a count that can't be
+// reached.
 unsafe impl<V> RefCnt for Handle<V> {
     type Base = u8;
 

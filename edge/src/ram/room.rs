@@ -107,8 +107,8 @@ impl Reservation {
         taken
     }
 
-    /// `octets` of it as a reservation of their own; evicts cold objects for what is missing. `None` when that is not to
-    /// be had.
+    /// `octets` of it as a reservation of their own; evicts cold objects for what is missing. `None` when that is not
+    /// to be had.
     pub fn portion(&mut self, octets: u64) -> Option<Self> {
         let missing = octets.saturating_sub(self.octets);
         if missing > 0 && !self.grow(missing) {

@@ -13,9 +13,9 @@
 //! 6. An error has a cause: the origin was not well, or the request asked for it.
 //! 7. What ends at a hop, and what is for one client only, reaches no other.
 //!
-//! And of every run: one fetch a key however many ask at the same time, one validation in the background, a stale response
-//! instead of an error where the response allows it and nowhere else; no task, connection or octet left when all
-//! are idle. Every outcome of a decision is reached over all seeds: `reached.rs`.
+//! And of every run: one fetch a key however many ask at the same time, one validation in the background, a stale
+//! response instead of an error where the response allows it and nowhere else; no task, connection or octet left when
+//! all are idle. Every outcome of a decision is reached over all seeds: `reached.rs`.
 
 mod content;
 mod time;

@@ -102,8 +102,8 @@ impl From<HeadError> for Stop {
     }
 }
 
-/// The methods that run for every line are inlined by force: there are three callers, and the compiler would rather call
-/// than repeat them, at the cost of a tenth of the instructions.
+/// The methods that run for every line are inlined by force: there are three callers, and the compiler would rather
+/// call than repeat them, at the cost of a tenth of the instructions.
 struct Cursor<'a> {
     octets: &'a [u8],
     position: usize,

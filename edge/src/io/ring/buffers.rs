@@ -71,8 +71,8 @@ impl Buffers {
     /// The first `length` octets of buffer `number`, which the kernel has filled and not got back yet.
     pub(super) fn octets(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < COUNT && length <= OCTETS as usize, "the kernel named another buffer");
-        // SAFETY: within the memory; the kernel does not write to a buffer between its completion and `put`, and callers
-        // hold it for that time (`Lease`).
+        // SAFETY: within the memory; the kernel does not write to a buffer between its completion and `put`, and
+        // callers hold it for that time (`Lease`).
         unsafe { core::slice::from_raw_parts(self.start_of(number), length) }
     }
 

@@ -181,8 +181,8 @@ impl Driver {
     /// Begins an operation.
     ///
     /// # Safety
-    /// All memory that `entry` points to is on the heap, owned by `payload`, and does not move with it; nobody else uses
-    /// it until the operation completes, but for reading what the kernel only reads.
+    /// All memory that `entry` points to is on the heap, owned by `payload`, and does not move with it; nobody else
+    /// uses it until the operation completes, but for reading what the kernel only reads.
     unsafe fn begin<P: 'static>(self: &Rc<Self>, entry: squeue::Entry, payload: P) -> Operation<P> {
         let number = self.slots.borrow_mut().insert(Slot::Waiting(None));
         self.push(&entry.user_data(number as u64));

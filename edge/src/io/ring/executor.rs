@@ -36,7 +36,8 @@ pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
 }
 
 pin_project_lite::pin_project! {
-    /// A future that is among [`TASKS`] until it ends. By hand, since an `async` block has room for what it awaits twice.
+    /// A future that is among [`TASKS`] until it ends. By hand, since an `async` block has room for what it awaits
+    /// twice.
     struct Registered<F> {
         #[pin]
         future: F,

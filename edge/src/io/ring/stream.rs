@@ -25,8 +25,8 @@ use std::rc::Rc;
 /// Octets of the buffer that content is received into when its owner has not said how many.
 const RECEIVE_OCTETS: usize = 16 * 1024;
 
-/// Pieces in memory that are together no longer than this are copied into one and leave with what others send in the same
-/// turn; more is cheaper sent from where it is.
+/// Pieces in memory that are together no longer than this are copied into one and leave with what others send in the
+/// same turn; more is cheaper sent from where it is.
 const COPIED_OCTETS_MAX: usize = 16 * 1024;
 
 /// A socket that is closed by the ring, after all operations that were begun on it.

@@ -1,3 +1,5 @@
+//! The ring, its tasks and its connections, over loopback.
+
 use super::*;
 use crate::io::{Receive, Stream, Transmit, Wait};
 use crate::worker::Worker;
