@@ -123,9 +123,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+    use super::super::Stored;
     use super::super::eviction::{Queue, Resident};
     use super::super::heap::Heap;
-    use super::super::Stored;
     use super::*;
 
     impl Stored for u64 {}
