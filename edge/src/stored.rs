@@ -39,21 +39,8 @@ pub(crate) struct Description {
     etag: (u16, u16),
     last_modified_start: u16,
     last_modified_octets: u8,
-    whereabouts: Whereabouts,
+    arriving: bool,
     status: u16,
-}
-
-/// Where the content is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whereabouts {
-    /// On its way.
-    Arriving,
-    /// Behind the head.
-    Within,
-    /// The same, from the next multiple of [`ALIGNMENT`] on: it is copied often, or leaves from there.
-    Aligned,
-    /// Elsewhere.
-    Apart,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -164,7 +151,7 @@ impl Draft {
             etag,
             last_modified_start: last_modified.0,
             last_modified_octets: last_modified.1,
-            whereabouts: Whereabouts::Arriving,
+            arriving: true,
             status,
         };
         Some(Self { description, selection, head, withheld: Vec::new(), content: Vec::new() })
@@ -245,10 +232,9 @@ impl Draft {
         key: &[u8],
         replaces: impl Fn(&StoredResponse) -> bool,
     ) -> Result<StoredResponse, Box<Self>> {
-        let padding = self.description.padding(key.len());
         let Self { description, selection, head, withheld, content } = self;
-        let mut octets = Vec::with_capacity(4 + content.len());
-        octets.extend([&selection[..], &head, &withheld, &PADDING[..padding]]);
+        let mut octets = Vec::with_capacity(3 + content.len());
+        octets.extend([&selection[..], &head, &withheld]);
         octets.extend(content.iter().map(|piece| &piece[..]));
         let inserted = ram.insert(hash, key, description, &octets, replaces);
         inserted.map_err(|description| {
@@ -264,8 +250,7 @@ impl Draft {
 
     /// The same, whether there is room or not; `None` when the system has no memory.
     pub(crate) fn hold_anyway(self, ram: &RamTier<Description>) -> Option<StoredResponse> {
-        let padding = &PADDING[..self.description.padding(0)];
-        let mut octets = vec![&self.selection[..], &self.head, &self.withheld, padding];
+        let mut octets = vec![&self.selection[..], &self.head, &self.withheld];
         octets.extend(self.content.iter().map(|piece| &piece[..]));
         ram.hold_anyway(self.description, &octets)
     }
@@ -370,15 +355,14 @@ impl StoredResponse {
     #[must_use]
     pub(crate) fn content(&self) -> Option<Content<'_>> {
         let known = self.value();
-        match known.whereabouts {
-            Whereabouts::Arriving => return None,
-            Whereabouts::Within | Whereabouts::Aligned => {
-                let start = known.content_start(self.key().len());
-                return Some(Content::Within(self, &self.octets()[start..]));
-            }
-            Whereabouts::Apart => {}
+        if known.arriving {
+            return None;
         }
-        known.more.as_ref().and_then(|more| more.content.as_ref()).map(Content::Apart)
+        let apart = known.more.as_ref().and_then(|more| more.content.as_ref());
+        Some(apart.map_or_else(
+            || Content::Within(self, &self.octets()[known.content_start()..]),
+            Content::Apart,
+        ))
     }
 
     /// Status line and field lines.
@@ -420,7 +404,7 @@ impl StoredResponse {
 
     /// Field lines that only the client whose request brought the response gets.
     pub(crate) fn withheld(&self) -> &[u8] {
-        let end = self.value().fields_end();
+        let end = self.value().content_start();
         &self.octets()[end - usize::from(self.value().withheld_octets)..end]
     }
 
@@ -448,28 +432,11 @@ impl Description {
         self.more.as_ref().and_then(|more| more.part)
     }
 
-    /// Where the octets of the head, and all that goes with it, end.
-    fn fields_end(&self) -> usize {
+    fn content_start(&self) -> usize {
         let (selection, head) = (usize::from(self.selection_octets), usize::from(self.head_octets));
         selection + head + usize::from(self.withheld_octets)
     }
-
-    fn content_start(&self, key_octets: usize) -> usize {
-        self.fields_end() + self.padding(key_octets)
-    }
-
-    /// Octets between them and the content.
-    fn padding(&self, key_octets: usize) -> usize {
-        let end = StoredResponse::HEAD_OCTETS + key_octets + self.fields_end();
-        match self.whereabouts {
-            Whereabouts::Aligned => end.next_multiple_of(ALIGNMENT) - end,
-            Whereabouts::Arriving | Whereabouts::Within | Whereabouts::Apart => 0,
-        }
-    }
 }
-
-/// What lies between a head and an aligned content.
-const PADDING: [u8; ALIGNMENT] = [0; ALIGNMENT];
 
 impl<'a> Content<'a> {
     /// Length in octets.
@@ -516,7 +483,7 @@ struct Within(StoredResponse);
 
 impl AsRef<[u8]> for Within {
     fn as_ref(&self) -> &[u8] {
-        self.0.content().and_then(Content::within).unwrap_or_default()
+        &self.0.octets()[self.0.value().content_start()..]
     }
 }
 
@@ -647,10 +614,6 @@ mod tests {
                 let content = stored.content().unwrap();
                 assert_eq!((content.octets(), content.within().is_some()), (octets as u64, within));
                 assert!(octets_of(content.pieces()) == vec![b'c'; octets]);
-                if octets >= ALIGNED_OCTETS_MIN && within {
-                    let content = content.within().unwrap();
-                    assert!(content.as_ptr().addr().is_multiple_of(ALIGNMENT), "{octets}");
-                }
                 let some = if octets > 0 { octets_of(content.part(1, 10)) } else { vec![b'c'; 10] };
                 assert_eq!(some, [b'c'; 10]);
             }

@@ -18,10 +18,6 @@ use super::intervals::Intervals;
 /// Blocks are multiples of this, and so aligned to it: all that the fields of an object need.
 pub(super) const UNIT_OCTETS: usize = 8;
 
-/// Blocks of a page and more are multiples of this, and so aligned to it if a heap has no smaller ones: a cache line. To copy
-/// a content that begins anywhere costs the kernel some 5 % more.
-pub(super) const LINE_OCTETS: usize = 64;
-
 /// What memory is counted in. The kernel's pages; where those are larger, memory goes back less often than counted.
 pub(super) const PAGE_OCTETS: usize = 4096;
 

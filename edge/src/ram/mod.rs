@@ -29,7 +29,7 @@ use eviction::{Eviction, Queue, Resident};
 use fifo::{CHUNK_OCTETS, Member};
 use heap::{Block, Heap, PAGE_OCTETS};
 use index::Index;
-pub use object::{ALIGNED_OCTETS_MIN, ALIGNMENT, Handle, Object};
+pub use object::{Handle, Object};
 pub use room::Reservation;
 use room::{Account, Room, Shortage};
 

@@ -18,16 +18,10 @@ use arc_swap::{ArcSwapAny, RefCnt};
 use super::Stored;
 use super::eviction::{Queue, Resident, USES_MAX};
 use super::fifo::Member;
-use super::heap::{BLOCK_OCTETS_MAX, Block, LINE_OCTETS, PAGE_OCTETS, UNIT_OCTETS};
+use super::heap::{BLOCK_OCTETS_MAX, Block, UNIT_OCTETS};
 
 /// A place of the index: an object, or none, which readers take as it stands without a lock.
 pub(super) type Link<V> = ArcSwapAny<Option<Handle<V>>>;
-
-/// A block of so many octets and more is aligned to [`ALIGNMENT`].
-pub const ALIGNED_OCTETS_MIN: usize = PAGE_OCTETS;
-
-/// Where large blocks begin: at multiples of this.
-pub const ALIGNMENT: usize = LINE_OCTETS;
 
 /// What a reference count must not reach: each reference takes memory somewhere, so there are never so many.
 const REFERENCES_MAX: u32 = u32::MAX / 2;
@@ -78,16 +72,11 @@ unsafe impl<V: Send + Sync> Send for Handle<V> {}
 unsafe impl<V: Send + Sync> Sync for Handle<V> {}
 
 impl<V> Handle<V> {
-    /// Octets of a block before the key, behind which the others are. A block of [`ALIGNED_OCTETS_MIN`] begins at a multiple
-    /// of [`ALIGNMENT`].
-    pub const HEAD_OCTETS: usize = size_of::<Head<V>>();
-
     /// What the block of an object takes whose key and octets are so long; `None` when that is more than there can be.
     pub(super) fn block_octets(octets: usize) -> Option<usize> {
-        let octets = Self::HEAD_OCTETS.checked_add(octets)?;
-        let unit = if octets < PAGE_OCTETS { UNIT_OCTETS } else { LINE_OCTETS };
-        let block = octets.checked_next_multiple_of(unit)?;
-        (block <= BLOCK_OCTETS_MAX).then_some(block)
+        let octets =
+            size_of::<Head<V>>().checked_add(octets)?.checked_next_multiple_of(UNIT_OCTETS)?;
+        (octets <= BLOCK_OCTETS_MAX).then_some(octets)
     }
 
     /// An object in `block`, which was made for it.
