@@ -4,7 +4,7 @@ use core::cell::RefCell;
 
 /// Octets of all spare buffers of a worker. As many connections can be at work in one turn of its loop as have room in
 /// it; more allocate.
-const SPARE_OCTETS_MAX: usize = 4 << 20;
+const SPARE_OCTETS_MAX: usize = 1 << 20;
 /// A buffer that grew for a large head or many pipelined responses is let go. The largest content that is copied, with
 /// its head, stays below.
 const CAPACITY_MAX: usize = 64 * 1024;
