@@ -1,9 +1,9 @@
 //! The arena: where large contents lie, outside the heap, in a file of pages from which sockets take them by reference.
 //!
 //! Each worker has its own, so writing takes no lock. A content is written from front to back into slots of a file,
-//! which begin at multiples of [`SLOT_OCTETS`]; no two contents share one, none is used again, and there are four
+//! which begin at multiples of `SLOT_OCTETS`; no two contents share one, none is used again, and there are four
 //! million million in a file. Each write is at the end of its file. So a folio, which begins at a multiple of its own
-//! size, at most [`SLOT_OCTETS`], and does not reach beyond the end of the file (`huge=within_size`), has octets of one
+//! size, at most `SLOT_OCTETS`, and does not reach beyond the end of the file (`huge=within_size`), has octets of one
 //! extent only, and pages that a slow client's socket still holds are never written again: an extent is given back as a
 //! hole.
 //!

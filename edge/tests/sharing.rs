@@ -88,11 +88,18 @@ fn hit_from_two_workers() {
     let place = format!("\n{PLACE}{:x}\n", MARKS.as_ptr() as usize);
     std::io::stderr().write_all(place.as_bytes()).unwrap();
     let shared = shared(2, 1 << 18);
-    let (warm, turn, end) = (Barrier::new(2), Barrier::new(2), Barrier::new(2));
+    let [stored, warm, turn, end] = [(); 4].map(|()| Barrier::new(2));
     let requests: &[&[u8]] = &[REQUEST];
     let serve = |worker: usize| {
+        if worker == 1 {
+            // Else it could have to wait for what the first one fetches.
+            stored.wait();
+        }
         let mut connection = Connection::open(&shared, worker, RESPONSE);
         connection.ask(requests, 10);
+        if worker == 0 {
+            stored.wait();
+        }
         warm.wait();
         if worker == 1 {
             turn.wait();
