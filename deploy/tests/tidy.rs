@@ -26,7 +26,7 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("edge/src/io/ring/buffers.rs", "memory that the kernel writes"),
     ("edge/src/io/ring/driver.rs", "operations that point to memory"),
     ("edge/src/io/ring/stream.rs", "a descriptor that the ring closes, octets that it has written"),
-    ("edge/src/io/uring.rs", "a borrow of a descriptor that the runtime owns"),
+    ("edge/src/io/epoll.rs", "a borrow of a descriptor that the runtime owns"),
     ("edge/src/ram/heap.rs", "memory mapped from the system, and blocks in it"),
     ("edge/src/ram/object.rs", "a counted reference to a value with its octets behind it"),
     ("edge/src/io/watchdog.rs", "the same, to shut a connection that is overdue"),

@@ -1,13 +1,13 @@
-//! The seam between the edge and the world. Three implementations: `ring` (io_uring), `uring` (monoio on epoll), and
+//! The seam between the edge and the world. Three implementations: `ring` (io_uring), `epoll` (monoio's loop), and
 //! the deterministic simulation of `tests/sim`.
 
 mod by_reference;
 pub mod choice;
 pub mod clock;
+pub(crate) mod epoll;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub(crate) mod ring;
-pub(crate) mod uring;
 mod waits;
 mod watchdog;
 

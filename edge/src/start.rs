@@ -3,10 +3,10 @@
 use crate::config::Config;
 use crate::io::choice::IoChoice;
 use crate::io::clock::{Clock, TICK, start_ticking};
+use crate::io::epoll::EpollIo;
 use crate::io::machine::Machine;
 use crate::io::mailbox::Mailbox;
 use crate::io::ring::{self, RingIo};
-use crate::io::uring::UringIo;
 use crate::listener::accept_all;
 use crate::upstream::addresses::Addresses;
 use crate::worker::{Shared, Worker};
@@ -196,7 +196,7 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
             let ended = if uring {
                 life.run::<RingIo>(mailbox, &ready)
             } else {
-                life.run::<UringIo>(mailbox, &ready)
+                life.run::<EpollIo>(mailbox, &ready)
             };
             // A ring that can't be made, or what the worker said when it began.
             if let Err(error) = ended {

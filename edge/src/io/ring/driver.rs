@@ -63,7 +63,7 @@ enum Slot {
     Done(Completion),
     /// Nobody waits any more, but the kernel may still use its memory.
     Orphan {
-        _payload: Option<Box<dyn Any>>,
+        payload: Option<Box<dyn Any>>,
     },
 }
 
@@ -149,20 +149,24 @@ impl Driver {
                     waker.wake();
                 }
             }
-            orphan @ (Slot::Orphan { .. } | Slot::Done(_)) => {
+            Slot::Orphan { payload } => {
                 slots.remove(number);
                 drop(slots);
                 self.orphans.set(self.orphans.get() - 1);
-                self.give_back(completion);
-                drop(orphan);
+                self.give_back(completion, payload);
             }
+            Slot::Done(_) => unreachable!("an operation that is armed once completes once"),
         }
     }
 
-    /// A provided buffer that nobody has asked for goes back.
-    fn give_back(&self, completion: Completion) {
+    /// What an operation has brought that nobody waits for any more: a provided buffer goes back, a connection that
+    /// was accepted is closed.
+    fn give_back(&self, completion: Completion, payload: Option<Box<dyn Any>>) {
         if let Some(buffer) = completion.buffer() {
             self.buffers.put(buffer);
+        }
+        if payload.is_some_and(|payload| payload.is::<Box<Peer>>()) && completion.result >= 0 {
+            self.close(completion.result);
         }
     }
 
@@ -280,11 +284,10 @@ impl Driver {
                 let completion = *completion;
                 slots.remove(number);
                 drop(slots);
-                self.give_back(completion);
-                drop(payload);
+                self.give_back(completion, payload);
             }
             Some(slot) => {
-                let waiting = core::mem::replace(slot, Slot::Orphan { _payload: payload });
+                let waiting = core::mem::replace(slot, Slot::Orphan { payload });
                 drop(slots);
                 drop(waiting);
                 self.orphans.set(self.orphans.get() + 1);

@@ -223,6 +223,7 @@ impl Receive for RingReceiver {
             let lease = Lease { driver: Rc::clone(self.shared.driver()), buffer, length };
             if count.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOBUFS)) {
                 // All are lent in this turn.
+                self.shared.driver().buffers.grow();
                 self.expects_to_wait = false;
                 futures_lite::future::yield_now().await;
                 continue;

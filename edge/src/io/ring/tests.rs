@@ -94,6 +94,29 @@ fn the_end_of_a_worker_ends_its_tasks_and_closes_its_connections() {
 }
 
 #[test]
+fn a_connection_that_is_accepted_for_nobody_is_closed() {
+    // Given up before the kernel has accepted it, and after.
+    for turns in [0, 2] {
+        let (listener, address) = listener();
+        on_a_ring(|io| async move {
+            let mut accepting = Box::pin(io.accept(&listener));
+            let begun = futures_lite::future::poll_once(&mut accepting).await;
+            assert!(begun.is_none());
+            let mut peer = TcpStream::connect(address).unwrap();
+            peer.set_nonblocking(true).unwrap();
+            for _ in 0..turns {
+                futures_lite::future::yield_now().await;
+            }
+            drop(accepting);
+            for _ in 0..10 {
+                futures_lite::future::yield_now().await;
+            }
+            assert_eq!(peer.read(&mut [0]).unwrap(), 0, "closed while the listener is open");
+        });
+    }
+}
+
+#[test]
 fn a_receive_that_is_given_up_leaves_the_octets_to_the_next() {
     let (listener, address) = listener();
     on_a_ring(|io| async move {

@@ -30,37 +30,37 @@ const SPARE_LEASES_MAX: usize = 256;
 
 /// The world of one worker.
 #[derive(Clone)]
-pub(crate) struct UringIo(Rc<Core>);
+pub(crate) struct EpollIo(Rc<Core>);
 
 struct Core {
     waits: Waits,
     leases: Rc<RefCell<Vec<Vec<u8>>>>,
 }
 
-impl UringIo {
-    fn wrap(&self, stream: TcpStream) -> UringStream {
+impl EpollIo {
+    fn wrap(&self, stream: TcpStream) -> EpollStream {
         let descriptor = stream.as_raw_fd();
         let watched = self.0.waits.watch(descriptor);
         let (read, write) = stream.into_split();
         let deadlines = Rc::clone(&watched.deadlines);
         let (io, deadlines2) = (self.clone(), Rc::clone(&watched.deadlines));
-        UringStream {
+        EpollStream {
             _watched: watched,
-            receiver: UringReceiver { io: io.clone(), deadlines, half: read },
-            sender: UringSender { io, deadlines: deadlines2, half: write, descriptor },
+            receiver: EpollReceiver { io: io.clone(), deadlines, half: read },
+            sender: EpollSender { io, deadlines: deadlines2, half: write, descriptor },
             descriptor,
         }
     }
 }
 
-impl Io for UringIo {
-    type Stream = UringStream;
+impl Io for EpollIo {
+    type Stream = EpollStream;
 
     fn now(&self) -> UnixTime {
         self.0.waits.now()
     }
 
-    async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<UringStream, IoError> {
+    async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<EpollStream, IoError> {
         let connecting = async {
             let stream = TcpStream::connect_addr(peer).await.map_err(|error| io_error(&error))?;
             // A socket that refuses the option still carries octets.
@@ -87,7 +87,7 @@ impl Io for UringIo {
     }
 }
 
-impl Machine for UringIo {
+impl Machine for EpollIo {
     type Listener = TcpListener;
 
     fn run<F: Future<Output = ()>>(
@@ -106,7 +106,7 @@ impl Machine for UringIo {
         TcpListener::from_std(listener)
     }
 
-    async fn accept(&self, listener: &TcpListener) -> io::Result<(UringStream, SocketAddr)> {
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(EpollStream, SocketAddr)> {
         let (stream, peer) = listener.accept().await?;
         Ok((self.wrap(stream), peer))
     }
@@ -134,24 +134,24 @@ impl Machine for UringIo {
 }
 
 /// A TCP connection.
-pub(crate) struct UringStream {
+pub(crate) struct EpollStream {
     /// First, so that the watchdog forgets the descriptor before it is closed.
     _watched: Watched,
-    receiver: UringReceiver,
-    sender: UringSender,
+    receiver: EpollReceiver,
+    sender: EpollSender,
     descriptor: RawFd,
 }
 
-/// The receiving direction of a [`UringStream`].
-pub(crate) struct UringReceiver {
-    io: UringIo,
+/// The receiving direction of a [`EpollStream`].
+pub(crate) struct EpollReceiver {
+    io: EpollIo,
     deadlines: Rc<Deadlines>,
     half: OwnedReadHalf<TcpStream>,
 }
 
-/// The sending direction of a [`UringStream`].
-pub(crate) struct UringSender {
-    io: UringIo,
+/// The sending direction of a [`EpollStream`].
+pub(crate) struct EpollSender {
+    io: EpollIo,
     deadlines: Rc<Deadlines>,
     half: OwnedWriteHalf<TcpStream>,
     descriptor: RawFd,
@@ -189,11 +189,11 @@ fn with_socket<R>(descriptor: RawFd, act: impl FnOnce(BorrowedFd<'_>) -> R) -> R
     act(unsafe { BorrowedFd::borrow_raw(descriptor) })
 }
 
-impl Stream for UringStream {
-    type Receiver = UringReceiver;
-    type Sender = UringSender;
+impl Stream for EpollStream {
+    type Receiver = EpollReceiver;
+    type Sender = EpollSender;
 
-    fn split(&mut self) -> (&mut UringReceiver, &mut UringSender) {
+    fn split(&mut self) -> (&mut EpollReceiver, &mut EpollSender) {
         (&mut self.receiver, &mut self.sender)
     }
 
@@ -218,7 +218,7 @@ impl Stream for UringStream {
     }
 }
 
-impl UringReceiver {
+impl EpollReceiver {
     fn arm(&self, wait: Wait) {
         let (limit, idle) = match wait {
             Wait::Busy(limit) => (limit, false),
@@ -226,15 +226,27 @@ impl UringReceiver {
         };
         self.deadlines.arm_receive(self.io.0.waits.deadline_ms(limit), idle);
     }
+
+    /// Waits until there is something to receive, without a buffer for it.
+    #[allow(unsafe_code, reason = "the two halves of a stream share it")]
+    async fn readable(&self) -> io::Result<()> {
+        // SAFETY: as for `EpollSender::writable`.
+        let stream = unsafe { &*self.half.0.get() };
+        stream.readable(false).await
+    }
 }
 
-impl Receive for UringReceiver {
+impl Receive for EpollReceiver {
     type Lease = Lease;
 
     async fn receive(&mut self, wait: Wait) -> Result<Lease, IoError> {
+        self.arm(wait);
+        if matches!(wait, Wait::Idle(_)) {
+            // What has become of the socket is said by the receive.
+            let _ = self.readable().await;
+        }
         let spare = self.io.0.leases.borrow_mut().pop();
         let buffer = spare.unwrap_or_else(|| Vec::with_capacity(LEASE_OCTETS));
-        self.arm(wait);
         let (received, octets) = self.half.read(buffer).await;
         let lease = Lease { octets, pool: Rc::clone(&self.io.0.leases) };
         Waits::judge_receive(&self.deadlines, received).map(|_| lease)
@@ -256,7 +268,7 @@ impl Receive for UringReceiver {
     }
 }
 
-impl UringSender {
+impl EpollSender {
     /// Waits until the socket takes more.
     #[allow(unsafe_code, reason = "the two halves of a stream share it")]
     async fn writable(&self) -> io::Result<()> {
@@ -267,7 +279,7 @@ impl UringSender {
     }
 }
 
-impl Transmit for UringSender {
+impl Transmit for EpollSender {
     async fn send(&mut self, octets: Vec<u8>, limit: Duration) -> (Result<(), IoError>, Vec<u8>) {
         let mut buffer = octets;
         let mut start = 0;
