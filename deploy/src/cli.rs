@@ -6,6 +6,7 @@ use crate::quantity::{Period, Size, address};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use lastmile_edge::site::Site;
+use lastmile_edge::ssd::Admission;
 use lastmile_edge::{IoChoice, Upstream};
 use lastmile_tuning::cpu::Cores;
 use std::ffi::OsString;
@@ -81,6 +82,7 @@ pub enum Command {
 const EDGE_EXAMPLES: &str = "Examples:
   lastmile edge --listen 0.0.0.0:8080 --upstream http://192.0.2.1:8081 --ram 4GiB
   lastmile edge --listen 127.0.0.1:8081 --upstream http://127.0.0.1:8000 --name parent
+  lastmile edge --upstream http://127.0.0.1:8000 --ssd /var/cache/lastmile --ssd-size 100GiB
   lastmile edge --upstream http://127.0.0.1:8000 --log -      each request and what was decided
   lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file
 
@@ -162,6 +164,18 @@ pub struct EdgeFlags {
     /// The size of the RAM tier
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub ram: Size,
+    /// Keep what does not fit into RAM in PATH, a file (made if there is none) or a block device; may be repeated
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub ssd: Vec<PathBuf>,
+    /// The size of each [default: all of a block device, or of a file that is there]
+    #[arg(long, value_name = "SIZE")]
+    pub ssd_size: Option<Size>,
+    /// What is written there: second-use (what was asked for twice) or all
+    #[arg(long, value_name = "WHAT", default_value = "second-use")]
+    pub ssd_admission: Admission,
+    /// Write at most SIZE per second to each [default: as fast as it can]
+    #[arg(long, value_name = "SIZE")]
+    pub ssd_write_rate: Option<Size>,
     /// Run a worker on each of these cores, such as 0-3 or 0,2 [default: all]
     #[arg(long, value_name = "LIST")]
     pub cores: Option<Cores>,

@@ -4,6 +4,7 @@ use crate::arena::{ArenaChoice, BY_REFERENCE_OCTETS_MIN};
 use crate::io::choice::IoChoice;
 use crate::log::Log;
 use crate::site::Sites;
+use crate::ssd::{Admission, SsdConfig};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use lastmile_http::head::HeadLimits;
@@ -25,6 +26,12 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// Size of the RAM tier in octets: heads, contents, index and responses that are still arriving.
     pub ram_octets: u64,
+    /// Files and block devices of the SSD tier.
+    pub ssd: Vec<SsdConfig>,
+    /// Which responses are written there.
+    pub ssd_admission: Admission,
+    /// Octets written to each in a second at most.
+    pub ssd_write_rate: Option<u64>,
     /// Where large contents lie.
     pub arena: ArenaChoice,
     /// Contents of so many octets and more are large.
@@ -103,6 +110,9 @@ impl Config {
             log: None,
             upstreams,
             ram_octets: 256 << 20,
+            ssd: Vec::new(),
+            ssd_admission: Admission::default(),
+            ssd_write_rate: None,
             arena: ArenaChoice::default(),
             by_reference_octets_min: BY_REFERENCE_OCTETS_MIN,
             cores,

@@ -18,6 +18,7 @@ use crate::piece::Piece;
 use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{insert_fields, respond_stored, status_of};
+use crate::restore::restore;
 use crate::store::{Begun, Earlier, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, stream_fill};
@@ -105,6 +106,7 @@ pub(crate) async fn exchange<I: Io>(
         }
         return pass(worker, client, request, forward.into()).await;
     }
+    restore(worker, request).await;
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.
     if request.is_head()
         && !request.directives().only_if_cached

@@ -172,6 +172,7 @@ impl<I: Io> Intake<I> {
                 // It is not what there is now; and nobody shall try in vain to replace it again and again.
                 let (hash, key) = self.lead.key();
                 ram.remove(hash, key, |other| other.is(old));
+                self.worker.shared.forget_on_disk(key);
             }
         }
     }
@@ -234,7 +235,7 @@ impl<I: Io> Intake<I> {
     }
 
     fn keep(&self, draft: Draft) {
-        let ram = &self.worker.shared.ram;
+        let shared = &self.worker.shared;
         // Without a validator it was not asked about, and if it is newer and fresh it stays.
         let now = self.io.now();
         let has_given_way = |old: &&StoredResponse| {
@@ -242,7 +243,7 @@ impl<I: Io> Intake<I> {
             policy.has_validator() || policy.no_cache() || policy.ttl(now) <= 0
         };
         let old = self.asked_about.as_ref().filter(has_given_way);
-        if keep((ram, &self.worker.arena), &self.lead, draft, old, now).is_ok() {
+        if keep((shared, &self.worker.arena), &self.lead, draft, old, now).is_ok() {
             self.counters().stored.increment();
         }
     }

@@ -12,12 +12,15 @@ mod waits;
 mod watchdog;
 
 use crate::piece::Piece;
+use crate::ssd::buffer::Buffer;
+use crate::ssd::device::Device;
 use core::future::Future;
 use core::net::SocketAddr;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 use core::task::Waker;
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
+use std::sync::Arc;
 
 /// Why an operation on a connection did not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,25 @@ pub trait Io: Clone + 'static {
 
     /// A waker for the task behind `waker` that any thread may wake or drop.
     fn portable_waker(&self, waker: &Waker) -> Waker;
+
+    /// Reads into `range` of `buffer` what `device` has from `offset` on (all of them multiples of 4,096 octets), and
+    /// returns how many octets that were. Nobody else waits for the disk.
+    async fn read_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (std::io::Result<usize>, Buffer);
+
+    /// Writes `range` of `buffer` to `device` from `offset` on; otherwise like [`Io::read_at`].
+    async fn write_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (std::io::Result<usize>, Buffer);
 }
 
 /// A connected stream of octets whose two directions can be used at the same time.

@@ -9,6 +9,7 @@
 //! | | `decision`, [`log`] | why: for Cache-Status, the counters, the log |
 //! | 5 | `key`, `lookup` | what the store has, and whether it may be used |
 //! | 6 | [`ram`] | the RAM tier |
+//! | | [`ssd`], `restore` | the SSD tier behind it |
 //! | 7 | `collapse`, `fill` | simultaneous misses become one fetch that all read from |
 //! | 8 | `candidates`, `upstream` | what to ask: addresses, kept connections, the request upstream |
 //! | | `background` | the same without a client, for what is served stale meanwhile |
@@ -49,8 +50,10 @@ pub mod ram;
 mod relay;
 mod request;
 mod respond;
+mod restore;
 pub mod site;
 mod spare;
+pub mod ssd;
 mod start;
 mod store;
 mod stored;

@@ -243,6 +243,7 @@ impl Life {
             }
         });
         io.spawn(Rc::clone(&worker).tend_pool());
+        worker.serve_ssd();
         let accepting: stdio::Result<Vec<_>> = listeners.into_iter().map(M::listener).collect();
         match accepting {
             Ok(listeners) => {
@@ -263,6 +264,12 @@ impl Life {
         let deadline = clock.elapsed_ms().saturating_add(drain_ms.load(Ordering::Relaxed));
         while worker.counters().connections.value() > 0 && clock.elapsed_ms() < deadline {
             io.sleep(TICK).await;
+        }
+        shared.stop_ssd();
+        if let Some(ssd) = &shared.ssd {
+            while !ssd.is_stopped() {
+                io.sleep(TICK).await;
+            }
         }
         // Whoever has not got his whole response by now must not take it for whole.
         io.reset_all();

@@ -14,7 +14,7 @@ use crate::site::Site;
 use crate::stored::{Description, Draft, IsWithheld, Judged, StoredResponse};
 use crate::upstream::fetch::Response;
 use crate::upstream::outgoing::is_conditional_field;
-use crate::worker::{Background, Worker};
+use crate::worker::{Background, Shared, Worker};
 use lastmile_http::cache::directives::{
     ResponseDirectives, is_withheld, response_directives, withholds,
 };
@@ -129,6 +129,7 @@ pub(crate) fn remove_selected<I: Io>(worker: &Worker<I>, request: &Request<'_>, 
     let (hash, key) = lead.key();
     let is_selected = |other: &StoredResponse| selects(other.selection(), request.head.fields);
     worker.shared.ram.remove(hash, key, is_selected);
+    worker.shared.forget_on_disk(key);
 }
 
 type Admitted = (StoredResponse, Option<u64>, Reservation);
@@ -240,7 +241,7 @@ fn varies_by_what_was_not_sent(request: &Request<'_>, response: Fields<'_>) -> b
 
 /// Stores a complete response, unless it was asked for before its URI was changed. `Err` when it is not stored.
 pub(crate) fn keep(
-    (ram, arena): (&RamTier<Description>, &Rc<Arena>),
+    (shared, arena): (&Shared, &Rc<Arena>),
     lead: &Lead,
     complete: Draft,
     old: Option<&StoredResponse>,
@@ -250,10 +251,14 @@ pub(crate) fn keep(
     if lead.fill().is_disowned() {
         return Err(Box::new(complete));
     }
-    let stored = insert((ram, arena), (hash, key), complete, old, now)?;
+    let stored = insert((&shared.ram, arena), (hash, key), complete, old, now)?;
+    if let Some(ssd) = &shared.ssd {
+        ssd.supersede(&stored);
+    }
     // The change may have come in between.
     if lead.fill().is_disowned() {
-        ram.remove(hash, key, |_| true);
+        shared.ram.remove(hash, key, |_| true);
+        shared.forget_on_disk(key);
         return Err(Box::new(stored.again()));
     }
     Ok(stored)
@@ -338,12 +343,13 @@ pub(crate) fn freshen<I: Io>(
     let own = selects(stale.selection(), request.head.fields).then_some(stale);
     let ram = &worker.shared.ram;
     let fresh = match (fresh, &kept) {
-        (Some(fresh), Ok(())) => keep((ram, &worker.arena), lead, fresh, own, now),
+        (Some(fresh), Ok(())) => keep((&worker.shared, &worker.arena), lead, fresh, own, now),
         (Some(fresh), Err(_)) => Err(Box::new(fresh)),
         // Its head has become too large.
         (None, _) => {
             let (hash, key) = lead.key();
             ram.remove(hash, key, |other| other.is(stale));
+            worker.shared.forget_on_disk(key);
             Err(Box::new(stale.again()))
         }
     };
@@ -356,6 +362,7 @@ pub(crate) fn freshen<I: Io>(
             if kept.is_err_and(|why| why.forbidden) {
                 let (hash, key) = lead.key();
                 ram.remove(hash, key, |other| other.selection() == stale.selection());
+                worker.shared.forget_on_disk(key);
             }
             lead.announce(Announced::NotShared { lasting: false }, now);
             (fresh.hold_anyway(ram).unwrap_or_else(|| stale.clone()), false)

@@ -1,5 +1,7 @@
 //! A response as the store keeps it: its head ready to be sent but for what changes with each use, and its content.
 
+pub(crate) mod on_disk;
+
 use crate::arena::{Arena, Writer};
 use crate::content::{StoredContent, part_of_pieces};
 use crate::piece::Piece;
@@ -172,7 +174,7 @@ impl Draft {
 
     /// Gives the response its content: these pieces. A large one is put together by `writer`, which may take of `room`.
     /// `None` when a small one can't be read.
-    fn with_content(
+    pub(crate) fn with_content(
         mut self,
         pieces: Vec<Piece>,
         (writer, room): (&mut Writer, &mut Reservation),

@@ -8,10 +8,12 @@ use crate::counters::Counters;
 use crate::io::Io;
 use crate::log::Log;
 use crate::ram::RamTier;
+use crate::ssd::{SsdTier, writer};
 use crate::stored::Description;
 use crate::upstream::addresses::Addresses;
 use crate::upstream::fetch::connect;
 use crate::upstream::pool::Pool;
+use async_lock::Semaphore;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
@@ -19,6 +21,11 @@ use crossbeam::utils::CachePadded;
 use lastmile_http::head::FieldSpan;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+
+/// What waits to be written to an SSD takes at most one in so many octets of the RAM tier: it can't be evicted.
+const SSD_OFFERS_ONE_IN: u64 = 16;
+/// Responses that a worker reads from SSDs at a time, each with at most 1.7 MB of buffers. More wait.
+const SSD_READS_MAX: usize = 32;
 
 /// How often a worker looks after its idle upstream connections.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +36,7 @@ pub struct Shared {
     pub(crate) ram: Arc<RamTier<Description>>,
     pub(crate) collapse: Arc<Collapse>,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) ssd: Option<Arc<SsdTier>>,
     pages: Arc<Pages>,
     counters: Box<[CachePadded<Counters>]>,
     draining: Arc<AtomicBool>,
@@ -42,8 +50,15 @@ impl Shared {
         draining: Arc<AtomicBool>,
     ) -> Arc<Self> {
         let workers = config.cores.numbers().len();
+        let mut ram = RamTier::new(config.ram_octets);
+        let offers_max = config.ram_octets / SSD_OFFERS_ONE_IN;
+        let ssd = SsdTier::open(&config.ssd, config.ssd_admission, offers_max);
+        if let Some(ssd) = ssd.clone() {
+            ram = ram.observed(move |response| ssd.offer(response));
+        }
         Arc::new(Self {
-            ram: Arc::new(RamTier::new(config.ram_octets)),
+            ram: Arc::new(ram),
+            ssd,
             collapse: Collapse::new(),
             addresses,
             pages: Arc::new(Pages::new(config.arena)),
@@ -61,6 +76,21 @@ impl Shared {
     pub fn unstarted(config: Config) -> std::io::Result<Arc<Self>> {
         let (addresses, _) = Addresses::start(&config.upstreams, Arc::default())?;
         Ok(Self::new(config, addresses, Arc::default()))
+    }
+
+    /// What SSDs have under `key`, of whatever variant, is not right any more: which ones a request selects is only known
+    /// when they are read.
+    pub(crate) fn forget_on_disk(&self, key: &[u8]) {
+        if let Some(ssd) = &self.ssd {
+            ssd.remove(key, None);
+        }
+    }
+
+    /// Writes what is in RAM to the SSD tier, if there is one, and ends writing.
+    pub fn stop_ssd(&self) {
+        if let Some(ssd) = &self.ssd {
+            ssd.stop();
+        }
     }
 
     /// No new request is taken up; connections end after the one under way.
@@ -113,6 +143,7 @@ impl Shared {
             ),
             ("log_dropped_total", "Lines of the log that were lost.", self.log_dropped()),
         ]);
+        samples.extend(self.ssd.iter().flat_map(|ssd| ssd.samples()));
         samples
     }
 }
@@ -143,6 +174,8 @@ pub struct Worker<I: Io> {
     index: usize,
     /// Where the request at hand is understood, on whichever connection.
     pub(crate) scratch: RefCell<Scratch>,
+    /// Who may read from SSDs.
+    pub(crate) reads: Semaphore,
     /// Revalidations in the background.
     background: Rc<Cell<usize>>,
     /// Itself, for tasks that outlive the exchange that began them.
@@ -161,6 +194,7 @@ impl<I: Io> Worker<I> {
             arena,
             index,
             scratch: RefCell::default(),
+            reads: Semaphore::new(SSD_READS_MAX),
             background: Rc::default(),
             handle: RefCell::default(),
             shared,
@@ -188,6 +222,17 @@ impl<I: Io> Worker<I> {
 
     pub(crate) fn handle(&self) -> Rc<Self> {
         self.handle.borrow().upgrade().expect("a worker is only reached through its Rc")
+    }
+
+    /// Writes to those devices of the SSD tier that are this worker's, until [`SsdTier::stop`].
+    pub fn serve_ssd(self: &Rc<Self>) {
+        let workers = self.shared.counters.len();
+        let logs = self.shared.ssd.iter().flat_map(|ssd| ssd.logs()).enumerate();
+        for (_, log) in logs.filter(|(number, _)| number % workers == self.index) {
+            let (ram, rate) = (Arc::clone(&self.shared.ram), self.shared.config.ssd_write_rate);
+            let last = move || ram.hottest_first();
+            self.io.spawn(writer::run(self.io.clone(), Arc::clone(log), last, rate));
+        }
     }
 
     /// Keeps the upstream connections warm: closes those that are old or closed by their servers, and opens one ahead

@@ -11,6 +11,9 @@
 
 #[path = "../fuzz/targets/connection/mod.rs"]
 mod connection;
+#[path = "sim/disk.rs"]
+#[allow(dead_code, reason = "the simulation has uses for the rest")]
+mod disk;
 #[path = "sim/net.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod net;

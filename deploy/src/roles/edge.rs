@@ -5,6 +5,7 @@ use crate::cli::EdgeFlags;
 use crate::failure::Failure;
 use lastmile_edge::log::Log;
 use lastmile_edge::site::{Site, Sites};
+use lastmile_edge::ssd::SsdConfig;
 use lastmile_edge::{Config, StartErrorKind};
 use lastmile_tuning::cpu::Cores;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,6 +34,10 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
         cores_or_all(flags.cores.as_ref())?,
     );
     config.ram_octets = flags.ram.0;
+    let octets = flags.ssd_size.map(|size| size.0);
+    config.ssd = flags.ssd.iter().map(|path| SsdConfig { path: path.clone(), octets }).collect();
+    config.ssd_admission = flags.ssd_admission;
+    config.ssd_write_rate = flags.ssd_write_rate.map(|size| size.0);
     config.io = flags.io;
     config.sites = sites(&flags.sites)?;
     config.log = log(flags.log.as_deref())?;

@@ -5,6 +5,9 @@
 
 #[path = "../targets/connection/mod.rs"]
 mod connection;
+#[path = "../../tests/sim/disk.rs"]
+#[allow(dead_code, reason = "the simulation has uses for the rest")]
+mod disk;
 #[path = "../../tests/sim/net.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod net;

@@ -8,11 +8,14 @@ use super::waits::{Waits, io_error};
 use super::watchdog::{Deadlines, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
 use crate::piece::Piece;
+use crate::ssd::buffer::Buffer;
+use crate::ssd::device::Device;
 use crate::worker::Shared;
 use core::cell::RefCell;
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
-use core::task::Waker;
+use core::ops::Range;
+use core::task::{Poll, Waker};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
@@ -20,8 +23,9 @@ use monoio::net::{TcpListener, TcpStream, UnixStream};
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Octets of a receive buffer: more than a request's head ever needs, and a fair part of a socket's queue.
 const LEASE_OCTETS: usize = 16 * 1024;
@@ -38,6 +42,33 @@ struct Core {
 }
 
 impl EpollIo {
+    /// What `work` returns, done by a thread that may wait.
+    async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        // What it has come to, and whom to tell. Wakers wake once, and when they are dropped: one is kept until then.
+        let outcome = Arc::new(Mutex::new((None, None::<Waker>)));
+        let told = Arc::clone(&outcome);
+        let done = move || {
+            let value = work();
+            let mut outcome = told.lock().unwrap_or_else(PoisonError::into_inner);
+            outcome.0 = Some(value);
+            let waker = outcome.1.take();
+            drop(outcome);
+            waker.into_iter().for_each(Waker::wake);
+        };
+        blocking::unblock(done).detach();
+        poll_fn(|context| {
+            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome.0.take() {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    outcome.1.get_or_insert_with(|| self.portable_waker(context.waker()));
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
     fn wrap(&self, stream: TcpStream) -> EpollStream {
         let descriptor = stream.as_raw_fd();
         let watched = self.0.waits.watch(descriptor);
@@ -84,6 +115,36 @@ impl Io for EpollIo {
 
     fn portable_waker(&self, waker: &Waker) -> Waker {
         self.0.waits.portable_waker(waker)
+    }
+
+    async fn read_at(
+        &self,
+        device: &Arc<Device>,
+        mut buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        let device = Arc::clone(device);
+        self.elsewhere(move || {
+            let read = device.file.read_at(&mut buffer[range], offset);
+            (read, buffer)
+        })
+        .await
+    }
+
+    async fn write_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        let device = Arc::clone(device);
+        self.elsewhere(move || {
+            let written = device.file.write_at(&buffer[range], offset);
+            (written, buffer)
+        })
+        .await
     }
 }
 

@@ -18,9 +18,12 @@ use super::machine::Machine;
 use super::mailbox::Mailbox;
 use super::waits::{Waits, io_error};
 use super::{Io, IoError};
+use crate::ssd::buffer::Buffer;
+use crate::ssd::device::Device;
 use crate::worker::Shared;
 use core::future::Future;
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::task::Waker;
 use core::time::Duration;
 use driver::Driver;
@@ -81,6 +84,30 @@ impl Io for RingIo {
 
     fn portable_waker(&self, waker: &Waker) -> Waker {
         self.0.waits.portable_waker(waker)
+    }
+
+    async fn read_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        let reading = self.0.driver.read_at(Arc::clone(device), buffer, range, offset);
+        let (read, (_, buffer)) = reading.await;
+        (read.count(), buffer)
+    }
+
+    async fn write_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        let writing = self.0.driver.write_at(Arc::clone(device), buffer, range, offset);
+        let (written, (_, buffer)) = writing.await;
+        (written.count(), buffer)
     }
 }
 

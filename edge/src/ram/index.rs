@@ -35,13 +35,14 @@ impl<V> Index<V> {
     }
 
     /// The first answer of `choose` to an object stored under `key`, most recently stored first; counts
-    /// a use of it. `choose` runs while the object is held. It may be told of an object that is being
-    /// taken out at this moment, and of the same one twice.
+    /// a use of it, and tells `on_use` if it was among the first few. `choose` runs while the object is held. It may be
+    /// told of an object that is being taken out at this moment, and of the same one twice.
     pub(super) fn lookup<R>(
         &self,
         hash: u64,
         key: &[u8],
         mut choose: impl FnMut(&Handle<V>) -> Option<R>,
+        on_use: impl FnOnce(&Handle<V>),
     ) -> Option<R> {
         let bucket = self.bucket(hash);
         let mut guard = bucket.load();
@@ -59,7 +60,9 @@ impl<V> Index<V> {
             if object.holds(hash, key)
                 && let Some(chosen) = choose(object)
             {
-                object.count_use();
+                if object.count_use() {
+                    on_use(object);
+                }
                 return Some(chosen);
             }
             let next = object.next().load();
@@ -78,6 +81,13 @@ impl<V> Index<V> {
         let first = self.bucket(hash).load_full();
         let chain = std::iter::successors(first, |object| object.next().load_full());
         chain.filter(move |object| object.holds(hash, key))
+    }
+
+    /// All objects. For the writer, too.
+    pub(super) fn all(&self) -> impl Iterator<Item = Handle<V>> {
+        self.buckets.iter().flat_map(|bucket| {
+            std::iter::successors(bucket.load_full(), |object| object.next().load_full())
+        })
     }
 
     /// Puts an object in front of its bucket, that of `hash`.
@@ -147,9 +157,18 @@ mod tests {
         object
     }
 
+    fn look<R>(
+        index: &Index<u64>,
+        hash: u64,
+        key: &[u8],
+        choose: impl FnMut(&Handle<u64>) -> Option<R>,
+    ) -> Option<R> {
+        index.lookup(hash, key, choose, |_| ())
+    }
+
     fn found(index: &Index<u64>, hash: u64, key: &[u8]) -> Vec<u64> {
         let mut values = Vec::new();
-        let none: Option<()> = index.lookup(hash, key, |object| {
+        let none: Option<()> = look(&index, hash, key, |object| {
             values.push(*object.value());
             None
         });
@@ -206,7 +225,7 @@ mod tests {
         object.spend_use();
         assert_eq!(object.uses(), 0);
         for _ in 0..10 {
-            assert_eq!(index.lookup(7, b"key", |object| Some(*object.value())), Some(1));
+            assert_eq!(look(&index, 7, b"key", |object| Some(*object.value())), Some(1));
         }
         let mut uses = Vec::new();
         for _ in 0..5 {
@@ -221,7 +240,7 @@ mod tests {
         let (index, heap) = (Index::new(1), Heap::new());
         let [old, seen] = [0, 1].map(|n| add(&index, &heap, 7, b"key", n));
         let (mut old, mut seen) = (Some(old), Some(seen));
-        index.lookup(7, b"key", |object| {
+        look(&index, 7, b"key", |object| {
             for gone in [seen.take(), old.take()].into_iter().flatten() {
                 index.remove(7, &gone);
             }
@@ -236,7 +255,7 @@ mod tests {
         let (index, heap) = (Index::new(1), Heap::new());
         let objects: Vec<_> = (0..3).map(|n| add(&index, &heap, 7, b"key", n)).collect();
         let mut seen = Vec::new();
-        index.lookup(7, b"key", |object| {
+        look(&index, 7, b"key", |object| {
             seen.push(*object.value());
             if *object.value() == 2 {
                 index.remove(7, &objects[2]);
@@ -260,7 +279,7 @@ mod tests {
                 scope.spawn(|| {
                     let mut last = 0;
                     while !done.load(Relaxed) {
-                        let value = index.lookup(7, b"key", |object: &Handle<u64>| {
+                        let value = look(&index, 7, b"key", |object: &Handle<u64>| {
                             (object.key() == b"key").then_some(*object.value())
                         });
                         assert!(value.is_some_and(|value| value >= last), "{value:?} after {last}");

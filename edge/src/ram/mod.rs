@@ -97,7 +97,11 @@ pub trait Stored: Send + Sync + 'static {
 pub struct RamTier<V> {
     hasher: RandomState,
     shared: Arc<Shared<V>>,
+    observer: Option<Observer<V>>,
 }
+
+/// Is told of objects that were used again; see [`RamTier::observed`].
+type Observer<V> = Box<dyn Fn(&Handle<V>) + Send + Sync>;
 
 /// Lines that change at misses are kept apart from those that every hit reads.
 struct Shared<V> {
@@ -140,7 +144,15 @@ impl<V: Stored> RamTier<V> {
             account: Apart(Account::new(capacity, fixed)),
             counters: Apart(Counters::default()),
         };
-        Self { hasher: RandomState::new(), shared: Arc::new(shared) }
+        Self { hasher: RandomState::new(), shared: Arc::new(shared), observer: None }
+    }
+
+    /// The same; `observer` is told of each object that is stored after it was used or evicted before, and again at the
+    /// first few uses of each: at least once of each that was used. It runs while the object is held, and with
+    /// nothing locked.
+    #[must_use]
+    pub fn observed(self, observer: impl Fn(&Handle<V>) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Box::new(observer)), ..self }
     }
 
     /// The hash of a key, with a random seed of this tier: who chooses keys cannot make them
@@ -161,7 +173,9 @@ impl<V: Stored> RamTier<V> {
         key: &[u8],
         choose: impl FnMut(&Handle<V>) -> Option<R>,
     ) -> Option<R> {
-        self.shared.index.0.lookup(hash, key, choose)
+        let on_use =
+            |object: &Handle<V>| self.observer.iter().for_each(|observer| observer(object));
+        self.shared.index.0.lookup(hash, key, choose, on_use)
     }
 
     /// The variants stored under `key`, most recently stored first.
@@ -201,6 +215,11 @@ impl<V: Stored> RamTier<V> {
         let object = Handle::new(block, hash, key, octets, value);
         let retired = self.shared.publish(&object, &mut room, replaces);
         drop(retired);
+        if let Some(observer) = &self.observer
+            && (object.uses() > 0 || object.queue() == Queue::Main)
+        {
+            observer(&object);
+        }
         Ok(object)
     }
 
@@ -233,6 +252,18 @@ impl<V: Stored> RamTier<V> {
                 .collect::<Vec<_>>()
         };
         retired.len()
+    }
+
+    /// All objects, those that were used most first.
+    pub fn hottest_first(&self) -> Vec<Handle<V>> {
+        let mut all: Vec<_> = {
+            let _writers_wait = self.shared.lock();
+            self.shared.index.0.all().collect()
+        };
+        all.sort_by_cached_key(|object| {
+            std::cmp::Reverse((object.queue() == Queue::Main, object.uses()))
+        });
+        all
     }
 
     /// Room for `octets` of a response that is still arriving, counted in the capacity until the
@@ -323,6 +354,7 @@ impl<V: Stored> Shared<V> {
     fn forget(&self, eviction: &mut Eviction<Handle<V>>, object: Handle<V>) -> Handle<V> {
         drop(eviction.forget(&object));
         self.index.0.remove(object.hash(), &object);
+        object.set_removed();
         self.has_left(&object);
         object
     }

@@ -30,6 +30,8 @@ const REFERENCES_MAX: u32 = u32::MAX / 2;
 const APART: u8 = 0;
 const IN_SMALL: u8 = 1;
 const IN_MAIN: u8 = 2;
+/// No longer in the store, and not for want of room: replaced, or taken out.
+const REMOVED: u8 = 3;
 
 /// A value with its key and its octets: immutable, but for what the tier notes in it.
 #[repr(C)]
@@ -144,12 +146,13 @@ impl<V> Handle<V> {
         self.fixed().hash == hash && self.key() == key
     }
 
-    /// Writes only when the count changes: a hot object's line stays shared between the cores.
-    pub(super) fn count_use(&self) {
+    /// Writes only when the count changes: a hot object's line stays shared between the cores. Returns whether it has.
+    pub(super) fn count_use(&self) -> bool {
         let uses = self.fixed().uses.load(Relaxed);
         if uses < USES_MAX {
             self.fixed().uses.store(uses + 1, Relaxed);
         }
+        uses < USES_MAX
     }
 
     pub(super) fn set_uses(&self, uses: u8) {
@@ -159,7 +162,17 @@ impl<V> Handle<V> {
     /// Whether it is not in the store: not yet, or no longer. Who sees that nothing is behind it and asks this then
     /// learns whether that was so when it was in the store.
     pub(super) fn is_apart(&self) -> bool {
-        self.fixed().standing.load(Acquire) == APART
+        matches!(self.fixed().standing.load(Acquire), APART | REMOVED)
+    }
+
+    /// Whether it was replaced or taken out of the store, and not only evicted.
+    #[must_use]
+    pub fn was_removed(&self) -> bool {
+        self.fixed().standing.load(Acquire) == REMOVED
+    }
+
+    pub(super) fn set_removed(&self) {
+        self.fixed().standing.store(REMOVED, Release);
     }
 
     pub(super) fn set_apart(&self) {

@@ -5,6 +5,7 @@
 
 use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -12,9 +13,12 @@ use lastmile_edge::Config;
 use lastmile_edge::connection::serve;
 use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
 use lastmile_edge::piece::Piece;
+use lastmile_edge::ssd::buffer::Buffer;
+use lastmile_edge::ssd::device::Device;
 use lastmile_edge::worker::{Shared, Worker};
 use lastmile_http::time::UnixTime;
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -155,6 +159,26 @@ impl Io for AtOnce {
 
     fn portable_waker(&self, waker: &Waker) -> Waker {
         waker.clone()
+    }
+
+    async fn read_at(
+        &self,
+        _: &Arc<Device>,
+        _: Buffer,
+        _: Range<usize>,
+        _: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        unreachable!("there is no disk");
+    }
+
+    async fn write_at(
+        &self,
+        _: &Arc<Device>,
+        _: Buffer,
+        _: Range<usize>,
+        _: u64,
+    ) -> (io::Result<usize>, Buffer) {
+        unreachable!("there is no disk");
     }
 }
 

@@ -15,6 +15,7 @@ mod ask;
 mod catalogue;
 mod choice;
 mod client;
+mod disk;
 mod journal;
 mod net;
 mod oracle;

@@ -1,17 +1,22 @@
 //! The simulated network: streams that delay, split and lose octets, with bounded buffers; and the edge's [`Io`].
 
+use crate::disk::Disk;
 use crate::world::World;
 use bytes::Bytes;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use lastmile_edge::io::{Io, IoError, Receive, Stream, Transmit, Wait};
 use lastmile_edge::piece::Piece;
+use lastmile_edge::ssd::buffer::Buffer;
+use lastmile_edge::ssd::device::Device;
 use lastmile_http::time::UnixTime;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a node's clock shows is at most this old, as on the real machine.
 const TICK_MS: u64 = 50;
@@ -392,6 +397,7 @@ pub struct SimIo {
     pub address: SocketAddr,
     /// What the node's clock shows more than the true time.
     pub skew_ms: i64,
+    pub disk: Disk,
 }
 
 impl Io for SimIo {
@@ -416,5 +422,25 @@ impl Io for SimIo {
 
     fn portable_waker(&self, waker: &Waker) -> Waker {
         waker.clone()
+    }
+
+    async fn read_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (std::io::Result<usize>, Buffer) {
+        self.disk.read_at(device, buffer, range, offset).await
+    }
+
+    async fn write_at(
+        &self,
+        device: &Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> (std::io::Result<usize>, Buffer) {
+        self.disk.write_at(device, buffer, range, offset).await
     }
 }

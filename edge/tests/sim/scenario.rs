@@ -7,6 +7,7 @@ use crate::ask::{Answer, Ask};
 use crate::catalogue::{CATALOGUE, Requested, Resource};
 use crate::choice::{Choice, Known, focus};
 use crate::client::{Client, Reading, Stop};
+use crate::disk::{Disk, DiskFaults};
 use crate::journal::Journal;
 use crate::net::{Faults, Net, SimIo};
 use crate::oracle::{Facts, STALE_FETCH_MS, judge};
@@ -18,6 +19,7 @@ use core::net::SocketAddr;
 use lastmile_edge::Config;
 use lastmile_edge::arena::{ArenaChoice, BY_REFERENCE_OCTETS_MIN};
 use lastmile_edge::connection::serve;
+use lastmile_edge::ssd::{Admission, SsdConfig, device};
 use lastmile_edge::worker::{Shared, Worker};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -29,6 +31,9 @@ const SKEW_MS_MAX: u64 = 60_000;
 /// A quarter of it is the largest object: pictures fit into the second, all of them into the third, the movie never.
 const RAM_OCTETS: [u64; 3] = [256 << 10, 512 << 10, 16 << 20];
 const WORKERS: usize = 2;
+/// The smallest: segments go round and round.
+const SSD_OCTETS: u64 = device::OCTETS_MIN;
+const BAD_DISK: DiskFaults = DiskFaults { fails: 20, tears: 50, flips: 50, delay_ms_max: 200 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -97,6 +102,9 @@ struct Site {
     origin: Rc<Origin>,
     edge: Arc<Shared>,
     parent: Arc<Shared>,
+    disk: Disk,
+    /// Where the disks are.
+    _directory: tempfile::TempDir,
     faults: Faults,
     manners: Manners,
     settings: Settings,
@@ -139,6 +147,10 @@ pub fn run(seed: u64) -> Outcome {
         Kind::Flood => site.flood(),
     }
     world.run();
+    // What is in RAM is written, and the writers end.
+    site.disk.set_faults(DiskFaults::default());
+    [&site.edge, &site.parent].into_iter().for_each(|node| node.stop_ssd());
+    world.run();
     site.judge_idle();
     site.clear_store();
     world.run();
@@ -168,14 +180,18 @@ impl Site {
         let ram_octets = if kind.is_scripted() { RAM_OCTETS[2] } else { ram_octets };
         let settings = Settings::random(world);
         let mut synchronous = true;
+        let has_ssd = world.chance(300);
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::new(world, DiskFaults::default());
         let mut start = |name: &str, node: u8, upstream: u8| {
             let skewed = !kind.is_scripted() && kind != Kind::Flood && world.chance(500);
             let skew = if skewed { world.random(2 * SKEW_MS_MAX) } else { SKEW_MS_MAX };
             let skew_ms = skew as i64 - SKEW_MS_MAX as i64;
             synchronous &= !skewed;
-            let io =
-                SimIo { world: world.clone(), net: net.clone(), address: address(node), skew_ms };
-            start_node(&io, name, upstream, ram_octets, &settings)
+            let (world, net, disk) = (world.clone(), net.clone(), disk.clone());
+            let io = SimIo { world, net, address: address(node), skew_ms, disk };
+            let path = has_ssd.then(|| directory.path().join(name));
+            start_node(&io, name, upstream, ram_octets, &settings, path)
         };
         let parent = start("parent", PARENT, ORIGIN);
         let edge = start("edge", EDGE, PARENT);
@@ -186,6 +202,8 @@ impl Site {
             origin,
             edge,
             parent,
+            disk,
+            _directory: directory,
             faults,
             manners,
             settings,
@@ -206,6 +224,9 @@ impl Site {
         });
         self.world.run();
         self.net.set_faults(self.faults);
+        if self.kind == Kind::Storm {
+            self.disk.set_faults(BAD_DISK);
+        }
         self.origin.set_manners(self.manners);
         [self.edge.samples(), self.parent.samples()]
     }
@@ -407,17 +428,21 @@ fn start_node(
     upstream: u8,
     ram_octets: u64,
     settings: &Settings,
+    ssd: Option<std::path::PathBuf>,
 ) -> Arc<Shared> {
     let upstreams = vec![format!("http://{}", address(upstream)).parse().unwrap()];
     let cores = format!("0-{}", WORKERS - 1).parse().unwrap();
     let mut config = Config::new(name.into(), vec![io.address], upstreams, cores);
     config.ram_octets = ram_octets;
     config.sites = settings.sites();
+    config.ssd = ssd.map(|path| SsdConfig { path, octets: Some(SSD_OCTETS) }).into_iter().collect();
+    config.ssd_admission = *io.world.pick(&[Admission::SecondUse, Admission::All]);
     config.arena = ArenaChoice::Memfd;
     config.by_reference_octets_min = *io.world.pick(&[1, 1000, BY_REFERENCE_OCTETS_MIN]);
     let shared = Shared::unstarted(config).unwrap();
     let workers: Vec<_> =
         (0..WORKERS).map(|index| Worker::new(io.clone(), Arc::clone(&shared), index)).collect();
+    workers.iter().for_each(Worker::serve_ssd);
     let accepting = io.world.clone();
     io.net.listen(io.address, move |stream, peer| {
         let worker = Rc::clone(accepting.pick(&workers));

@@ -4,6 +4,7 @@
 
 mod message;
 
+use crate::disk::{Disk, DiskFaults};
 use crate::net::{Faults, Net, SimIo, SimReceiver, SimStream};
 use crate::world::World;
 use bytes::Bytes;
@@ -124,7 +125,9 @@ fn start_edge(world: &World, net: &Net) -> Arc<Shared> {
     config.ram_octets = 1 << 20;
     config.sites = Sites::new(vec![tuned()]).expect("one host");
     let edge = Shared::unstarted(config).expect("no thread is needed for an address");
-    let io = SimIo { world: world.clone(), net: net.clone(), address: EDGE.into(), skew_ms: 0 };
+    let disk = Disk::new(world, DiskFaults::default());
+    let (world_of_io, net_of_io) = (world.clone(), net.clone());
+    let io = SimIo { world: world_of_io, net: net_of_io, address: EDGE.into(), skew_ms: 0, disk };
     let worker = Worker::new(io, Arc::clone(&edge), 0);
     let accepting = world.clone();
     net.listen(EDGE.into(), move |stream, peer| {

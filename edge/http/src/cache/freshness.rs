@@ -63,6 +63,50 @@ impl StoredPolicy {
         }
     }
 
+    /// All of it, for a store that outlives the process: [`StoredPolicy::from_octets`].
+    #[must_use]
+    pub fn to_octets(&self) -> [u8; 40] {
+        let mut octets = [0; 40];
+        let longs = [
+            self.corrected_initial_age_ms,
+            self.response_time.milliseconds(),
+            self.date.milliseconds(),
+        ];
+        for (value, place) in longs.into_iter().zip(octets.chunks_mut(8)) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+        let seconds = [self.freshness_lifetime, self.stale_while_revalidate, self.stale_if_error];
+        for (value, place) in seconds.into_iter().zip(octets[24..].chunks_mut(4)) {
+            place.copy_from_slice(&value.0.to_le_bytes());
+        }
+        let flags = [self.no_cache, self.must_revalidate, self.has_validator];
+        octets[36..39].copy_from_slice(&flags.map(u8::from));
+        octets
+    }
+
+    /// What [`StoredPolicy::to_octets`] has made these octets of.
+    #[must_use]
+    pub fn from_octets(octets: &[u8; 40]) -> Self {
+        let milliseconds = |number: usize| {
+            u64::from_le_bytes(core::array::from_fn(|octet| octets[8 * number + octet]))
+        };
+        let seconds = |number: usize| {
+            let octet = |octet| octets[24 + 4 * number + octet];
+            DeltaSeconds(u32::from_le_bytes(core::array::from_fn(octet)))
+        };
+        Self {
+            corrected_initial_age_ms: milliseconds(0),
+            response_time: UnixTime::from_milliseconds(milliseconds(1)),
+            date: UnixTime::from_milliseconds(milliseconds(2)),
+            freshness_lifetime: seconds(0),
+            stale_while_revalidate: seconds(1),
+            stale_if_error: seconds(2),
+            no_cache: octets[36] != 0,
+            must_revalidate: octets[37] != 0,
+            has_validator: octets[38] != 0,
+        }
+    }
+
     /// RFC 9111 §4.2.3: current_age, in whole seconds.
     #[must_use]
     pub fn current_age(&self, now: UnixTime) -> DeltaSeconds {

@@ -2,16 +2,20 @@
 #![allow(unsafe_code, reason = "the kernel reads and writes memory that operations point to")]
 
 use super::buffers::Buffers;
+use crate::ssd::buffer::Buffer;
+use crate::ssd::device::Device;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
+use core::ops::Range;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Entries of the submission queue: operations of one turn before an extra entry of the kernel is needed.
@@ -235,6 +239,39 @@ impl Driver {
         unsafe { self.begin(entry, buffer) }
     }
 
+    /// Reads what `device` has from `offset` on into `range` of `buffer`.
+    pub(super) fn read_at(
+        self: &Rc<Self>,
+        device: Arc<Device>,
+        mut buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> Operation<(Arc<Device>, Buffer)> {
+        let place = &mut buffer[range];
+        let length = u32::try_from(place.len()).unwrap_or(u32::MAX);
+        let entry =
+            opcode::Read::new(types::Fd(device.file.as_raw_fd()), place.as_mut_ptr(), length);
+        let entry = entry.offset(offset).build().flags(flags_of(&device));
+        // SAFETY: the place is in the payload's buffer, which is memory of its own; the payload keeps the file open.
+        unsafe { self.begin(entry, (device, buffer)) }
+    }
+
+    /// Writes `range` of `buffer` to `device` from `offset` on.
+    pub(super) fn write_at(
+        self: &Rc<Self>,
+        device: Arc<Device>,
+        buffer: Buffer,
+        range: Range<usize>,
+        offset: u64,
+    ) -> Operation<(Arc<Device>, Buffer)> {
+        let octets = &buffer[range];
+        let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        let entry = opcode::Write::new(types::Fd(device.file.as_raw_fd()), octets.as_ptr(), length);
+        let entry = entry.offset(offset).build().flags(flags_of(&device));
+        // SAFETY: as for `read_at`; the octets are only read.
+        unsafe { self.begin(entry, (device, buffer)) }
+    }
+
     /// Accepts a connection; the result is its descriptor.
     pub(super) fn accept(self: &Rc<Self>, listener: RawFd) -> Operation<Box<Peer>> {
         let mut peer = Box::new(Peer::default());
@@ -314,6 +351,12 @@ impl Driver {
             core::mem::forget(self.slots.take());
         }
     }
+}
+
+/// Through the page cache a read waits for the disk before it is under way, unless a thread of the kernel begins it
+/// (`IOSQE_ASYNC`).
+fn flags_of(device: &Device) -> squeue::Flags {
+    if device.is_direct { squeue::Flags::empty() } else { squeue::Flags::ASYNC }
 }
 
 /// See `IORING_RECVSEND_POLL_FIRST` in `io_uring_enter(2)`: saves an attempt that would find nothing.

@@ -1,0 +1,230 @@
+//! A file or block device of the tier: found, made, locked.
+
+use super::buffer::Buffer;
+use super::layout::{BATCH_OCTETS_MAX, BLOCK_OCTETS, NoSuperblock, SEGMENTS_START, Superblock};
+use rustix::fs::{
+    FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_getfl, fcntl_setfl, flock,
+};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+
+/// Segments at least: with fewer a segment that goes would be a large share of what is kept.
+const SEGMENTS_MIN: u64 = 8;
+/// The smallest segment.
+const SEGMENT_OCTETS_MIN: u64 = 4 << 20;
+/// A segment is one of so many of its device, up to the largest.
+const SEGMENTS_WANTED: u64 = 512;
+const SEGMENT_OCTETS_MAX: u64 = 256 << 20;
+
+/// The smallest tier: 33 MiB.
+pub const OCTETS_MIN: u64 = SEGMENTS_START + SEGMENTS_MIN * SEGMENT_OCTETS_MIN;
+
+const _: () = assert!(SEGMENT_OCTETS_MIN >= 2 * BATCH_OCTETS_MAX as u64);
+
+/// An opened file or device, locked against other processes.
+#[derive(Debug)]
+pub struct Device {
+    /// Opened for reading and writing.
+    pub file: File,
+    pub(crate) path: PathBuf,
+    pub(crate) superblock: Superblock,
+    /// Whether reads and writes go past the page cache.
+    pub is_direct: bool,
+}
+
+/// Opens the tier at `path`, or makes one of `octets`; a block device may be used whole (`None`).
+///
+/// # Errors
+/// A line that says what to do.
+pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
+    let shown = path.display();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| format!("{shown} can't be opened: {error}"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            return Err(format!(
+                "{shown} is in use by another process; each needs a file of its own"
+            ));
+        }
+        Err(error) => return Err(format!("{shown} can't be locked: {error}")),
+    }
+    let said = |error: io::Error| format!("{shown}: {error}");
+    let kind = file.metadata().map_err(said)?.file_type();
+    let is_file = kind.is_file();
+    if !is_file && !kind.is_block_device() {
+        return Err(format!("{shown} is neither a file nor a block device"));
+    }
+    let has = (&file).seek(SeekFrom::End(0)).map_err(said)?;
+    let wanted = match (octets, is_file) {
+        (Some(octets), true) => octets,
+        (Some(octets), false) if octets > has => {
+            return Err(format!("{shown} has {has} octets, fewer than the {octets} of --ssd-size"));
+        }
+        (Some(octets), false) => octets,
+        (None, true) if has > 0 => has,
+        (None, true) => return Err(format!("{shown} is new: give --ssd-size")),
+        (None, false) => has,
+    };
+    if wanted < OCTETS_MIN {
+        return Err(format!("{shown}: {wanted} octets are too few; at least {OCTETS_MIN}"));
+    }
+    let superblock = match found(&file, has).map_err(said)? {
+        Ok(superblock) => {
+            let segments = (wanted - SEGMENTS_START) / superblock.segment_octets;
+            if segments < 2 {
+                return Err(format!(
+                    "{shown} has segments of {} octets, of which two do not fit into {wanted}; remove it or give a \
+                     larger --ssd-size",
+                    superblock.segment_octets
+                ));
+            }
+            Superblock { segments, ..superblock }
+        }
+        Err(NoSuperblock::Blank) => made(wanted).map_err(said)?,
+        Err(NoSuperblock::Foreign) => {
+            return Err(format!(
+                "{shown} has something else in it; remove it, or choose another path"
+            ));
+        }
+        Err(NoSuperblock::Version(version)) => {
+            return Err(format!(
+                "{shown} was made by another version of lastmile (format {version}); remove it, or choose another path"
+            ));
+        }
+        Err(NoSuperblock::Damaged) => {
+            return Err(format!("{shown} is damaged at its start; remove it to begin anew"));
+        }
+    };
+    if is_file {
+        let octets = SEGMENTS_START + superblock.segments * superblock.segment_octets;
+        preallocate(&file, has, octets).map_err(|error| {
+            format!("{shown}: no room for {octets} octets: {error}; free some, or give a smaller --ssd-size")
+        })?;
+    }
+    let mut block = vec![0; BLOCK_OCTETS];
+    superblock.encode(&mut block);
+    for copy in [0, BLOCK_OCTETS as u64] {
+        file.write_all_at(&block, copy).map_err(said)?;
+    }
+    let is_direct = go_direct(&file);
+    Ok(Device { file, path: path.to_owned(), superblock, is_direct })
+}
+
+/// The superblock of `file`, which has so many octets, or its copy.
+fn found(file: &File, octets: u64) -> io::Result<Result<Superblock, NoSuperblock>> {
+    let mut blocks = vec![0; 2 * BLOCK_OCTETS];
+    let count = usize::try_from(octets).unwrap_or(usize::MAX).min(blocks.len());
+    file.read_exact_at(&mut blocks[..count], 0)?;
+    let (first, copy) = blocks.split_at(BLOCK_OCTETS);
+    Ok(match (Superblock::decode(first), Superblock::decode(copy)) {
+        (Ok(superblock), _) => Ok(superblock),
+        // The first was torn.
+        (Err(NoSuperblock::Damaged | NoSuperblock::Blank), Ok(superblock)) => Ok(superblock),
+        (first, _) => first,
+    })
+}
+
+/// That of a new tier.
+fn made(octets: u64) -> io::Result<Superblock> {
+    let mut seed = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    let segment_octets = (octets / SEGMENTS_WANTED)
+        .next_power_of_two()
+        .clamp(SEGMENT_OCTETS_MIN, SEGMENT_OCTETS_MAX);
+    let segments = (octets - SEGMENTS_START) / segment_octets;
+    Ok(Superblock { segment_octets, segments, seed })
+}
+
+/// Gives a file its size, and blocks of the disk for all of it, where its file system can.
+fn preallocate(file: &File, has: u64, octets: u64) -> io::Result<()> {
+    if has > octets {
+        file.set_len(octets)?;
+    }
+    match fallocate(file, FallocateFlags::empty(), 0, octets) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(octets),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes reads and writes go past the page cache, if a read then still works (`O_DIRECT` of open(2)).
+fn go_direct(file: &File) -> bool {
+    let Ok(flags) = fcntl_getfl(file) else { return false };
+    if fcntl_setfl(file, flags | OFlags::DIRECT).is_err() {
+        return false;
+    }
+    let works = Buffer::of(BLOCK_OCTETS)
+        .and_then(|mut buffer| file.read_exact_at(&mut buffer[..BLOCK_OCTETS], 0))
+        .is_ok();
+    works || fcntl_setfl(file, flags).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &Path, octets: Option<u64>) -> String {
+        open(path, octets).expect_err("it must be refused")
+    }
+
+    #[test]
+    fn made_once_and_found_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tier");
+        assert!(refusal(&path, None).ends_with("is new: give --ssd-size"));
+        assert!(refusal(&path, Some(1 << 20)).contains("are too few"));
+        let made = open(&path, Some(100 << 20)).unwrap().superblock;
+        assert_eq!((made.segment_octets, made.segments), (4 << 20, 24));
+        let found = open(&path, None).unwrap();
+        assert_eq!(found.superblock, made);
+        assert!(refusal(&path, None).contains("in use by another process"));
+        drop(found);
+        for (octets, segments) in [(200 << 20, 49), (50 << 20, 12)] {
+            let resized = open(&path, Some(octets)).unwrap().superblock;
+            assert_eq!(resized, Superblock { segments, ..made });
+            assert!(std::fs::metadata(&path).unwrap().len() <= octets);
+        }
+    }
+
+    #[test]
+    fn a_torn_superblock_has_a_copy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tier");
+        let made = open(&path, Some(OCTETS_MIN)).unwrap().superblock;
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[9], 40).unwrap();
+        assert_eq!(open(&path, None).unwrap().superblock, made);
+        file.write_all_at(&[9], 40).unwrap();
+        file.write_all_at(&[9], 40 + BLOCK_OCTETS as u64).unwrap();
+        assert!(refusal(&path, None).contains("is damaged"));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tier");
+        std::fs::write(&path, b"somebody's letters").unwrap();
+        assert!(refusal(&path, Some(OCTETS_MIN)).contains("has something else in it"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"somebody's letters");
+        let mut block = vec![0; BLOCK_OCTETS];
+        made(OCTETS_MIN).unwrap().encode(&mut block);
+        block[8] = 200;
+        std::fs::write(&path, &block).unwrap();
+        assert!(
+            refusal(&path, Some(OCTETS_MIN)).contains("another version of lastmile (format 200)")
+        );
+        assert!(refusal(directory.path(), Some(OCTETS_MIN)).contains("can't be opened"));
+        let missing = directory.path().join("no/such");
+        assert!(refusal(&missing, Some(OCTETS_MIN)).contains("can't be opened"));
+        assert!(refusal(Path::new("/dev/null"), Some(OCTETS_MIN)).contains("neither a file nor"));
+    }
+}

@@ -1,0 +1,456 @@
+//! The SSD tier: what does not fit into RAM, on files or block devices, through restarts and crashes.
+//!
+//! [`layout`] (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
+//! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`.
+//!
+//! Responses come in when they have earned their place in RAM: when they are used for the second time. One task of a
+//! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
+//! is read, checked, and put back into RAM, from where it is answered (`restore`): the tier is a store behind the RAM
+//! tier, and answers nothing itself. What is replaced or removed in RAM is removed here too.
+//!
+//! No worker waits for a disk: reads and writes go through [`crate::io::Io`].
+
+pub mod buffer;
+pub mod device;
+pub(crate) mod index;
+pub(crate) mod layout;
+pub(crate) mod offers;
+pub(crate) mod reader;
+mod recovery;
+pub(crate) mod writer;
+
+use crate::io::Io;
+use crate::stored::StoredResponse;
+use core::future::poll_fn;
+use core::hash::Hasher;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::task::{Poll, Waker};
+use device::Device;
+use index::{Identity, Index};
+use layout::{Kind, Superblock};
+use offers::Offers;
+use siphasher::sip::SipHasher13;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Errors of a device, one after the other, after which it is not used any more.
+const ERRORS_MAX: u32 = 16;
+/// Removals while a device is being recovered; with more, what is not recovered yet is given up.
+const REMOVALS_WHILE_RECOVERING_MAX: usize = 1 << 20;
+
+/// A file or block device of the tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SsdConfig {
+    /// Where it is; a file is made if there is none.
+    pub path: PathBuf,
+    /// Octets of it; a block device, and a file that is there, may be used whole.
+    pub octets: Option<u64>,
+}
+
+/// Which responses are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// Those that were asked for twice.
+    #[default]
+    SecondUse,
+    /// All.
+    All,
+}
+
+impl core::str::FromStr for Admission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "second-use" => Ok(Self::SecondUse),
+            "all" => Ok(Self::All),
+            _ => Err(format!("{text:?} is none of second-use, all")),
+        }
+    }
+}
+
+/// What happens to a device is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) written_octets: AtomicU64,
+    pub(crate) read_octets: AtomicU64,
+    pub(crate) written_objects: AtomicU64,
+    pub(crate) reinserted_objects: AtomicU64,
+    pub(crate) evicted_objects: AtomicU64,
+    pub(crate) damaged_objects: AtomicU64,
+    pub(crate) errors: AtomicU64,
+}
+
+pub(crate) fn count(counter: &AtomicU64, number: u64) {
+    counter.fetch_add(number, Ordering::Relaxed);
+}
+
+/// A removal that is not on the device yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Removal {
+    pub(crate) hash: u64,
+    /// All variants without it.
+    pub(crate) variant: Option<u16>,
+}
+
+impl Removal {
+    pub(crate) fn kind(self) -> Kind {
+        if self.variant.is_some() { Kind::VariantRemoved } else { Kind::KeyRemoved }
+    }
+}
+
+/// One device with its index.
+pub(crate) struct Log {
+    pub(crate) device: Arc<Device>,
+    pub(crate) index: Index,
+    pub(crate) offers: Offers,
+    pub(crate) counts: Counts,
+    /// The sequence number of each segment; 0 of one without anything in it.
+    sequences: Box<[AtomicU64]>,
+    /// Blocks of each segment that have been written, as far as is known.
+    filled: Box<[AtomicU32]>,
+    errors_in_turn: AtomicU32,
+    has_failed: AtomicBool,
+    /// What was removed while it was not known yet what is there.
+    recovering: Mutex<Option<HashSet<Removal>>>,
+}
+
+impl Log {
+    fn new(device: Device, offers_octets_max: u64) -> Self {
+        let segments = usize::try_from(device.superblock.segments).unwrap_or(usize::MAX);
+        let Superblock { segment_octets, segments: count, .. } = device.superblock;
+        Self {
+            device: Arc::new(device),
+            index: Index::new(count * segment_octets),
+            offers: Offers::new(offers_octets_max),
+            counts: Counts::default(),
+            sequences: (0..segments).map(|_| AtomicU64::new(0)).collect(),
+            filled: (0..segments).map(|_| AtomicU32::new(0)).collect(),
+            errors_in_turn: AtomicU32::new(0),
+            has_failed: AtomicBool::new(false),
+            recovering: Mutex::new(Some(HashSet::new())),
+        }
+    }
+
+    pub(crate) fn segment_octets(&self) -> u64 {
+        self.device.superblock.segment_octets
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Where a segment begins.
+    pub(crate) fn start_of(&self, segment: usize) -> u64 {
+        layout::SEGMENTS_START + segment as u64 * self.segment_octets()
+    }
+
+    /// The sequence number of the segment that has this octet of the device; 0 if there is none.
+    pub(crate) fn sequence_at(&self, offset: u64) -> u64 {
+        let segment =
+            offset.checked_sub(layout::SEGMENTS_START).map(|at| at / self.segment_octets());
+        let segment = segment.and_then(|segment| usize::try_from(segment).ok());
+        let sequence = segment.and_then(|segment| self.sequences.get(segment));
+        sequence.map_or(0, |sequence| sequence.load(Ordering::Acquire))
+    }
+
+    fn recovering(&self) -> MutexGuard<'_, Option<HashSet<Removal>>> {
+        self.recovering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    /// Takes the device out of service, and says why.
+    pub(crate) fn fail(&self, why: &str) {
+        if !self.has_failed.swap(true, Ordering::AcqRel) {
+            let path = self.device.path.display();
+            eprintln!("edge: the SSD tier at {path} is not used any more: {why}");
+            self.index.remove_range(0..u64::MAX);
+            self.offers.close();
+        }
+    }
+
+    /// A read or write has failed.
+    pub(crate) fn note_error(&self, what: &str, error: &std::io::Error) {
+        count(&self.counts.errors, 1);
+        let errors = self.errors_in_turn.fetch_add(1, Ordering::Relaxed) + 1;
+        if errors == 1 {
+            eprintln!("edge: the SSD tier at {} can't {what}: {error}", self.device.path.display());
+        }
+        if errors >= ERRORS_MAX {
+            self.fail(&format!("{errors} errors one after the other"));
+        }
+    }
+
+    pub(crate) fn note_success(&self) {
+        if self.errors_in_turn.load(Ordering::Relaxed) > 0 {
+            self.errors_in_turn.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes what is there of a key, or one variant of it, for good.
+    fn remove(&self, removal: Removal) {
+        if self.has_failed() {
+            return;
+        }
+        let is_recovering = {
+            let mut recovering = self.recovering();
+            if let Some(removals) = recovering.as_mut() {
+                if removals.len() < REMOVALS_WHILE_RECOVERING_MAX {
+                    removals.insert(removal);
+                }
+            }
+            recovering.is_some()
+        };
+        let removed = self.index.remove(removal.hash, removal.variant);
+        self.offers.remove(removal, removed > 0 || is_recovering);
+    }
+}
+
+/// All devices. A key belongs to one of them, found by its hash; what others have of it, from when there were more or
+/// fewer, is found too.
+pub(crate) struct SsdTier {
+    logs: Vec<Arc<Log>>,
+    admission: Admission,
+    loading: Mutex<HashMap<u64, Loading>>,
+    turns: AtomicU64,
+    hits: AtomicU64,
+}
+
+/// What is stored under a key is being loaded.
+struct Loading {
+    number: u64,
+    waiting: Vec<Waker>,
+}
+
+/// The only one that loads what is stored under a key.
+pub(crate) struct Turn<'a> {
+    tier: &'a SsdTier,
+    hash: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let loaded = self.tier.loading().remove(&self.hash);
+        loaded.into_iter().flat_map(|loaded| loaded.waiting).for_each(Waker::wake);
+    }
+}
+
+impl SsdTier {
+    /// Opens all devices. One that can't be used is left out, and that is said; `None` when there is none.
+    pub(crate) fn open(
+        configs: &[SsdConfig],
+        admission: Admission,
+        offers_octets_max: u64,
+    ) -> Option<Arc<Self>> {
+        let mut logs = Vec::new();
+        for config in configs {
+            match device::open(&config.path, config.octets) {
+                Ok(device) => logs.push(Arc::new(Log::new(device, offers_octets_max))),
+                Err(why) => eprintln!("edge: no SSD tier: {why}"),
+            }
+        }
+        if logs.is_empty() {
+            return None;
+        }
+        let (loading, turns, hits) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Some(Arc::new(Self { logs, admission, loading, turns, hits }))
+    }
+
+    pub(crate) fn logs(&self) -> &[Arc<Log>] {
+        &self.logs
+    }
+
+    pub(crate) fn admits_all(&self) -> bool {
+        self.admission == Admission::All
+    }
+
+    fn loading(&self) -> MutexGuard<'_, HashMap<u64, Loading>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something that is stored in RAM may be written.
+    pub(crate) fn offer(&self, response: &StoredResponse) {
+        let Some(log) = self.log_of(response.key()) else { return };
+        let identity = log.identity(response);
+        if !log.index.has(identity) {
+            log.offers.offer(identity, response);
+        }
+    }
+
+    fn log_of(&self, key: &[u8]) -> Option<&Log> {
+        let number = crc32fast::hash(key) as usize % self.logs.len();
+        Some(&*self.logs[number]).filter(|log| !log.has_failed())
+    }
+
+    /// What is stored under `key`, of these selecting fields or all, is not right any more.
+    pub(crate) fn remove(&self, key: &[u8], selection: Option<&[u8]>) {
+        for log in &self.logs {
+            log.remove(Removal { hash: log.hash(key), variant: selection.map(variant) });
+        }
+    }
+
+    /// `response` was stored in RAM: what is here of its variant is older.
+    pub(crate) fn supersede(&self, response: &StoredResponse) {
+        for log in &self.logs {
+            let identity = log.identity(response);
+            let (hash, variant) = (identity.hash, Some(identity.variant));
+            if !log.index.has(identity) {
+                log.remove(Removal { hash, variant });
+            }
+        }
+        if self.admits_all() {
+            self.offer(response);
+        }
+    }
+
+    /// Whether something may be stored under `key`.
+    pub(crate) fn may_have(&self, key: &[u8]) -> bool {
+        self.logs.iter().any(|log| log.index.has_some(log.hash(key)))
+    }
+
+    /// Waits while somebody else loads what is stored under `key`, and returns `None` then.
+    pub(crate) async fn turn<I: Io>(&self, io: &I, key: &[u8]) -> Option<Turn<'_>> {
+        let hash = self.logs[0].hash(key);
+        // Whom it waits for.
+        let mut waits_for = None;
+        poll_fn(|context| {
+            let mut loading = self.loading();
+            match loading.get_mut(&hash) {
+                Some(other) => {
+                    if waits_for.replace(other.number) != Some(other.number) {
+                        other.waiting.push(io.portable_waker(context.waker()));
+                    }
+                    Poll::Pending
+                }
+                None if waits_for.is_some() => Poll::Ready(None),
+                None => {
+                    let number = self.turns.fetch_add(1, Ordering::Relaxed);
+                    loading.insert(hash, Loading { number, waiting: Vec::new() });
+                    Poll::Ready(Some(Turn { tier: self, hash }))
+                }
+            }
+        })
+        .await
+    }
+
+    pub(crate) fn count_hit(&self) {
+        count(&self.hits, 1);
+    }
+
+    /// Tells the writers to write all that is left in RAM, and to end.
+    pub(crate) fn stop(&self) {
+        self.logs.iter().for_each(|log| log.offers.stop());
+    }
+
+    /// Whether all writers have ended.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.logs.iter().all(|log| log.offers.is_closed())
+    }
+
+    /// Name, description and value of each counter and gauge.
+    pub(crate) fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let sum = |value: fn(&Log) -> u64| self.logs.iter().map(|log| value(log)).sum::<u64>();
+        let counted = |counter: fn(&Counts) -> &AtomicU64| {
+            self.logs.iter().map(|log| counter(&log.counts).load(Ordering::Relaxed)).sum::<u64>()
+        };
+        vec![
+            (
+                "ssd_devices",
+                "Files or devices of the SSD tier that are in service.",
+                sum(|log| u64::from(!log.has_failed())),
+            ),
+            (
+                "ssd_recovering",
+                "Those of which it is not known yet what is in them.",
+                sum(|log| u64::from(log.recovering().is_some())),
+            ),
+            (
+                "ssd_capacity_octets",
+                "Size of the SSD tier.",
+                sum(|log| log.segments() as u64 * log.segment_octets()),
+            ),
+            ("ssd_objects", "Responses in the SSD tier.", sum(|log| log.index.len())),
+            (
+                "ssd_index_octets",
+                "Octets of memory that the index of the SSD tier takes.",
+                sum(|log| log.index.memory_octets()),
+            ),
+            (
+                "ssd_hits_total",
+                "Responses that were read from the SSD tier for a request.",
+                self.hits.load(Ordering::Relaxed),
+            ),
+            (
+                "ssd_read_octets_total",
+                "Octets read from the SSD tier.",
+                counted(|counts| &counts.read_octets),
+            ),
+            (
+                "ssd_written_octets_total",
+                "Octets written to the SSD tier, for responses that stay included.",
+                counted(|counts| &counts.written_octets),
+            ),
+            (
+                "ssd_written_total",
+                "Responses written to the SSD tier for the first time.",
+                counted(|counts| &counts.written_objects),
+            ),
+            (
+                "ssd_reinserted_total",
+                "Responses written again because they had been used when their segment was to go.",
+                counted(|counts| &counts.reinserted_objects),
+            ),
+            (
+                "ssd_evicted_total",
+                "Responses that went with their segment.",
+                counted(|counts| &counts.evicted_objects),
+            ),
+            (
+                "ssd_dropped_total",
+                "Responses that were not written because the disk could not keep up.",
+                sum(|log| log.offers.dropped()),
+            ),
+            (
+                "ssd_damaged_total",
+                "Responses that were not as they had been written, and were dropped.",
+                counted(|counts| &counts.damaged_objects),
+            ),
+            (
+                "ssd_errors_total",
+                "Reads and writes of the SSD tier that failed.",
+                counted(|counts| &counts.errors),
+            ),
+        ]
+    }
+}
+
+impl Log {
+    /// The hash of a key in this device's index.
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = SipHasher13::new_with_key(&self.device.superblock.seed);
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    /// What tells a response apart from other variants of its key, and from other versions of the variant.
+    pub(crate) fn identity(&self, response: &StoredResponse) -> Identity {
+        let hash = self.hash(response.key());
+        Identity { hash, variant: variant(response.selection()), version: version(response) }
+    }
+}
+
+fn folded(sum: u32) -> u16 {
+    (sum ^ sum >> 16) as u16
+}
+
+fn variant(selection: &[u8]) -> u16 {
+    folded(crc32fast::hash(selection))
+}
+
+fn version(response: &StoredResponse) -> u16 {
+    folded(crc32fast::hash(&response.policy().to_octets()))
+}

@@ -1,0 +1,158 @@
+//! What a device has from before: the summaries of all batches, segment after segment in the order in which they were
+//! written. Meanwhile everything is served; what is not known yet is a miss.
+
+use super::index::Identity;
+use super::layout::{BLOCK_OCTETS, Entry, Kind, SUMMARY_OCTETS_MAX, Summary};
+use super::reader::read;
+use super::writer::{End, place_of};
+use super::{Log, REMOVALS_WHILE_RECOVERING_MAX, Removal};
+use crate::io::Io;
+use core::sync::atomic::Ordering;
+use futures_util::StreamExt;
+use futures_util::stream;
+use std::io;
+
+/// Segments that are read at the same time.
+const AT_ONCE: usize = 16;
+
+/// Learns what is on a device. Returns where it goes on, or `None` when it can't be read.
+pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
+    let mut known = Vec::new();
+    let firsts = stream::iter(0..log.segments());
+    let mut firsts = firsts.map(|segment| first_summary(io, log, segment)).buffered(AT_ONCE);
+    while let Some((segment, first)) = firsts.next().await {
+        match first {
+            Ok(Some(sequence)) => known.push((sequence, segment)),
+            Ok(None) => {}
+            Err(error) => log.note_error("read", &error),
+        }
+        if log.has_failed() {
+            return None;
+        }
+    }
+    drop(firsts);
+    known.sort_unstable();
+    let end = known.last().map_or(End { segment: 0, sequence: 1 }, |(sequence, segment)| End {
+        segment: (segment + 1) % log.segments(),
+        sequence: sequence + 1,
+    });
+    let segments = stream::iter(known);
+    let read = |(sequence, segment)| async move {
+        (sequence, segment, read_segment_of(io, log, segment, sequence).await)
+    };
+    let mut segments = segments.map(read).buffered(AT_ONCE);
+    while let Some((sequence, segment, summaries)) = segments.next().await {
+        log.sequences[segment].store(sequence, Ordering::Release);
+        match summaries {
+            Ok(summaries) => apply(log, segment, &summaries),
+            Err(error) => log.note_error("read", &error),
+        }
+        let removals = log.recovering().as_ref().map_or(0, |removals| removals.len());
+        if log.has_failed() || removals >= REMOVALS_WHILE_RECOVERING_MAX {
+            break;
+        }
+    }
+    *log.recovering() = None;
+    (!log.has_failed()).then_some(end)
+}
+
+fn apply(log: &Log, segment: usize, summaries: &[(u64, Summary)]) {
+    let start = log.start_of(segment);
+    for (position, summary) in summaries {
+        log.filled[segment].fetch_add(summary.blocks, Ordering::Relaxed);
+        for entry in summary.entries.iter().filter(|entry| entry.kind == Kind::Response) {
+            let Entry { hash, variant, version, .. } = *entry;
+            // The lock is held until it is in, so that a removal comes before or behind it.
+            let recovering = log.recovering();
+            let is_removed = recovering.as_ref().is_some_and(|removals| {
+                [None, Some(variant)]
+                    .into_iter()
+                    .any(|variant| removals.contains(&Removal { hash, variant }))
+            });
+            if !is_removed {
+                let place = place_of(start + position, entry);
+                log.index.insert(Identity { hash, variant, version }, place);
+            }
+            drop(recovering);
+        }
+        for entry in &summary.entries {
+            match entry.kind {
+                Kind::Response => {}
+                Kind::VariantRemoved => {
+                    log.index.remove(entry.hash, Some(entry.variant));
+                }
+                Kind::KeyRemoved => {
+                    log.index.remove(entry.hash, None);
+                }
+            }
+        }
+    }
+}
+
+/// The sequence number of a segment, if anything was ever written to it.
+async fn first_summary<I: Io>(
+    io: &I,
+    log: &Log,
+    segment: usize,
+) -> (usize, io::Result<Option<u64>>) {
+    let read = read_summary(io, log, log.start_of(segment)).await;
+    let sequence = read.map(|summary| {
+        summary.filter(|summary| summary.number == 0).map(|summary| summary.sequence)
+    });
+    (segment, sequence)
+}
+
+/// The summaries of all batches of a segment, each with where its batch begins in the segment.
+///
+/// # Errors
+/// Those of the device.
+pub(crate) async fn read_segment<I: Io>(
+    io: &I,
+    log: &Log,
+    segment: usize,
+) -> io::Result<Vec<(u64, Summary)>> {
+    let sequence = log.sequences[segment].load(Ordering::Acquire);
+    read_segment_of(io, log, segment, sequence).await
+}
+
+async fn read_segment_of<I: Io>(
+    io: &I,
+    log: &Log,
+    segment: usize,
+    sequence: u64,
+) -> io::Result<Vec<(u64, Summary)>> {
+    let (mut position, mut summaries) = (0, Vec::new());
+    while position + BLOCK_OCTETS as u64 <= log.segment_octets() {
+        let summary = read_summary(io, log, log.start_of(segment) + position).await?;
+        // What is behind is from an earlier round, or was never written.
+        let Some(summary) = summary.filter(|summary| {
+            summary.sequence == sequence && summary.number as usize == summaries.len()
+        }) else {
+            break;
+        };
+        let octets = u64::from(summary.blocks) * BLOCK_OCTETS as u64;
+        summaries.push((position, summary));
+        position += octets;
+    }
+    Ok(summaries)
+}
+
+/// The summary of the batch at `offset`; `None` when there is none.
+async fn read_summary<I: Io>(io: &I, log: &Log, offset: u64) -> io::Result<Option<Summary>> {
+    let front = read(io, log, offset, BLOCK_OCTETS).await?;
+    let front = front.as_ref();
+    match Summary::octets(front) {
+        None => Ok(None),
+        Some(octets) if octets <= front.len() => Ok(Summary::decode(front)),
+        Some(octets) => {
+            let segment_end =
+                log.segment_octets() - (offset - log.start_of(0)) % log.segment_octets();
+            if (octets as u64) > segment_end {
+                return Ok(None);
+            }
+            debug_assert!(octets <= SUMMARY_OCTETS_MAX, "decoding checks it");
+            let whole = read(io, log, offset, octets).await?;
+            Ok(Summary::decode(whole.as_ref()))
+        }
+    }
+}

@@ -1,0 +1,596 @@
+//! Writing: responses that earned it are put one behind the other into batches, segment after segment, round and round.
+//!
+//! The segment that comes next is emptied ahead: what was used in it since it was written is written again, up to half
+//! of a segment; the rest goes with it.
+
+use super::buffer::Buffer;
+use super::index::{Identity, Place};
+use super::layout::{
+    BATCH_OCTETS_MAX, BLOCK_OCTETS, ENTRIES_MAX, EXTENT_OCTETS_MAX, EXTENTS_MAX, Entry,
+    ExtentEntry, Kind, Record, SUMMARY_OCTETS_MAX, Summary, UNIT_OCTETS, summary_octets,
+};
+use super::offers::{Next, Offer};
+use super::reader::{Extent, read_extent, read_record};
+use super::recovery::{read_segment, recover};
+use super::{Log, Removal, count};
+use crate::io::Io;
+use crate::piece::Piece;
+use crate::stored::StoredResponse;
+use crate::stored::on_disk::policy;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+use lastmile_http::cache::freshness::StoredPolicy;
+use lastmile_http::time::UnixTime;
+use std::io;
+use std::sync::Arc;
+
+/// A batch is written when it is full, or so long after its first response.
+const FLUSH_AFTER: Duration = Duration::from_millis(300);
+/// Octets for the summary of a batch of large records; that of one of small records has [`SUMMARY_OCTETS_MAX`].
+const SUMMARY_OCTETS_SMALL: usize = BLOCK_OCTETS;
+/// Records of at least this are large: a batch of them has fewer than the small summary has entries.
+const RECORD_OCTETS_LARGE: usize = 16 << 10;
+/// Of a segment that is emptied so much is written again at most: one in so many octets.
+const REINSERTED_ONE_IN: u64 = 2;
+/// A content takes at most one in so many octets of its device.
+const CONTENT_ONE_IN: u64 = 8;
+/// At the end, what is in RAM is written for so long at most.
+const LAST_MAX: Duration = Duration::from_secs(20);
+
+/// Writes what is offered to `log`, until it is told to stop; then what is in `ram`, the hottest first.
+pub(crate) async fn run<I: Io>(
+    io: I,
+    log: Arc<Log>,
+    ram: impl Fn() -> Vec<StoredResponse>,
+    write_rate: Option<u64>,
+) {
+    if let Some(end) = recover(&io, &log).await {
+        let mut writer = Writer::new(io, &log, end, write_rate);
+        writer.serve().await;
+        if !log.has_failed() {
+            writer.write_last(ram()).await;
+        }
+    }
+    log.offers.close();
+}
+
+/// Where a log goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The segment to be begun next.
+    pub(crate) segment: usize,
+    pub(crate) sequence: u64,
+}
+
+/// A batch that is being put together.
+struct Batch {
+    buffer: Buffer,
+    /// In the device.
+    offset: u64,
+    number: u32,
+    /// Where records begin.
+    body: usize,
+    /// Behind the last one.
+    end: usize,
+    /// What it must not grow beyond.
+    limit: usize,
+    entries: Vec<Entry>,
+    pending: Vec<Pending>,
+    begun: UnixTime,
+}
+
+/// A record in a batch that is not written yet.
+struct Pending {
+    identity: Identity,
+    place: Place,
+    from: From,
+}
+
+enum From {
+    /// A response in RAM.
+    Offer { number: u64, _kept: StoredResponse },
+    /// A place of the device.
+    Place(Place),
+}
+
+struct Writer<'a, I: Io> {
+    io: I,
+    log: &'a Log,
+    /// The segment that is being filled, its sequence number, and how far it is filled.
+    segment: usize,
+    sequence: u64,
+    position: u64,
+    batches: u32,
+    has_begun: bool,
+    /// The segment can't be written on.
+    is_over: bool,
+    batch: Option<Batch>,
+    /// A segment that is to be emptied.
+    to_empty: Option<usize>,
+    write_rate: Option<u64>,
+    /// What was written faster than the rate allows, in milliseconds.
+    ahead_ms: u64,
+    rated: UnixTime,
+}
+
+impl<'a, I: Io> Writer<'a, I> {
+    fn new(io: I, log: &'a Log, end: End, write_rate: Option<u64>) -> Self {
+        let rated = io.now();
+        Self {
+            io,
+            log,
+            segment: end.segment,
+            sequence: end.sequence,
+            position: 0,
+            batches: 0,
+            has_begun: false,
+            is_over: true,
+            batch: None,
+            to_empty: None,
+            write_rate,
+            ahead_ms: 0,
+            rated,
+        }
+    }
+
+    async fn serve(&mut self) {
+        while !self.log.has_failed() {
+            if let Some(segment) = self.to_empty.take() {
+                self.empty(segment).await;
+            }
+            let limit = self.batch.as_ref().map(|batch| {
+                FLUSH_AFTER.saturating_sub(self.io.now().saturating_since(batch.begun))
+            });
+            match self.log.offers.next(&self.io, limit).await {
+                Next::Write(offer) => self.add(offer).await,
+                Next::Flush => self.flush().await,
+                Next::Stop => {
+                    self.write_rate = None;
+                    return self.flush().await;
+                }
+            }
+        }
+    }
+
+    /// All that is in RAM and not here, the hottest first, as much as half of the device takes.
+    async fn write_last(&mut self, responses: Vec<StoredResponse>) {
+        let deadline = self.io.now().plus(LAST_MAX);
+        let mut left = self.log.segments() as u64 * self.log.segment_octets() / 2;
+        for response in responses {
+            if left == 0 || self.io.now() > deadline || self.log.has_failed() {
+                break;
+            }
+            let identity = self.log.identity(&response);
+            if response.was_removed() || self.log.index.has(identity) {
+                continue;
+            }
+            let octets = response.octets().len() as u64
+                + response.content().map_or(0, |content| content.octets());
+            left = left.saturating_sub(octets);
+            self.add(Offer { number: u64::MAX, identity, response }).await;
+        }
+        self.flush().await;
+    }
+
+    /// Puts a response into the batch.
+    async fn add(&mut self, offer: Offer) {
+        let Offer { number, identity, response } = offer;
+        let is_wanted = !response.was_removed()
+            && !self.log.offers.is_revoked(number, identity)
+            && !self.log.index.has(identity);
+        let added =
+            if is_wanted { self.add_response(number, identity, &response).await } else { None };
+        if added.is_none() {
+            self.log.offers.done(&[(number, identity)]);
+        }
+    }
+
+    async fn add_response(
+        &mut self,
+        number: u64,
+        identity: Identity,
+        response: &StoredResponse,
+    ) -> Option<()> {
+        let fixed = response.fixed_octets()?;
+        let content = response.content()?;
+        let octets_max = self.log.segments() as u64 * self.log.segment_octets() / CONTENT_ONE_IN;
+        if content.octets() > octets_max {
+            return None;
+        }
+        let mut extents = Vec::new();
+        if content.within().is_none() {
+            for chunk in chunks(content.pieces()) {
+                extents.push(self.add_extent(&chunk).await?);
+            }
+            if extents.len() > EXTENTS_MAX {
+                return None;
+            }
+        }
+        let record = Record {
+            key: response.key(),
+            fixed,
+            octets: response.head_and_selection(),
+            extents: &extents,
+            content: content.within().unwrap_or_default(),
+        };
+        let from = From::Offer { number, _kept: response.clone() };
+        self.add_record(identity, &record, from).await
+    }
+
+    /// Puts octets of a content into the batch.
+    async fn add_extent(&mut self, chunk: &[Piece]) -> Option<ExtentEntry> {
+        let octets: usize = chunk.iter().map(Piece::len).sum();
+        self.make_room(octets, RECORD_OCTETS_LARGE).await?;
+        let sequence = self.sequence;
+        let batch = self.batch.as_mut()?;
+        let (start, mut at) = (batch.end, batch.end);
+        for piece in chunk {
+            let part = piece.read().ok()?;
+            batch.buffer[at..at + part.len()].copy_from_slice(&part);
+            at += part.len();
+        }
+        let sum = crc32fast::hash(&batch.buffer[start..at]);
+        let offset = batch.offset + start as u64;
+        batch.end = at.next_multiple_of(UNIT_OCTETS);
+        Some(ExtentEntry { offset, sequence, octets: u32::try_from(octets).ok()?, sum })
+    }
+
+    async fn add_record(
+        &mut self,
+        identity: Identity,
+        record: &Record<'_>,
+        from: From,
+    ) -> Option<()> {
+        let octets = record.octets();
+        self.make_room(octets, octets).await?;
+        let batch = self.batch.as_mut()?;
+        let start = batch.end;
+        record.encode(&mut batch.buffer[start..start + octets]);
+        batch.end = (start + octets).next_multiple_of(UNIT_OCTETS);
+        let units = (batch.end - start) / UNIT_OCTETS;
+        batch.entries.push(Entry {
+            hash: identity.hash,
+            start: (start / UNIT_OCTETS) as u32,
+            units: units as u32,
+            kind: Kind::Response,
+            variant: identity.variant,
+            version: identity.version,
+        });
+        let place =
+            Place { offset: batch.offset + start as u64, octets: (units * UNIT_OCTETS) as u64 };
+        batch.pending.push(Pending { identity, place, from });
+        Some(())
+    }
+
+    /// A batch with room for `octets` more and an entry; one of records of `record_octets` if it is a new one. `None`
+    /// when there is none to be had.
+    async fn make_room(&mut self, octets: usize, record_octets: usize) -> Option<()> {
+        let fits = |batch: &Batch| {
+            batch.end + octets <= batch.limit
+                && summary_octets(batch.entries.len() + 1) <= batch.body
+                && batch.entries.len() < ENTRIES_MAX
+        };
+        if self.batch.as_ref().is_some_and(fits) {
+            return Some(());
+        }
+        self.flush().await;
+        let is_large = record_octets >= RECORD_OCTETS_LARGE;
+        let body = if is_large { SUMMARY_OCTETS_SMALL } else { SUMMARY_OCTETS_MAX };
+        let left = self.log.segment_octets() - self.position;
+        if self.is_over || left < (body + octets).next_multiple_of(BLOCK_OCTETS) as u64 {
+            self.begin_segment().await?;
+        }
+        self.begin_batch(body)
+    }
+
+    fn begin_batch(&mut self, body: usize) -> Option<()> {
+        let left = self.log.segment_octets() - self.position;
+        let limit = usize::try_from(left).unwrap_or(usize::MAX).min(BATCH_OCTETS_MAX);
+        let buffer = match Buffer::of(BATCH_OCTETS_MAX) {
+            Ok(buffer) => buffer,
+            Err(error) => {
+                self.log.note_error("have memory", &error);
+                return None;
+            }
+        };
+        self.batch = Some(Batch {
+            buffer,
+            offset: self.log.start_of(self.segment) + self.position,
+            number: self.batches,
+            body,
+            end: body,
+            limit,
+            entries: Vec::new(),
+            pending: Vec::new(),
+            begun: self.io.now(),
+        });
+        Some(())
+    }
+
+    /// Goes on in the next segment, from which everything is gone then.
+    async fn begin_segment(&mut self) -> Option<()> {
+        if self.log.has_failed() {
+            return None;
+        }
+        let segments = self.log.segments();
+        if core::mem::replace(&mut self.has_begun, true) {
+            self.segment = (self.segment + 1) % segments;
+            self.sequence += 1;
+        }
+        let segment = self.segment;
+        if self.log.sequences[segment].load(Ordering::Acquire) != 0 {
+            self.forget(segment).await;
+        }
+        (self.position, self.batches, self.is_over) = (0, 0, false);
+        self.log.sequences[segment].store(self.sequence, Ordering::Release);
+        self.log.filled[segment].store(0, Ordering::Relaxed);
+        self.to_empty = Some((segment + 1) % segments);
+        Some(())
+    }
+
+    /// Writes the batch, and lets what is in it be found.
+    async fn flush(&mut self) {
+        let removals = self.log.offers.take_removals(ENTRIES_MAX / 2);
+        if self.batch.is_none() && removals.is_empty() {
+            return;
+        }
+        let room = self.batch.as_ref().map_or(0, |batch| {
+            (batch.body - summary_octets(batch.entries.len())) / size_of::<[u8; 32]>()
+        });
+        let mut apart = Vec::new();
+        if room < removals.len() && self.batch.is_some() {
+            // There is no place for them here: in a batch of their own, which is the next.
+            self.log.offers.put_back(removals);
+        } else {
+            apart = removals;
+        }
+        if self.batch.is_none() && self.begin_for_removals().await.is_none() {
+            return self.log.offers.put_back(apart);
+        }
+        let Some(batch) = self.batch.take() else { return };
+        self.write(batch, apart).await;
+    }
+
+    async fn begin_for_removals(&mut self) -> Option<()> {
+        let left = self.log.segment_octets() - self.position;
+        if self.is_over || left < SUMMARY_OCTETS_MAX as u64 {
+            self.begin_segment().await?;
+        }
+        self.begin_batch(SUMMARY_OCTETS_MAX)
+    }
+
+    async fn write(&mut self, batch: Batch, removals: Vec<Removal>) {
+        let Batch { mut buffer, offset, number, end, mut entries, pending, .. } = batch;
+        entries.extend(removals.iter().map(|removal| Entry {
+            hash: removal.hash,
+            start: 0,
+            units: 0,
+            kind: removal.kind(),
+            variant: removal.variant.unwrap_or_default(),
+            version: 0,
+        }));
+        let whole = end.next_multiple_of(BLOCK_OCTETS);
+        buffer[end..whole].fill(0);
+        let blocks = (whole / BLOCK_OCTETS) as u32;
+        let summary = Summary { sequence: self.sequence, number, blocks, entries };
+        summary.encode(&mut buffer);
+        match self.write_all(buffer, whole, offset).await {
+            Ok(()) => {
+                self.log.note_success();
+                count(&self.log.counts.written_octets, whole as u64);
+                self.position += whole as u64;
+                self.batches += 1;
+                self.log.filled[self.segment].fetch_add(blocks, Ordering::Relaxed);
+                self.publish(pending);
+            }
+            Err(error) => {
+                self.log.note_error("write", &error);
+                self.log.offers.put_back(removals);
+                self.give_up(&pending);
+                // What is behind a batch that may be torn would not be found again.
+                self.is_over = true;
+            }
+        }
+        self.keep_rate(whole as u64).await;
+    }
+
+    async fn write_all(&self, buffer: Buffer, octets: usize, offset: u64) -> io::Result<()> {
+        let (mut buffer, mut done) = (buffer, 0);
+        while done < octets {
+            let at = offset + done as u64;
+            let (written, back) =
+                self.io.write_at(&self.log.device, buffer, done..octets, at).await;
+            buffer = back;
+            // What is left of a block is written again.
+            match written? / BLOCK_OCTETS * BLOCK_OCTETS {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => done += count,
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self, pending: Vec<Pending>) {
+        let log = self.log;
+        let mut done = Vec::new();
+        for Pending { identity, place, from } in pending {
+            match from {
+                From::Offer { number, .. } => {
+                    done.push((number, identity));
+                    if log.offers.is_revoked(number, identity) {
+                        continue;
+                    }
+                    log.index.insert(identity, place);
+                    // It may have been removed in between.
+                    if log.offers.is_revoked(number, identity) {
+                        log.index.remove_at(identity.hash, place);
+                    } else {
+                        count(&log.counts.written_objects, 1);
+                    }
+                }
+                From::Place(old) => {
+                    if log.index.relocate(identity.hash, old, place) {
+                        count(&log.counts.reinserted_objects, 1);
+                    }
+                }
+            }
+        }
+        log.offers.done(&done);
+    }
+
+    fn give_up(&self, pending: &[Pending]) {
+        let offers = pending.iter().filter_map(|pending| match pending.from {
+            From::Offer { number, .. } => Some((number, pending.identity)),
+            From::Place(_) => None,
+        });
+        self.log.offers.done(&offers.collect::<Vec<_>>());
+    }
+
+    /// Waits as long as the rate wants it.
+    async fn keep_rate(&mut self, octets: u64) {
+        let Some(rate) = self.write_rate else { return };
+        let now = self.io.now();
+        let passed = now.saturating_since(self.rated).as_millis();
+        self.rated = now;
+        self.ahead_ms = self.ahead_ms.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX));
+        self.ahead_ms += octets * 1000 / rate.max(1);
+        if self.ahead_ms > 100 {
+            self.io.sleep(Duration::from_millis(self.ahead_ms)).await;
+        }
+    }
+
+    /// Empties a segment before it is written anew: what was used is written again.
+    async fn empty(&mut self, segment: usize) {
+        if self.log.sequences[segment].load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut budget = self.log.segment_octets() / REINSERTED_ONE_IN;
+        for (hash, identity, place) in self.places_in(segment).await {
+            let used = self.log.index.uses(hash, place).is_some_and(|uses| uses > 0);
+            if used && self.spare_octets() > 0 {
+                let octets = self.add_again(identity, place, budget).await.unwrap_or(0);
+                budget = budget.saturating_sub(octets);
+            }
+        }
+        self.flush().await;
+        self.forget(segment).await;
+    }
+
+    /// Octets that can be put into this segment, however they come to lie in batches.
+    fn spare_octets(&self) -> u64 {
+        let left = self.log.segment_octets() - self.position;
+        if self.is_over { 0 } else { left.saturating_sub(2 * BATCH_OCTETS_MAX as u64) }
+    }
+
+    /// Writes a record again, if it is of use and has at most `budget` octets. Returns how many it has.
+    async fn add_again(&mut self, identity: Identity, place: Place, budget: u64) -> Option<u64> {
+        let log = self.log;
+        let read = match read_record(&self.io, log, place).await {
+            Ok(read) => read,
+            Err(error) => {
+                log.note_error("read", &error);
+                return None;
+            }
+        };
+        let (octets, record) = read?;
+        let apart = record.extents.iter().map(|extent| u64::from(extent.octets)).sum::<u64>();
+        let all = apart + place.octets;
+        // The next segment is the one that is emptied: it must not come to that.
+        let fits = all <= budget && all <= self.spare_octets();
+        if !fits || is_useless(&policy(&record.fixed), self.io.now()) {
+            return None;
+        }
+        let mut extents = Vec::new();
+        for extent in record.extents {
+            let Extent::Whole(octets) = read_extent(&self.io, log, extent).await else {
+                return None;
+            };
+            extents.push(self.add_extent(&[Piece::from(octets)]).await?);
+        }
+        let octets = octets.as_ref();
+        let record = Record {
+            key: &octets[record.key],
+            fixed: record.fixed,
+            octets: &octets[record.octets],
+            extents: &extents,
+            content: &octets[record.content],
+        };
+        self.add_record(identity, &record, From::Place(place)).await?;
+        Some(all)
+    }
+
+    /// All responses that a segment has, or had.
+    async fn places_in(&self, segment: usize) -> Vec<(u64, Identity, Place)> {
+        let start = self.log.start_of(segment);
+        let mut places = Vec::new();
+        let summaries = read_segment(&self.io, self.log, segment).await.unwrap_or_default();
+        for (position, summary) in summaries {
+            for entry in summary.entries {
+                if entry.kind == Kind::Response {
+                    let Entry { hash, variant, version, .. } = entry;
+                    let place = place_of(start + position, &entry);
+                    places.push((hash, Identity { hash, variant, version }, place));
+                }
+            }
+        }
+        places
+    }
+
+    /// Takes all that is in a segment out of the index.
+    async fn forget(&self, segment: usize) {
+        let log = self.log;
+        let start = log.start_of(segment);
+        let summaries = read_segment(&self.io, log, segment).await.unwrap_or_default();
+        let blocks: u32 = summaries.iter().map(|(_, summary)| summary.blocks).sum();
+        let mut removed = 0;
+        if blocks >= log.filled[segment].load(Ordering::Relaxed) {
+            for (position, summary) in summaries {
+                for entry in summary.entries.iter().filter(|entry| entry.kind == Kind::Response) {
+                    let place = place_of(start + position, entry);
+                    removed += u64::from(log.index.remove_at(entry.hash, place));
+                }
+            }
+        } else {
+            // Some summaries can't be read.
+            removed = log.index.remove_range(start..start + log.segment_octets()) as u64;
+        }
+        count(&log.counts.evicted_objects, removed);
+        log.sequences[segment].store(0, Ordering::Release);
+    }
+}
+
+/// Where the record of `entry` is, of a batch that begins at `offset`.
+pub(crate) fn place_of(offset: u64, entry: &Entry) -> Place {
+    let units = UNIT_OCTETS as u64;
+    Place {
+        offset: offset + u64::from(entry.start) * units,
+        octets: u64::from(entry.units) * units,
+    }
+}
+
+/// Whether nobody could use a response any more, not even to ask whether it is still good.
+fn is_useless(policy: &StoredPolicy, now: UnixTime) -> bool {
+    let stale = i64::from(policy.stale_while_revalidate().0.max(policy.stale_if_error().0));
+    !policy.has_validator() && policy.ttl(now) + stale < 0
+}
+
+/// Pieces in groups of an extent's octets.
+fn chunks(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
+    let (mut chunks, mut chunk, mut octets) = (Vec::new(), Vec::new(), 0);
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            let count = piece.len().min(EXTENT_OCTETS_MAX - octets);
+            chunk.push(piece.slice(0..count));
+            piece.advance(count);
+            octets += count;
+            if octets == EXTENT_OCTETS_MAX {
+                chunks.push(core::mem::take(&mut chunk));
+                octets = 0;
+            }
+        }
+    }
+    if !chunk.is_empty() {
+        chunks.push(chunk);
+    }
+    chunks
+}
