@@ -134,6 +134,11 @@ impl Net {
         self.listeners.borrow_mut().insert(address, Rc::new(accept));
     }
 
+    /// Drops the listener at `address`, which holds its node.
+    pub fn stop_listening(&self, address: SocketAddr) {
+        self.listeners.borrow_mut().remove(&address);
+    }
+
     /// Drops the listeners: they hold the nodes, and the nodes hold the network.
     pub fn end(&self) {
         self.listeners.borrow_mut().clear();

@@ -23,6 +23,10 @@ pub const COUNTERS: &[&str] = &[
     "upstream_reuses_total",
     "upstream_retries_total",
     "ram_evictions_total",
+    "ssd_hits_total",
+    "ssd_written_total",
+    "ssd_damaged_total",
+    "ssd_errors_total",
 ];
 
 /// Reasons of decisions that no run reaches, and why not.

@@ -22,6 +22,7 @@ use lastmile_edge::connection::serve;
 use lastmile_edge::ssd::{Admission, SsdConfig, device};
 use lastmile_edge::worker::{Shared, Worker};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use weather::{CALM, POLITE, faults, manners};
@@ -100,8 +101,12 @@ struct Site {
     world: World,
     net: Net,
     origin: Rc<Origin>,
-    edge: Arc<Shared>,
-    parent: Arc<Shared>,
+    edge: RefCell<Option<Arc<Shared>>>,
+    parent: RefCell<Option<Arc<Shared>>>,
+    /// What each node is started with.
+    nodes: Vec<Node>,
+    /// What nodes had counted when they ended.
+    counted: RefCell<BTreeMap<&'static str, u64>>,
     disk: Disk,
     /// Where the disks are.
     _directory: tempfile::TempDir,
@@ -147,18 +152,22 @@ pub fn run(seed: u64) -> Outcome {
         Kind::Flood => site.flood(),
     }
     world.run();
-    // What is in RAM is written, and the writers end.
-    site.disk.set_faults(DiskFaults::default());
-    [&site.edge, &site.parent].into_iter().for_each(|node| node.stop_ssd());
-    world.run();
+    if site.has_ssd() && !kind.is_scripted() && kind != Kind::Flood {
+        match world.chance(500) {
+            true => site.stop_writing(),
+            false => world.end(),
+        }
+        site.restart();
+        site.wander();
+        world.run();
+    }
+    site.stop_writing();
     site.judge_idle();
     site.clear_store();
     world.run();
     site.judge_empty(&empty);
-    let mut counters = BTreeMap::new();
-    for (name, _, value) in site.edge.samples().into_iter().chain(site.parent.samples()) {
-        *counters.entry(name).or_default() += value;
-    }
+    site.count();
+    let counters = site.counted.take();
     let (trace, interim) = (world.trace_hash(), site.interim.get());
     let outcome = Outcome { trace, violations: world.violations(), counters, interim };
     site.net.end();
@@ -183,25 +192,27 @@ impl Site {
         let has_ssd = world.chance(300);
         let directory = tempfile::tempdir().unwrap();
         let disk = Disk::new(world, DiskFaults::default());
-        let mut start = |name: &str, node: u8, upstream: u8| {
+        let mut nodes = Vec::new();
+        for (name, number, upstream) in [("parent", PARENT, ORIGIN), ("edge", EDGE, PARENT)] {
             let skewed = !kind.is_scripted() && kind != Kind::Flood && world.chance(500);
             let skew = if skewed { world.random(2 * SKEW_MS_MAX) } else { SKEW_MS_MAX };
             let skew_ms = skew as i64 - SKEW_MS_MAX as i64;
             synchronous &= !skewed;
             let (world, net, disk) = (world.clone(), net.clone(), disk.clone());
-            let io = SimIo { world, net, address: address(node), skew_ms, disk };
-            let path = has_ssd.then(|| directory.path().join(name));
-            start_node(&io, name, upstream, ram_octets, &settings, path)
-        };
-        let parent = start("parent", PARENT, ORIGIN);
-        let edge = start("edge", EDGE, PARENT);
+            let io = SimIo { world, net, address: address(number), skew_ms, disk };
+            let ssd = has_ssd.then(|| directory.path().join(name));
+            nodes.push(Node { io, name, upstream, ram_octets, ssd });
+        }
+        let started = |node: &Node| RefCell::new(Some(node.start(&settings)));
         Self {
             kind,
             world: world.clone(),
             net,
             origin,
-            edge,
-            parent,
+            parent: started(&nodes[0]),
+            edge: started(&nodes[1]),
+            nodes,
+            counted: RefCell::default(),
             disk,
             _directory: directory,
             faults,
@@ -211,6 +222,47 @@ impl Site {
             journal: RefCell::default(),
             interim: Cell::new(0),
             synchronous,
+        }
+    }
+
+    fn edge(&self) -> Arc<Shared> {
+        self.edge.borrow().clone().unwrap()
+    }
+
+    fn parent(&self) -> Arc<Shared> {
+        self.parent.borrow().clone().unwrap()
+    }
+
+    fn has_ssd(&self) -> bool {
+        self.nodes[0].ssd.is_some()
+    }
+
+    /// What is in RAM is written to the disks, in fair weather, and writing ends.
+    fn stop_writing(&self) {
+        self.disk.set_faults(DiskFaults::default());
+        self.edge().stop_ssd();
+        self.parent().stop_ssd();
+        self.world.run();
+    }
+
+    /// Adds what the nodes have counted.
+    fn count(&self) {
+        let mut counted = self.counted.borrow_mut();
+        for (name, _, value) in self.edge().samples().into_iter().chain(self.parent().samples()) {
+            *counted.entry(name).or_default() += value;
+        }
+    }
+
+    /// Ends both nodes, and starts them again on their disks.
+    fn restart(&self) {
+        self.count();
+        self.net.stop_listening(address(EDGE));
+        self.net.stop_listening(address(PARENT));
+        for (place, node) in [&self.parent, &self.edge].into_iter().zip(&self.nodes) {
+            let ended = place.take().unwrap();
+            assert_eq!(Arc::strong_count(&ended), 1, "somebody still holds a node that has ended");
+            drop(ended);
+            place.replace(Some(node.start(&self.settings)));
         }
     }
 
@@ -228,7 +280,7 @@ impl Site {
             self.disk.set_faults(BAD_DISK);
         }
         self.origin.set_manners(self.manners);
-        [self.edge.samples(), self.parent.samples()]
+        [self.edge().samples(), self.parent().samples()]
     }
 
     fn client(&self, number: u8) -> Client {
@@ -355,8 +407,8 @@ impl Site {
         if !tasks.is_empty() {
             self.world.violation(format_args!("tasks that nothing will wake: {tasks:?}"));
         }
-        for (name, shared) in [("edge", &self.edge), ("parent", &self.parent)] {
-            let open = sample(shared, "connections");
+        for (name, shared) in [("edge", self.edge()), ("parent", self.parent())] {
+            let open = sample(&shared, "connections");
             if open != 0 {
                 self.world.violation(format_args!("{name}: {open} connections are left open"));
             }
@@ -392,7 +444,7 @@ impl Site {
 
     /// The account of the RAM tier is where it was: nothing stored, nothing reserved.
     fn judge_empty(&self, before: &[Samples; 2]) {
-        for (shared, before) in [&self.edge, &self.parent].into_iter().zip(before) {
+        for (shared, before) in [self.edge(), self.parent()].iter().zip(before) {
             let began = |gauge| before.iter().find(|(name, ..)| *name == gauge).unwrap().2;
             let used = |ram_octets, holes_octets| ram_octets - holes_octets;
             let rows = [
@@ -422,31 +474,37 @@ fn sample(shared: &Shared, name: &str) -> u64 {
     shared.samples().iter().find(|row| row.0 == name).unwrap().2
 }
 
-fn start_node(
-    io: &SimIo,
-    name: &str,
+/// What a node is started with.
+struct Node {
+    io: SimIo,
+    name: &'static str,
     upstream: u8,
     ram_octets: u64,
-    settings: &Settings,
-    ssd: Option<std::path::PathBuf>,
-) -> Arc<Shared> {
-    let upstreams = vec![format!("http://{}", address(upstream)).parse().unwrap()];
-    let cores = format!("0-{}", WORKERS - 1).parse().unwrap();
-    let mut config = Config::new(name.into(), vec![io.address], upstreams, cores);
-    config.ram_octets = ram_octets;
-    config.sites = settings.sites();
-    config.ssd = ssd.map(|path| SsdConfig { path, octets: Some(SSD_OCTETS) }).into_iter().collect();
-    config.ssd_admission = *io.world.pick(&[Admission::SecondUse, Admission::All]);
-    config.arena = ArenaChoice::Memfd;
-    config.by_reference_octets_min = *io.world.pick(&[1, 1000, BY_REFERENCE_OCTETS_MIN]);
-    let shared = Shared::unstarted(config).unwrap();
-    let workers: Vec<_> =
-        (0..WORKERS).map(|index| Worker::new(io.clone(), Arc::clone(&shared), index)).collect();
-    workers.iter().for_each(Worker::serve_ssd);
-    let accepting = io.world.clone();
-    io.net.listen(io.address, move |stream, peer| {
-        let worker = Rc::clone(accepting.pick(&workers));
-        accepting.spawn("connection of the edge", serve(worker, stream, peer));
-    });
-    shared
+    ssd: Option<PathBuf>,
+}
+
+impl Node {
+    fn start(&self, settings: &Settings) -> Arc<Shared> {
+        let Self { io, name, upstream, ram_octets, ssd } = self;
+        let upstreams = vec![format!("http://{}", address(*upstream)).parse().unwrap()];
+        let cores = format!("0-{}", WORKERS - 1).parse().unwrap();
+        let mut config = Config::new((*name).into(), vec![io.address], upstreams, cores);
+        config.ram_octets = *ram_octets;
+        let ssd = ssd.iter().cloned();
+        config.ssd = ssd.map(|path| SsdConfig { path, octets: Some(SSD_OCTETS) }).collect();
+        config.ssd_admission = *io.world.pick(&[Admission::SecondUse, Admission::All]);
+        config.sites = settings.sites();
+        config.arena = ArenaChoice::Memfd;
+        config.by_reference_octets_min = *io.world.pick(&[1, 1000, BY_REFERENCE_OCTETS_MIN]);
+        let shared = Shared::unstarted(config).unwrap();
+        let workers: Vec<_> =
+            (0..WORKERS).map(|index| Worker::new(io.clone(), Arc::clone(&shared), index)).collect();
+        workers.iter().for_each(Worker::serve_ssd);
+        let accepting = io.world.clone();
+        io.net.listen(io.address, move |stream, peer| {
+            let worker = Rc::clone(accepting.pick(&workers));
+            accepting.spawn("connection of the edge", serve(worker, stream, peer));
+        });
+        shared
+    }
 }
