@@ -89,6 +89,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 /// that ticks for all workers: a hit reads no other.
 const CLOCKS: &[(&str, &str)] = &[
     ("edge/src/io/ring/driver.rs", "how long the end of a worker waits for its ring"),
+    ("edge/src/ssd/device.rs", "how long a start waits for a device that another process has"),
     ("edge/src/io/clock.rs", "the clock that ticks, on a thread of its own"),
     (
         "edge/src/upstream/resolve.rs",

@@ -47,6 +47,7 @@ mod restart;
 mod reuse;
 mod scripted;
 mod shared;
+mod ssd;
 mod steering;
 mod tunnel;
 mod world;

@@ -168,7 +168,7 @@ mod tests {
 
     fn found(index: &Index<u64>, hash: u64, key: &[u8]) -> Vec<u64> {
         let mut values = Vec::new();
-        let none: Option<()> = look(&index, hash, key, |object| {
+        let none: Option<()> = look(index, hash, key, |object| {
             values.push(*object.value());
             None
         });

@@ -97,7 +97,6 @@ pub trait Stored: Send + Sync + 'static {
 pub struct RamTier<V> {
     hasher: RandomState,
     shared: Arc<Shared<V>>,
-    observer: Option<Observer<V>>,
 }
 
 /// Is told of objects that were used again; see [`RamTier::observed`].
@@ -112,6 +111,7 @@ struct Shared<V> {
     heaps: [Arc<Heap>; 2],
     account: Apart<Account>,
     counters: Apart<Counters>,
+    observer: Option<Observer<V>>,
 }
 
 /// On cache lines of its own (two: the prefetcher fetches them in pairs).
@@ -143,16 +143,22 @@ impl<V: Stored> RamTier<V> {
             heaps: [Heap::new(), Heap::new()],
             account: Apart(Account::new(capacity, fixed)),
             counters: Apart(Counters::default()),
+            observer: None,
         };
-        Self { hasher: RandomState::new(), shared: Arc::new(shared), observer: None }
+        Self { hasher: RandomState::new(), shared: Arc::new(shared) }
     }
 
-    /// The same; `observer` is told of each object that is stored after it was used or evicted before, and again at the
-    /// first few uses of each: at least once of each that was used. It runs while the object is held, and with
-    /// nothing locked.
+    /// The same; `observer` is told of objects that have earned a place elsewhere: that are stored after they were used
+    /// or evicted before, are used (at the first few uses of each), or are evicted although they were used. It runs while
+    /// the object is held, and with nothing locked.
+    ///
+    /// # Panics
+    /// When it is shared already.
     #[must_use]
-    pub fn observed(self, observer: impl Fn(&Handle<V>) + Send + Sync + 'static) -> Self {
-        Self { observer: Some(Box::new(observer)), ..self }
+    pub fn observed(mut self, observer: impl Fn(&Handle<V>) + Send + Sync + 'static) -> Self {
+        let shared = Arc::get_mut(&mut self.shared).expect("nobody else has it yet");
+        shared.observer = Some(Box::new(observer));
+        self
     }
 
     /// The hash of a key, with a random seed of this tier: who chooses keys cannot make them
@@ -173,8 +179,7 @@ impl<V: Stored> RamTier<V> {
         key: &[u8],
         choose: impl FnMut(&Handle<V>) -> Option<R>,
     ) -> Option<R> {
-        let on_use =
-            |object: &Handle<V>| self.observer.iter().for_each(|observer| observer(object));
+        let on_use = |object: &Handle<V>| self.shared.observe(object);
         self.shared.index.0.lookup(hash, key, choose, on_use)
     }
 
@@ -215,10 +220,8 @@ impl<V: Stored> RamTier<V> {
         let object = Handle::new(block, hash, key, octets, value);
         let retired = self.shared.publish(&object, &mut room, replaces);
         drop(retired);
-        if let Some(observer) = &self.observer
-            && (object.uses() > 0 || object.queue() == Queue::Main)
-        {
-            observer(&object);
+        if object.uses() > 0 || object.queue() == Queue::Main {
+            self.shared.observe(&object);
         }
         Ok(object)
     }
@@ -359,19 +362,31 @@ impl<V: Stored> Shared<V> {
         object
     }
 
-    /// Evicts one object; false when there is none. What takes long to free goes to `retired`.
-    fn evict(&self, eviction: &mut Eviction<Handle<V>>, retired: &mut Vec<Handle<V>>) -> bool {
+    fn observe(&self, object: &Handle<V>) {
+        if let Some(observer) = &self.observer {
+            observer(object);
+        }
+    }
+
+    /// Evicts one object; false when there is none. What takes long to free, or is for the observer, goes to `retired`,
+    /// with whether it is.
+    fn evict(
+        &self,
+        eviction: &mut Eviction<Handle<V>>,
+        retired: &mut Vec<(Handle<V>, bool)>,
+    ) -> bool {
         let waster = if self.wastes_much() {
             eviction.evict_waster(|object| self.wastes(object))
         } else {
             None
         };
         let Some(object) = waster.or_else(|| eviction.evict()) else { return false };
+        let is_proven = object.uses() > 0 || object.queue() == Queue::Main;
         self.index.0.remove(object.hash(), &object);
         self.has_left(&object);
         self.counters.0.evictions.fetch_add(1, Relaxed);
-        if object.cost() != object.block() {
-            retired.push(object);
+        if object.cost() != object.block() || is_proven && self.observer.is_some() {
+            retired.push((object, is_proven));
         }
         true
     }
@@ -417,6 +432,9 @@ impl<V: Stored> Shared<V> {
                     }
                 }
             }
+            drop(eviction);
+            let proven = retired.iter().filter(|(_, is_proven)| *is_proven);
+            proven.for_each(|(object, _)| self.observe(object));
         }
     }
 

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Segments at least: with fewer a segment that goes would be a large share of what is kept.
 const SEGMENTS_MIN: u64 = 8;
@@ -18,6 +19,9 @@ const SEGMENT_OCTETS_MIN: u64 = 4 << 20;
 /// A segment is one of so many of its device, up to the largest.
 const SEGMENTS_WANTED: u64 = 512;
 const SEGMENT_OCTETS_MAX: u64 = 256 << 20;
+
+/// How long a start waits for another process to let go of a device.
+const LOCK_MAX: Duration = Duration::from_secs(2);
 
 /// The smallest tier: 33 MiB.
 pub const OCTETS_MIN: u64 = SEGMENTS_START + SEGMENTS_MIN * SEGMENT_OCTETS_MIN;
@@ -48,7 +52,7 @@ pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
         .truncate(false)
         .open(path)
         .map_err(|error| format!("{shown} can't be opened: {error}"))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock(&file) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
             return Err(format!(
@@ -117,6 +121,19 @@ pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
     }
     let is_direct = go_direct(&file);
     Ok(Device { file, path: path.to_owned(), superblock, is_direct })
+}
+
+/// Locks `file` against other processes. One that was killed a moment ago has it until the kernel has ended its ring.
+fn lock(file: &File) -> Result<(), Errno> {
+    let deadline = Instant::now() + LOCK_MAX;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// The superblock of `file`, which has so many octets, or its copy.

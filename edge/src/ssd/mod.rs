@@ -198,10 +198,10 @@ impl Log {
         }
         let is_recovering = {
             let mut recovering = self.recovering();
-            if let Some(removals) = recovering.as_mut() {
-                if removals.len() < REMOVALS_WHILE_RECOVERING_MAX {
-                    removals.insert(removal);
-                }
+            if let Some(removals) = recovering.as_mut()
+                && removals.len() < REMOVALS_WHILE_RECOVERING_MAX
+            {
+                removals.insert(removal);
             }
             recovering.is_some()
         };

@@ -207,7 +207,7 @@ impl Offers {
 fn octets_of(response: &StoredResponse) -> u64 {
     let head = (response.key().len() + response.octets().len()) as u64;
     let apart = response.content().filter(|content| content.within().is_none());
-    head + apart.map_or(0, |content| content.octets())
+    head + apart.map_or(0, super::super::stored::Content::octets)
 }
 
 fn wake(mut queue: MutexGuard<'_, Queue>) {

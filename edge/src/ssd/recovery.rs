@@ -47,7 +47,7 @@ pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
             Ok(summaries) => apply(log, segment, &summaries),
             Err(error) => log.note_error("read", &error),
         }
-        let removals = log.recovering().as_ref().map_or(0, |removals| removals.len());
+        let removals = log.recovering().as_ref().map_or(0, std::collections::HashSet::len);
         if log.has_failed() || removals >= REMOVALS_WHILE_RECOVERING_MAX {
             break;
         }

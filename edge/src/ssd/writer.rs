@@ -165,7 +165,7 @@ impl<'a, I: Io> Writer<'a, I> {
                 continue;
             }
             let octets = response.octets().len() as u64
-                + response.content().map_or(0, |content| content.octets());
+                + response.content().map_or(0, super::super::stored::Content::octets);
             left = left.saturating_sub(octets);
             self.add(Offer { number: u64::MAX, identity, response }).await;
         }
