@@ -6,7 +6,7 @@ use crate::piece::Piece;
 use crate::request::Request;
 use crate::ssd::index::Place;
 use crate::ssd::layout::ReadRecord;
-use crate::ssd::reader::{Extent, Octets, read_extent, read_record};
+use crate::ssd::reader::{Extents, Octets, groups, read_extents, read_record};
 use crate::ssd::{Log, SsdTier, count};
 use crate::stored::on_disk::content_octets;
 use crate::stored::{Draft, StoredResponse};
@@ -15,8 +15,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use lastmile_http::cache::vary::selects;
 
-/// Extents of one content that are read at the same time.
-const EXTENTS_AT_ONCE: usize = 4;
+/// Groups of extents of one content that are read at the same time.
+const GROUPS_AT_ONCE: usize = 4;
 
 /// Puts into RAM what is stored on an SSD for `request`, unless RAM has something.
 pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) {
@@ -130,20 +130,22 @@ async fn restore_record<I: Io>(
         let octets = bytes::Bytes::from_owner(octets).slice(content);
         if octets.is_empty() { Vec::new() } else { vec![Piece::from(octets)] }
     } else {
-        let reads = stream::iter(extents).map(|extent| read_extent(&worker.io, log, extent));
-        let mut reads = reads.buffered(EXTENTS_AT_ONCE);
+        let groups = stream::iter(groups(extents));
+        let reads = groups.map(|group| async {
+            let _permit = worker.part_reads.acquire().await;
+            read_extents(&worker.io, log, group).await
+        });
+        let mut reads = reads.buffered(GROUPS_AT_ONCE);
         let mut pieces = Vec::new();
         while let Some(read) = reads.next().await {
             match read {
-                Extent::Whole(octets) => {
-                    match writer.append(core::slice::from_ref(&octets), &mut room) {
-                        Some(written) => pieces.extend(written),
-                        None => pieces.push(Piece::from(octets)),
-                    }
-                }
-                Extent::Gone => return Restored::Gone { damaged: false },
-                Extent::Damaged => return Restored::Gone { damaged: true },
-                Extent::Unread => return Restored::NotNow,
+                Extents::Whole(each) => match writer.append(&each, &mut room) {
+                    Some(written) => pieces.extend(written),
+                    None => pieces.extend(each.into_iter().map(Piece::from)),
+                },
+                Extents::Gone => return Restored::Gone { damaged: false },
+                Extents::Damaged => return Restored::Gone { damaged: true },
+                Extents::Unread => return Restored::NotNow,
             }
         }
         pieces

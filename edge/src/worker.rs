@@ -19,13 +19,16 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use crossbeam::utils::CachePadded;
 use lastmile_http::head::FieldSpan;
+use nix::sys::resource::{UsageWho, getrusage};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 /// What waits to be written to an SSD takes at most one in so many octets of the RAM tier: it can't be evicted.
 const SSD_OFFERS_ONE_IN: u64 = 16;
-/// Responses that a worker reads from SSDs at a time, each with at most 1.7 MB of buffers. More wait.
-const SSD_READS_MAX: usize = 32;
+/// Responses that a worker reads from SSDs at a time, each with a buffer of 16 KiB to 1 MiB for its head. More wait.
+const SSD_READS_MAX: usize = 64;
+/// Parts of large contents, of at most 1 MiB, that a worker reads from SSDs at a time.
+const SSD_PARTS_MAX: usize = 24;
 
 /// How often a worker looks after its idle upstream connections.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
@@ -78,8 +81,8 @@ impl Shared {
         Ok(Self::new(config, addresses, Arc::default()))
     }
 
-    /// What SSDs have under `key`, of whatever variant, is not right any more: which ones a request selects is only known
-    /// when they are read.
+    /// What SSDs have under `key`, of whatever variant, is not right any more: which ones a request selects is only
+    /// known when they are read.
     pub(crate) fn forget_on_disk(&self, key: &[u8]) {
         if let Some(ssd) = &self.ssd {
             ssd.remove(key, None);
@@ -176,6 +179,8 @@ pub struct Worker<I: Io> {
     pub(crate) scratch: RefCell<Scratch>,
     /// Who may read from SSDs.
     pub(crate) reads: Semaphore,
+    /// Who may read a part of a large content.
+    pub(crate) part_reads: Semaphore,
     /// Revalidations in the background.
     background: Rc<Cell<usize>>,
     /// Itself, for tasks that outlive the exchange that began them.
@@ -195,6 +200,7 @@ impl<I: Io> Worker<I> {
             index,
             scratch: RefCell::default(),
             reads: Semaphore::new(SSD_READS_MAX),
+            part_reads: Semaphore::new(SSD_PARTS_MAX),
             background: Rc::default(),
             handle: RefCell::default(),
             shared,
@@ -239,6 +245,11 @@ impl<I: Io> Worker<I> {
     /// of need where there is none.
     pub(crate) async fn tend_pool(self: Rc<Self>) {
         while !self.shared.is_draining() {
+            if let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) {
+                let faults = u64::try_from(usage.major_page_faults()).unwrap_or(0);
+                let known = self.counters().major_faults.value();
+                self.counters().major_faults.add(faults.saturating_sub(known));
+            }
             let peers = self.shared.addresses.all();
             self.pool.tidy(&peers, self.io.now(), self.counters());
             for peer in peers {

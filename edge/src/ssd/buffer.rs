@@ -8,7 +8,7 @@ use std::io;
 /// Octets of the smallest buffer; others have a power of two more.
 const OCTETS_MIN: usize = 16 << 10;
 /// Octets of spare buffers that a thread keeps.
-const SPARE_OCTETS_MAX: usize = 8 << 20;
+const SPARE_OCTETS_MAX: usize = 24 << 20;
 
 thread_local! {
     static SPARE: RefCell<Vec<MmapMut>> = const { RefCell::new(Vec::new()) };
@@ -77,7 +77,7 @@ mod tests {
         let second = Buffer::of(OCTETS_MIN).unwrap();
         assert_eq!(second.as_ptr(), place);
         assert_eq!(Buffer::of(OCTETS_MIN + 1).unwrap().len(), 2 * OCTETS_MIN);
-        let many: Vec<_> = (0..20).map(|_| Buffer::of(1 << 20).unwrap()).collect();
+        let many: Vec<_> = (0..40).map(|_| Buffer::of(1 << 20).unwrap()).collect();
         drop(many);
         let kept: usize = SPARE.with_borrow(|spare| spare.iter().map(|memory| memory.len()).sum());
         assert!(kept <= SPARE_OCTETS_MAX, "{kept}");

@@ -1,7 +1,18 @@
 //! The octets on the disk. All numbers are little-endian.
 //!
-//! A tier begins with two copies of its *superblock*, each a block of 4,096 octets; segments follow from octet 1,048,576 on. A
-//! segment is filled from front to back by *batches*, whole blocks that are written at once:
+//! A tier begins with two copies of its *superblock*, each a block of 4,096 octets; segments follow from octet 1,048,576
+//! on, as many as there is room for:
+//!
+//! | octets | superblock |
+//! | --- | --- |
+//! | 8 | magic `lastmile` |
+//! | 4 | version, 1 |
+//! | 4 | CRC-32 of the rest |
+//! | 8 | octets of a segment, a power of two |
+//! | 8 | segments |
+//! | 16 | seed of the hash of keys |
+//!
+//! A segment is filled from front to back by *batches*, whole blocks that are written at once:
 //!
 //! | octets | batch |
 //! | --- | --- |
@@ -210,6 +221,14 @@ impl Summary {
         (entries <= ENTRIES_MAX).then(|| summary_octets(entries))
     }
 
+    /// Of the first batch of a segment, which begins with `front`: the sequence number and the octets of the summary.
+    /// Neither is checked yet.
+    pub(crate) fn first_in_segment(front: &[u8]) -> Option<(u64, usize)> {
+        let octets = Self::octets(front)?;
+        let (sequence, number) = (u64_at(front, 8)?, u32_at(front, 16)?);
+        (number == 0 && sequence > 0).then_some((sequence, octets))
+    }
+
     /// The summary at the front of `batch`; `None` when it is none, or torn.
     pub(crate) fn decode(batch: &[u8]) -> Option<Self> {
         let octets = batch.get(..Self::octets(batch)?)?;
@@ -338,10 +357,11 @@ impl ReadRecord {
         }
         let extents = octets[head.end..content.start].chunks(EXTENT_ENTRY_OCTETS);
         let extents = extents.map(|extent| {
-            Some(ExtentEntry {
+            let octets = u32_at(extent, 16)?;
+            (octets as usize <= EXTENT_OCTETS_MAX).then_some(ExtentEntry {
                 offset: u64_at(extent, 0)?,
                 sequence: u64_at(extent, 8)?,
-                octets: u32_at(extent, 16)?,
+                octets,
                 sum: u32_at(extent, 20)?,
             })
         });

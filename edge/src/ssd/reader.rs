@@ -2,12 +2,15 @@
 
 use super::buffer::Buffer;
 use super::index::Place;
-use super::layout::{BLOCK_OCTETS, ExtentEntry, ReadRecord};
+use super::layout::{BLOCK_OCTETS, ExtentEntry, ReadRecord, UNIT_OCTETS};
 use super::{Log, count};
 use crate::io::Io;
 use bytes::Bytes;
 use std::io;
 use std::ops::Range;
+
+/// Octets of extents that are read at once, at most: with the rest of their first block they fit into a buffer of 1 MiB.
+const GROUP_OCTETS_MAX: u64 = (1 << 20) - 2 * BLOCK_OCTETS as u64;
 
 /// Octets of a device that were read: in a buffer, where they are in it.
 pub(crate) struct Octets {
@@ -65,33 +68,64 @@ pub(crate) async fn read_record<I: Io>(
     Ok(record.map(|record| (octets, record)))
 }
 
-/// What became of reading an extent.
-pub(crate) enum Extent {
-    Whole(Bytes),
-    /// Its segment is not there any more.
+/// What became of reading extents.
+pub(crate) enum Extents {
+    /// The octets of each.
+    Whole(Vec<Bytes>),
+    /// Their segment is not there any more.
     Gone,
-    /// It is not what was written.
+    /// They are not what was written.
     Damaged,
-    /// The device has failed to read it, and that is noted.
+    /// The device has failed to read them, and that is noted.
     Unread,
 }
 
-/// Reads an extent.
-pub(crate) async fn read_extent<I: Io>(io: &I, log: &Log, extent: ExtentEntry) -> Extent {
-    let is_there = || log.sequence_at(extent.offset) == extent.sequence;
-    if !is_there() {
-        return Extent::Gone;
-    }
-    match read(io, log, extent.offset, extent.octets as usize).await {
-        Ok(octets) if crc32fast::hash(octets.as_ref()) == extent.sum => {
-            Extent::Whole(Bytes::from_owner(octets))
+/// The extents of a content in groups that lie one behind the other and are read at once.
+pub(crate) fn groups(extents: Vec<ExtentEntry>) -> Vec<Vec<ExtentEntry>> {
+    let mut groups: Vec<Vec<ExtentEntry>> = Vec::new();
+    for extent in extents {
+        match groups.last_mut() {
+            Some(group) if follows(group, extent) => group.push(extent),
+            _ => groups.push(vec![extent]),
         }
-        // It may have been written over meanwhile.
-        Ok(_) if is_there() => Extent::Damaged,
-        Ok(_) => Extent::Gone,
+    }
+    groups
+}
+
+fn follows(group: &[ExtentEntry], extent: ExtentEntry) -> bool {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return false };
+    let end = last.offset + u64::from(last.octets).next_multiple_of(UNIT_OCTETS as u64);
+    let octets = (extent.offset + u64::from(extent.octets)).saturating_sub(first.offset);
+    last.sequence == extent.sequence && end == extent.offset && octets <= GROUP_OCTETS_MAX
+}
+
+/// Reads a group of extents.
+pub(crate) async fn read_extents<I: Io>(io: &I, log: &Log, group: Vec<ExtentEntry>) -> Extents {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else {
+        return Extents::Whole(Vec::new());
+    };
+    let start = first.offset;
+    let is_there = || log.sequence_at(start) == first.sequence;
+    if !is_there() {
+        return Extents::Gone;
+    }
+    let octets = (last.offset + u64::from(last.octets)).saturating_sub(start);
+    let octets = match read(io, log, start, usize::try_from(octets).unwrap_or(usize::MAX)).await {
+        Ok(octets) => Bytes::from_owner(octets),
         Err(error) => {
             log.note_error("read", &error);
-            Extent::Unread
+            return Extents::Unread;
         }
+    };
+    let each = group.iter().map(|extent| {
+        let from = usize::try_from(extent.offset - start).unwrap_or(usize::MAX);
+        let octets = octets.slice(from..from + extent.octets as usize);
+        (crc32fast::hash(&octets) == extent.sum).then_some(octets)
+    });
+    match each.collect() {
+        Some(each) => Extents::Whole(each),
+        // It may have been written over meanwhile.
+        None if is_there() => Extents::Damaged,
+        None => Extents::Gone,
     }
 }

@@ -2,7 +2,7 @@
 //! written. Meanwhile everything is served; what is not known yet is a miss.
 
 use super::index::Identity;
-use super::layout::{BLOCK_OCTETS, Entry, Kind, SUMMARY_OCTETS_MAX, Summary};
+use super::layout::{BLOCK_OCTETS, Entry, Kind, Summary, summary_octets};
 use super::reader::read;
 use super::writer::{End, place_of};
 use super::{Log, REMOVALS_WHILE_RECOVERING_MAX, Removal};
@@ -13,7 +13,7 @@ use futures_util::stream;
 use std::io;
 
 /// Segments that are read at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
 /// Learns what is on a device. Returns where it goes on, or `None` when it can't be read.
 pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
@@ -22,7 +22,7 @@ pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
     let mut firsts = firsts.map(|segment| first_summary(io, log, segment)).buffered(AT_ONCE);
     while let Some((segment, first)) = firsts.next().await {
         match first {
-            Ok(Some(sequence)) => known.push((sequence, segment)),
+            Ok(Some((sequence, octets))) => known.push((sequence, segment, octets)),
             Ok(None) => {}
             Err(error) => log.note_error("read", &error),
         }
@@ -32,19 +32,22 @@ pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
     }
     drop(firsts);
     known.sort_unstable();
-    let end = known.last().map_or(End { segment: 0, sequence: 1 }, |(sequence, segment)| End {
-        segment: (segment + 1) % log.segments(),
-        sequence: sequence + 1,
-    });
     let segments = stream::iter(known);
-    let read = |(sequence, segment)| async move {
-        (sequence, segment, read_segment_of(io, log, segment, sequence).await)
+    let read = |(sequence, segment, octets)| async move {
+        (sequence, segment, read_segment_of(io, log, segment, sequence, octets).await)
     };
     let mut segments = segments.map(read).buffered(AT_ONCE);
+    let mut end = End { segment: 0, sequence: 1 };
     while let Some((sequence, segment, summaries)) = segments.next().await {
-        log.sequences[segment].store(sequence, Ordering::Release);
         match summaries {
-            Ok(summaries) => apply(log, segment, &summaries),
+            // It only looked like a segment's beginning.
+            Ok(summaries) if summaries.is_empty() => {}
+            Ok(summaries) => {
+                log.sequences[segment].store(sequence, Ordering::Release);
+                let next = (segment + 1) % log.segments();
+                end = End { segment: next, sequence: sequence.saturating_add(1) };
+                apply(log, segment, &summaries);
+            }
             Err(error) => log.note_error("read", &error),
         }
         let removals = log.recovering().as_ref().map_or(0, std::collections::HashSet::len);
@@ -89,17 +92,17 @@ fn apply(log: &Log, segment: usize, summaries: &[(u64, Summary)]) {
     }
 }
 
-/// The sequence number of a segment, if anything was ever written to it.
+/// The sequence number of a segment and the octets of its first summary, if anything was ever written to it.
 async fn first_summary<I: Io>(
     io: &I,
     log: &Log,
     segment: usize,
-) -> (usize, io::Result<Option<u64>>) {
-    let read = read_summary(io, log, log.start_of(segment)).await;
-    let sequence = read.map(|summary| {
-        summary.filter(|summary| summary.number == 0).map(|summary| summary.sequence)
-    });
-    (segment, sequence)
+) -> (usize, io::Result<Option<(u64, usize)>>) {
+    let read = async {
+        let front = read(io, log, log.start_of(segment), BLOCK_OCTETS).await?;
+        Ok(Summary::first_in_segment(front.as_ref()))
+    };
+    (segment, read.await)
 }
 
 /// The summaries of all batches of a segment, each with where its batch begins in the segment.
@@ -112,7 +115,7 @@ pub(crate) async fn read_segment<I: Io>(
     segment: usize,
 ) -> io::Result<Vec<(u64, Summary)>> {
     let sequence = log.sequences[segment].load(Ordering::Acquire);
-    read_segment_of(io, log, segment, sequence).await
+    read_segment_of(io, log, segment, sequence, 0).await
 }
 
 async fn read_segment_of<I: Io>(
@@ -120,10 +123,11 @@ async fn read_segment_of<I: Io>(
     log: &Log,
     segment: usize,
     sequence: u64,
+    mut expected: usize,
 ) -> io::Result<Vec<(u64, Summary)>> {
     let (mut position, mut summaries) = (0, Vec::new());
     while position + BLOCK_OCTETS as u64 <= log.segment_octets() {
-        let summary = read_summary(io, log, log.start_of(segment) + position).await?;
+        let summary = read_summary(io, log, (segment, position), expected).await?;
         // What is behind is from an earlier round, or was never written.
         let Some(summary) = summary.filter(|summary| {
             summary.sequence == sequence && summary.number as usize == summaries.len()
@@ -131,28 +135,31 @@ async fn read_segment_of<I: Io>(
             break;
         };
         let octets = u64::from(summary.blocks) * BLOCK_OCTETS as u64;
+        expected = summary_octets(summary.entries.len());
         summaries.push((position, summary));
         position += octets;
     }
     Ok(summaries)
 }
 
-/// The summary of the batch at `offset`; `None` when there is none.
-async fn read_summary<I: Io>(io: &I, log: &Log, offset: u64) -> io::Result<Option<Summary>> {
-    let front = read(io, log, offset, BLOCK_OCTETS).await?;
+/// The summary of the batch at `position` of a segment; `None` when there is none. As many octets are read as are
+/// `expected` of it, and the rest if there are more.
+async fn read_summary<I: Io>(
+    io: &I,
+    log: &Log,
+    (segment, position): (usize, u64),
+    expected: usize,
+) -> io::Result<Option<Summary>> {
+    let left = usize::try_from(log.segment_octets() - position).unwrap_or(usize::MAX);
+    let expected = expected.next_multiple_of(BLOCK_OCTETS).clamp(BLOCK_OCTETS, left);
+    let offset = log.start_of(segment) + position;
+    let front = read(io, log, offset, expected).await?;
     let front = front.as_ref();
     match Summary::octets(front) {
-        None => Ok(None),
-        Some(octets) if octets <= front.len() => Ok(Summary::decode(front)),
-        Some(octets) => {
-            let segment_end =
-                log.segment_octets() - (offset - log.start_of(0)) % log.segment_octets();
-            if (octets as u64) > segment_end {
-                return Ok(None);
-            }
-            debug_assert!(octets <= SUMMARY_OCTETS_MAX, "decoding checks it");
+        Some(octets) if octets > front.len() && octets <= left => {
             let whole = read(io, log, offset, octets).await?;
             Ok(Summary::decode(whole.as_ref()))
         }
+        _ => Ok(Summary::decode(front)),
     }
 }

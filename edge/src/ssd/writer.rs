@@ -10,7 +10,7 @@ use super::layout::{
     ExtentEntry, Kind, Record, SUMMARY_OCTETS_MAX, Summary, UNIT_OCTETS, summary_octets,
 };
 use super::offers::{Next, Offer};
-use super::reader::{Extent, read_extent, read_record};
+use super::reader::{Extents, groups, read_extents, read_record};
 use super::recovery::{read_segment, recover};
 use super::{Log, Removal, count};
 use crate::io::Io;
@@ -501,11 +501,13 @@ impl<'a, I: Io> Writer<'a, I> {
             return None;
         }
         let mut extents = Vec::new();
-        for extent in record.extents {
-            let Extent::Whole(octets) = read_extent(&self.io, log, extent).await else {
+        for group in groups(record.extents) {
+            let Extents::Whole(each) = read_extents(&self.io, log, group).await else {
                 return None;
             };
-            extents.push(self.add_extent(&[Piece::from(octets)]).await?);
+            for octets in each {
+                extents.push(self.add_extent(&[Piece::from(octets)]).await?);
+            }
         }
         let octets = octets.as_ref();
         let record = Record {

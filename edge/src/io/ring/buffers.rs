@@ -10,8 +10,8 @@ use std::io;
 
 /// Buffers of a worker at most. As many receives can complete in one turn; more find none and try again.
 const COUNT_MAX: u16 = 256;
-/// Buffers that the kernel has from the start. It uses them in turn, so that more than are needed would be colder: there
-/// is one more for each receive that finds none.
+/// Buffers that the kernel has from the start. It uses them in turn, so that more than are needed would be colder:
+/// there is one more for each receive that finds none.
 const COUNT_FIRST: u16 = 16;
 /// Octets of a buffer: more than almost any request's head, and a small response with its content.
 const OCTETS: u32 = 4096;
