@@ -63,6 +63,22 @@ impl StoredContent {
         }
     }
 
+    /// Whether it is a clone of `other`, or that of it.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Pieces { pieces: one, octets },
+                Self::Pieces { pieces: other, octets: other_octets },
+            ) => {
+                let firsts = one.first().zip(other.first());
+                octets == other_octets
+                    && one.len() == other.len()
+                    && firsts.is_some_and(|(one, other)| one.is_of_same_extent(other))
+            }
+            _ => false,
+        }
+    }
+
     /// Octets on the heap that no extent keeps account of.
     pub(crate) fn heap_octets(&self) -> u64 {
         match self {

@@ -89,6 +89,6 @@ counters! {
     aborted "aborted_total" "Responses cut short because the upstream failed in the middle."
     sent_octets "sent_octets_total" "Octets of responses handed to clients."
     by_reference "by_reference_octets_total" "Octets of responses that left the arena without a copy."
-    major_faults "major_faults_total" "Times that a worker waited for a disk to bring a page of memory. More than a few are a fault."
+    major_faults "major_faults_total" "Times that a worker waited for a page of memory from a disk."
     received_octets "received_octets_total" "Octets of content received from the upstream."
 }

@@ -253,7 +253,7 @@ pub(crate) fn keep(
     }
     let stored = insert((&shared.ram, arena), (hash, key), complete, old, now)?;
     if let Some(ssd) = &shared.ssd {
-        ssd.supersede(&stored);
+        ssd.supersede(&stored, old);
     }
     // The change may have come in between.
     if lead.fill().is_disowned() {

@@ -367,6 +367,14 @@ impl StoredResponse {
         ))
     }
 
+    /// Whether both refer to the same large content.
+    pub(crate) fn shares_content_with(&self, other: &Self) -> bool {
+        match (self.content(), other.content()) {
+            (Some(Content::Apart(one)), Some(Content::Apart(other))) => one.is_same_as(other),
+            _ => false,
+        }
+    }
+
     /// Status line and field lines.
     pub(crate) fn head(&self) -> &[u8] {
         let start = usize::from(self.value().selection_octets);

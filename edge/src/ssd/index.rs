@@ -114,6 +114,12 @@ impl Index {
         })
     }
 
+    /// Where this version is.
+    pub(crate) fn place_of(&self, identity: Identity) -> Option<Place> {
+        let places = self.places(identity.hash);
+        places.into_iter().find(|(other, _)| *other == identity).map(|(_, place)| place)
+    }
+
     /// Puts an object in, in the place of other versions. Returns how many these were.
     pub(crate) fn insert(&self, identity: Identity, place: Place) -> usize {
         let mut list = self.list(identity.hash);

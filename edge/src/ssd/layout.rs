@@ -1,7 +1,7 @@
 //! The octets on the disk. All numbers are little-endian.
 //!
-//! A tier begins with two copies of its *superblock*, each a block of 4,096 octets; segments follow from octet 1,048,576
-//! on, as many as there is room for:
+//! A tier begins with two copies of its *superblock*, each a block of 4,096 octets; segments follow from octet
+//! 1,048,576 on, as many as there is room for:
 //!
 //! | octets | superblock |
 //! | --- | --- |

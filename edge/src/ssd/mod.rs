@@ -277,7 +277,7 @@ impl SsdTier {
         let Some(log) = self.log_of(response.key()) else { return };
         let identity = log.identity(response);
         if !log.index.has(identity) {
-            log.offers.offer(identity, response);
+            log.offers.offer(identity, response, None);
         }
     }
 
@@ -293,13 +293,19 @@ impl SsdTier {
         }
     }
 
-    /// `response` was stored in RAM: what is here of its variant is older.
-    pub(crate) fn supersede(&self, response: &StoredResponse) {
+    /// `response` was stored in RAM, perhaps in the place of `old`: what is here of its variant is older. If it is the
+    /// same content under another head, and that is here, only the head is written anew.
+    pub(crate) fn supersede(&self, response: &StoredResponse, old: Option<&StoredResponse>) {
         for log in &self.logs {
             let identity = log.identity(response);
-            let (hash, variant) = (identity.hash, Some(identity.variant));
-            if !log.index.has(identity) {
-                log.remove(Removal { hash, variant });
+            if log.index.has(identity) {
+                continue;
+            }
+            let same = old.filter(|old| old.shares_content_with(response));
+            let content_at = same.and_then(|old| log.index.place_of(log.identity(old)));
+            log.remove(Removal { hash: identity.hash, variant: Some(identity.variant) });
+            if content_at.is_some() {
+                log.offers.offer(identity, response, content_at);
             }
         }
         if self.admits_all() {

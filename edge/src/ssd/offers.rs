@@ -1,7 +1,7 @@
 //! What is to be written: bounded, since a disk may be slower than what comes.
 
 use super::Removal;
-use super::index::Identity;
+use super::index::{Identity, Place};
 use crate::io::Io;
 use crate::stored::StoredResponse;
 use core::future::poll_fn;
@@ -29,6 +29,8 @@ pub(crate) struct Offer {
     pub(crate) number: u64,
     pub(crate) identity: Identity,
     pub(crate) response: StoredResponse,
+    /// A record that has the same content.
+    pub(crate) content_at: Option<Place>,
 }
 
 #[derive(Default)]
@@ -69,8 +71,13 @@ impl Offers {
     }
 
     /// Queues `response`, unless too much waits already. Counts as dropped then; when it is used again it is offered
-    /// again.
-    pub(crate) fn offer(&self, identity: Identity, response: &StoredResponse) {
+    /// again. The record at `content_at` has the same content, if there is one.
+    pub(crate) fn offer(
+        &self,
+        identity: Identity,
+        response: &StoredResponse,
+        content_at: Option<Place>,
+    ) {
         if self.is_closed() {
             return;
         }
@@ -90,7 +97,8 @@ impl Offers {
         queue.pending.entry(identity.hash).or_default().push(known);
         let number = queue.next_number;
         queue.next_number += 1;
-        queue.offers.push_back(Offer { number, identity, response: response.clone() });
+        let response = response.clone();
+        queue.offers.push_back(Offer { number, identity, response, content_at });
         wake(queue);
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::io;
 use std::ops::Range;
 
-/// Octets of extents that are read at once, at most: with the rest of their first block they fit into a buffer of 1 MiB.
+/// Octets of extents that are read at once, at most: with the rest of two blocks they fit into a buffer of 1 MiB.
 const GROUP_OCTETS_MAX: u64 = (1 << 20) - 2 * BLOCK_OCTETS as u64;
 
 /// Octets of a device that were read: in a buffer, where they are in it.

@@ -16,7 +16,7 @@ use super::{Log, Removal, count};
 use crate::io::Io;
 use crate::piece::Piece;
 use crate::stored::StoredResponse;
-use crate::stored::on_disk::policy;
+use crate::stored::on_disk::{content_octets, policy};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use lastmile_http::cache::freshness::StoredPolicy;
@@ -167,38 +167,37 @@ impl<'a, I: Io> Writer<'a, I> {
             let octets = response.octets().len() as u64
                 + response.content().map_or(0, super::super::stored::Content::octets);
             left = left.saturating_sub(octets);
-            self.add(Offer { number: u64::MAX, identity, response }).await;
+            let offer = Offer { number: u64::MAX, identity, response, content_at: None };
+            self.add(offer).await;
         }
         self.flush().await;
     }
 
     /// Puts a response into the batch.
     async fn add(&mut self, offer: Offer) {
-        let Offer { number, identity, response } = offer;
-        let is_wanted = !response.was_removed()
+        let (number, identity) = (offer.number, offer.identity);
+        let is_wanted = !offer.response.was_removed()
             && !self.log.offers.is_revoked(number, identity)
             && !self.log.index.has(identity);
-        let added =
-            if is_wanted { self.add_response(number, identity, &response).await } else { None };
+        let added = if is_wanted { self.add_response(offer).await } else { None };
         if added.is_none() {
             self.log.offers.done(&[(number, identity)]);
         }
     }
 
-    async fn add_response(
-        &mut self,
-        number: u64,
-        identity: Identity,
-        response: &StoredResponse,
-    ) -> Option<()> {
+    async fn add_response(&mut self, offer: Offer) -> Option<()> {
+        let Offer { number, identity, response, content_at } = offer;
         let fixed = response.fixed_octets()?;
         let content = response.content()?;
         let octets_max = self.log.segments() as u64 * self.log.segment_octets() / CONTENT_ONE_IN;
         if content.octets() > octets_max {
             return None;
         }
-        let mut extents = Vec::new();
-        if content.within().is_none() {
+        let mut extents = match content_at {
+            Some(place) => self.extents_at(place, response.key(), content.octets()).await,
+            None => Vec::new(),
+        };
+        if content.within().is_none() && extents.is_empty() {
             for chunk in chunks(content.pieces()) {
                 extents.push(self.add_extent(&chunk).await?);
             }
@@ -215,6 +214,20 @@ impl<'a, I: Io> Writer<'a, I> {
         };
         let from = From::Offer { number, _kept: response.clone() };
         self.add_record(identity, &record, from).await
+    }
+
+    /// The extents of the record at `place`, if it is one of `key` and has so many octets of content; or none.
+    async fn extents_at(&self, place: Place, key: &[u8], content: u64) -> Vec<ExtentEntry> {
+        let Ok(Some((octets, record))) = read_record(&self.io, self.log, place).await else {
+            return Vec::new();
+        };
+        let has_all = octets.as_ref()[record.key] == *key
+            && content_octets(&record.fixed) == content
+            && record
+                .extents
+                .iter()
+                .all(|extent| self.log.sequence_at(extent.offset) == extent.sequence);
+        if has_all { record.extents } else { Vec::new() }
     }
 
     /// Puts octets of a content into the batch.
