@@ -56,8 +56,14 @@ impl Shared {
         let mut ram = RamTier::new(config.ram_octets);
         let offers_max = config.ram_octets / SSD_OFFERS_ONE_IN;
         let ssd = SsdTier::open(&config.ssd, config.ssd_admission, offers_max);
-        if let Some(ssd) = ssd.clone() {
-            ram = ram.observed(move |response| ssd.offer(response));
+        if let Some(ssd) = &ssd {
+            // Weakly: what is offered may refer to the RAM tier.
+            let ssd = Arc::downgrade(ssd);
+            ram = ram.observed(move |response| {
+                if let Some(ssd) = ssd.upgrade() {
+                    ssd.offer(response);
+                }
+            });
         }
         Arc::new(Self {
             ram: Arc::new(ram),

@@ -257,16 +257,18 @@ impl<V: Stored> RamTier<V> {
         retired.len()
     }
 
-    /// All objects, those that were used most first.
+    /// All objects, those that were used most first, and of those in the order of their keys.
     pub fn hottest_first(&self) -> Vec<Handle<V>> {
+        let heat = |object: &Handle<V>| (object.queue() == Queue::Main, object.uses());
         let mut all: Vec<_> = {
             let _writers_wait = self.shared.lock();
-            self.shared.index.0.all().collect()
+            // Uses are counted meanwhile.
+            self.shared.index.0.all().map(|object| (heat(&object), object)).collect()
         };
-        all.sort_by_cached_key(|object| {
-            std::cmp::Reverse((object.queue() == Queue::Main, object.uses()))
+        all.sort_by(|(heat, object), (other_heat, other)| {
+            other_heat.cmp(heat).then_with(|| object.key().cmp(other.key()))
         });
-        all
+        all.into_iter().map(|(_, object)| object).collect()
     }
 
     /// Room for `octets` of a response that is still arriving, counted in the capacity until the

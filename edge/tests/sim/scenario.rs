@@ -190,7 +190,8 @@ impl Site {
         let settings = Settings::random(world);
         let mut synchronous = true;
         let has_ssd = world.chance(300);
-        let directory = tempfile::tempdir().unwrap();
+        // In memory, where that is a file system: a real disk has its moods.
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let disk = Disk::new(world, DiskFaults::default());
         let mut nodes = Vec::new();
         for (name, number, upstream) in [("parent", PARENT, ORIGIN), ("edge", EDGE, PARENT)] {
