@@ -12,6 +12,7 @@
 //! * [`statistics`], [`fingerprint`], [`report`]: what it all comes to, as text, JSON and a page
 //!   (`page`: what pages share).
 //! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
+//! * [`trace`]: `lastmile bench trace`, policies of a tier on synthetic traces (`zipf`: who is asked for next).
 //! * [`error`]: why there is no report.
 //!
 //! Its HTTP and its figures share no code with the edge, which is among the measured.
@@ -35,8 +36,10 @@ pub mod report;
 mod ring;
 mod scene;
 pub mod statistics;
+pub mod trace;
 pub mod watch;
 pub mod wrk;
+mod zipf;
 
 pub use case::{CASES, Case};
 pub use compare::{Config, ROUNDS_MAX, SECONDS_MAX, run};

@@ -3,7 +3,7 @@
 //! [`run`] is one thread of load on one ring of io_uring, [`run_on`] several, each on a core. In the order in which a
 //! request meets them:
 //!
-//! * [`Load`]: what is asked for. `targets` (with `zipf`): of what; `schedule`: when.
+//! * [`Load`]: what is asked for. `targets`: of what; `schedule`: when.
 //! * `engine`: the loop, and `connection`: what each connection is doing.
 //! * `response`: the octets that come back, `expected`: what they must be.
 //! * `tally`: what happens is counted when it does. `outcome`: what it all comes to. `report`: the same as JSON, text
@@ -19,7 +19,6 @@ mod schedule;
 mod tally;
 mod targets;
 mod threads;
-mod zipf;
 
 pub use outcome::{Errors, Interval, Outcome};
 pub use report::{Point, Quantiles, Report};

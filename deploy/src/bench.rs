@@ -1,9 +1,10 @@
 //! `lastmile bench`: measurements, from their flags. `load`: of any server; `floor`: of what can be done
-//! at most; `compare`: beside peers.
+//! at most; `compare`: beside peers; `trace`: policies of a tier.
 
 mod compare;
 mod floor;
 mod load;
+mod trace;
 
 use crate::failure::Failure;
 use crate::stop::Stop;
@@ -15,6 +16,7 @@ use load::LoadFlags;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use trace::TraceFlags;
 
 /// What `lastmile bench` measures.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +39,9 @@ pub enum BenchCommand {
     /// Server CPU per request of a server that parses nothing: what this machine can do at most
     #[command(after_help = floor::EXAMPLES)]
     Floor(FloorFlags),
+    /// What policies of an SSD tier would have had and written, on synthetic traces
+    #[command(after_help = trace::EXAMPLES)]
+    Trace(TraceFlags),
 }
 
 /// Measures, and prints a report; what happens meanwhile goes to stderr.
@@ -48,8 +53,10 @@ pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
         Some(BenchCommand::Compare(flags)) => compare::run(flags),
         Some(BenchCommand::Load(flags)) => load::run(flags),
         Some(BenchCommand::Floor(flags)) => floor::run(flags),
+        Some(BenchCommand::Trace(flags)) => trace::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare, load, floor (see --help)";
+            let what =
+                "bench: a command is missing; allowed: compare, load, floor, trace (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }

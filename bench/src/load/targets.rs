@@ -1,9 +1,9 @@
 //! What is asked for: one target, a list, a Zipf mix of objects with sizes, or each target once.
 
 use super::expected::{Expected, octets};
-use super::zipf::{Chooser, Random};
 use super::{LINE_OCTETS_MAX, Load, settings};
 use crate::error::BenchError;
+use crate::zipf::{Chooser, Random};
 use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;

@@ -6,6 +6,7 @@
 //! | `compare` | figures of every peer, and that nothing is left running |
 //! | `load` | requests of every kind against the synthetic origin |
 //! | `floor` | a server that parses nothing, asked and measured |
+//! | `trace` | policies of a tier on small traces |
 
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
@@ -14,6 +15,7 @@ mod floor;
 mod load;
 #[path = "../process/mod.rs"]
 mod process;
+mod trace;
 
 use process::lastmile;
 
@@ -30,6 +32,6 @@ fn misused(rows: &[(&[&str], &str, &str)]) {
 
 #[test]
 fn a_command_is_needed() {
-    let allowed = "bench: a command is missing; allowed: compare, load, floor";
+    let allowed = "bench: a command is missing; allowed: compare, load, floor, trace";
     misused(&[(&["bench"], allowed, "nothing to do")]);
 }

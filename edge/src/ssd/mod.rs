@@ -3,7 +3,7 @@
 //! [`layout`] (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
 //! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`.
 //!
-//! Responses come in when they have earned their place in RAM: when they are used for the second time. One task of a
+//! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a
 //! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
 //! is read, checked, and put back into RAM, from where it is answered (`restore`): the tier is a store behind the RAM
 //! tier, and answers nothing itself. What is replaced or removed in RAM is removed here too.
@@ -17,6 +17,7 @@ pub(crate) mod layout;
 pub(crate) mod offers;
 pub(crate) mod reader;
 mod recovery;
+mod seen;
 pub(crate) mod writer;
 
 use crate::io::Io;
@@ -29,6 +30,7 @@ use device::Device;
 use index::{Identity, Index};
 use layout::{Kind, Superblock};
 use offers::Offers;
+use seen::Seen;
 use siphasher::sip::SipHasher13;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -51,7 +53,7 @@ pub struct SsdConfig {
 /// Which responses are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Admission {
-    /// Those that were asked for twice.
+    /// Those that were asked for twice: used in RAM, or fetched again not long after they have left it.
     #[default]
     SecondUse,
     /// All.
@@ -106,6 +108,8 @@ pub(crate) struct Log {
     pub(crate) index: Index,
     pub(crate) offers: Offers,
     pub(crate) counts: Counts,
+    /// What was fetched before.
+    seen: Seen,
     /// The sequence number of each segment; 0 of one without anything in it.
     sequences: Box<[AtomicU64]>,
     /// Blocks of each segment that have been written, as far as is known.
@@ -125,6 +129,7 @@ impl Log {
             index: Index::new(count * segment_octets),
             offers: Offers::new(offers_octets_max),
             counts: Counts::default(),
+            seen: Seen::new(count * segment_octets),
             sequences: (0..segments).map(|_| AtomicU64::new(0)).collect(),
             filled: (0..segments).map(|_| AtomicU32::new(0)).collect(),
             errors_in_turn: AtomicU32::new(0),
@@ -264,10 +269,6 @@ impl SsdTier {
         &self.logs
     }
 
-    pub(crate) fn admits_all(&self) -> bool {
-        self.admission == Admission::All
-    }
-
     fn loading(&self) -> MutexGuard<'_, HashMap<u64, Loading>> {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -308,7 +309,9 @@ impl SsdTier {
                 log.offers.offer(identity, response, content_at);
             }
         }
-        if self.admits_all() {
+        if let Some(log) = self.log_of(response.key())
+            && (log.seen.note(log.hash(response.key())) || self.admission == Admission::All)
+        {
             self.offer(response);
         }
     }
@@ -382,8 +385,8 @@ impl SsdTier {
             ("ssd_objects", "Responses in the SSD tier.", sum(|log| log.index.len())),
             (
                 "ssd_index_octets",
-                "Octets of memory that the index of the SSD tier takes.",
-                sum(|log| log.index.memory_octets()),
+                "Octets of memory that the index of the SSD tier takes, and what it knows of earlier fetches.",
+                sum(|log| log.index.memory_octets() + log.seen.memory_octets()),
             ),
             (
                 "ssd_hits_total",

@@ -2,14 +2,14 @@
 
 /// SplitMix64: one state, one multiplication or two for a number, good enough to choose objects.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,21 +18,21 @@ impl Random {
     }
 
     /// From 0 to `bound`, without it; the bias is 2^-32 at most.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         u32::try_from(((self.next() >> 32) * u64::from(bound)) >> 32).unwrap_or(0)
     }
 }
 
 /// Chooses numbers by weight in constant time (Walker's alias method).
 #[derive(Clone, Debug)]
-pub(super) struct Chooser {
+pub(crate) struct Chooser {
     /// For each number: up to which of 2^32 it is itself, and who it is otherwise.
     columns: Box<[(u32, u32)]>,
 }
 
 impl Chooser {
     /// Numbers from 0 to `count` (at least 1), without it: number `i` as often as `1 / (i + 1)^exponent`.
-    pub(super) fn zipf(exponent: f64, count: u32) -> Self {
+    pub(crate) fn zipf(exponent: f64, count: u32) -> Self {
         let weights: Vec<f64> = (1..=count).map(|rank| f64::from(rank).powf(-exponent)).collect();
         Self::new(&weights)
     }
@@ -44,7 +44,7 @@ impl Chooser {
         clippy::cast_precision_loss,
         reason = "shares are from 0 to 1 and there are fewer than 2^32"
     )]
-    pub(super) fn new(weights: &[f64]) -> Self {
+    pub(crate) fn new(weights: &[f64]) -> Self {
         let mean = weights.iter().sum::<f64>() / weights.len() as f64;
         let mut shares: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
         let mut columns: Vec<(u32, u32)> =
@@ -62,7 +62,7 @@ impl Chooser {
         Self { columns: columns.into_boxed_slice() }
     }
 
-    pub(super) fn choose(&self, random: &mut Random) -> u32 {
+    pub(crate) fn choose(&self, random: &mut Random) -> u32 {
         let count = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
         let column = random.below(count);
         let (own, other) = self.columns[column as usize];
