@@ -171,8 +171,7 @@ impl<I: Io> Intake<I> {
             if let Some(old) = &self.asked_about {
                 // It is not what there is now; and nobody shall try in vain to replace it again and again.
                 let (hash, key) = self.lead.key();
-                ram.remove(hash, key, |other| other.is(old));
-                self.worker.shared.forget_on_disk(key);
+                self.worker.shared.remove((hash, key), |other| other.is(old));
             }
         }
     }

@@ -99,8 +99,7 @@ fn invalidate<I: Io>(worker: &Worker<I>, request: &Request<'_>, response: &Respo
         let hash = worker.shared.ram.hash(&key);
         // What is arriving was asked for before the change.
         worker.shared.collapse.disown(hash, &key);
-        let removed = worker.shared.ram.remove(hash, &key, |_| true);
-        worker.shared.forget_on_disk(&key);
+        let removed = worker.shared.remove((hash, &key), |_| true);
         worker.counters().invalidated.add(removed as u64);
     };
     // What the origin knows as its name.

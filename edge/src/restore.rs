@@ -4,10 +4,10 @@ use crate::io::Io;
 use crate::key::Key;
 use crate::piece::Piece;
 use crate::request::Request;
-use crate::ssd::index::Place;
+use crate::ssd::index::{Identity, Place};
 use crate::ssd::layout::ReadRecord;
 use crate::ssd::reader::{Extents, Octets, groups, read_extents, read_record};
-use crate::ssd::{Log, SsdTier, count};
+use crate::ssd::{Log, SsdTier, count, variant, version};
 use crate::stored::on_disk::content_octets;
 use crate::stored::{Draft, StoredResponse};
 use crate::worker::Worker;
@@ -31,13 +31,14 @@ pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) {
     if is_in_ram(worker, request, &key) {
         return;
     }
-    for log in ssd.logs() {
+    for log in ssd.logs().iter().filter(|log| !log.has_failed()) {
         let hash = log.hash(key.octets);
         for (identity, place) in log.index.places(hash) {
             let Some((octets, record)) = record_at(worker, log, hash, place).await else {
                 continue;
             };
-            let restored = restore_record(worker, request, log, &key, (octets, record)).await;
+            let record = (octets, record);
+            let restored = restore_record(worker, request, (log, identity), &key, record).await;
             match restored {
                 Restored::Other => {}
                 Restored::NotNow => return,
@@ -76,7 +77,7 @@ async fn record_at<I: Io>(
 ) -> Option<(Octets, ReadRecord)> {
     match read_record(&worker.io, log, place).await {
         Ok(Some(read)) => {
-            log.note_success();
+            log.note_read();
             Some(read)
         }
         Ok(None) => {
@@ -87,7 +88,7 @@ async fn record_at<I: Io>(
             None
         }
         Err(error) => {
-            log.note_error("read", &error);
+            log.note_read_error(&error);
             None
         }
     }
@@ -108,7 +109,7 @@ enum Restored {
 async fn restore_record<I: Io>(
     worker: &Worker<I>,
     request: &Request<'_>,
-    log: &Log,
+    (log, identity): (&Log, Identity),
     key: &Key<'_>,
     (octets, record): (Octets, ReadRecord),
 ) -> Restored {
@@ -119,10 +120,15 @@ async fn restore_record<I: Io>(
     let Some(draft) = Draft::restored(&fixed, &octets.as_ref()[head]) else {
         return Restored::Gone { damaged: true };
     };
-    if !selects(draft.selection(), request.head.fields) {
+    let is_meant = (variant(draft.selection()), version(draft.policy()))
+        == (identity.variant, identity.version);
+    if !is_meant || !selects(draft.selection(), request.head.fields) {
         return Restored::Other;
     }
     let ram = &worker.shared.ram;
+    if content_octets(&fixed) > ram.object_octets_max() {
+        return Restored::NotNow;
+    }
     let Some(mut room) = ram.reserve(content_octets(&fixed)) else { return Restored::NotNow };
     let mut writer = worker.arena.writer();
     let pieces = if extents.is_empty() {

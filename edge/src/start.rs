@@ -24,6 +24,9 @@ use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+/// How long the end of an edge waits for what is written to SSDs.
+const SSD_END_MAX_MS: u64 = 60_000;
+
 /// Why an edge did not start; one line that says what to do.
 #[derive(Debug)]
 pub struct StartError {
@@ -192,7 +195,8 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
             if let Err(error) = cpu::pin_current_thread(core) {
                 eprintln!("edge: can't pin a worker to core {core}: {error}; it runs where it may");
             }
-            let life = Life { index, clock, ear, listeners: own, shared, drain_ms };
+            let life =
+                Life { index, clock, ear, listeners: own, shared: Arc::clone(&shared), drain_ms };
             let ended = if uring {
                 life.run::<RingIo>(mailbox, &ready)
             } else {
@@ -200,6 +204,7 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
             };
             // A ring that can't be made, or what the worker said when it began.
             if let Err(error) = ended {
+                shared.worker_has_drained();
                 let _ = ready.send(Err(error));
             }
         })?);
@@ -253,6 +258,7 @@ impl Life {
                 let _ = ready.send(Ok(()));
             }
             Err(error) => {
+                shared.worker_has_drained();
                 let _ = ready.send(Err(error));
                 return;
             }
@@ -265,11 +271,11 @@ impl Life {
         while worker.counters().connections.value() > 0 && clock.elapsed_ms() < deadline {
             io.sleep(TICK).await;
         }
-        shared.stop_ssd();
-        if let Some(ssd) = &shared.ssd {
-            while !ssd.is_stopped() {
-                io.sleep(TICK).await;
-            }
+        // Not before all have served their last request: what is changed until then is written, too.
+        shared.worker_has_drained();
+        let end = clock.elapsed_ms().saturating_add(SSD_END_MAX_MS);
+        while shared.ssd.as_ref().is_some_and(|ssd| !ssd.is_stopped()) && clock.elapsed_ms() < end {
+            io.sleep(TICK).await;
         }
         // Whoever has not got his whole response by now must not take it for whole.
         io.reset_all();

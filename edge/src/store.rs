@@ -128,8 +128,7 @@ pub(crate) fn is_outdated_by(status: u16) -> bool {
 pub(crate) fn remove_selected<I: Io>(worker: &Worker<I>, request: &Request<'_>, lead: &Lead) {
     let (hash, key) = lead.key();
     let is_selected = |other: &StoredResponse| selects(other.selection(), request.head.fields);
-    worker.shared.ram.remove(hash, key, is_selected);
-    worker.shared.forget_on_disk(key);
+    worker.shared.remove((hash, key), is_selected);
 }
 
 type Admitted = (StoredResponse, Option<u64>, Reservation);
@@ -251,14 +250,15 @@ pub(crate) fn keep(
     if lead.fill().is_disowned() {
         return Err(Box::new(complete));
     }
+    let ssd = shared.ssd.as_deref();
+    let content_at = ssd.and_then(|ssd| ssd.supersede(key, complete.selection(), old));
     let stored = insert((&shared.ram, arena), (hash, key), complete, old, now)?;
-    if let Some(ssd) = &shared.ssd {
-        ssd.supersede(&stored, old);
+    if let Some(ssd) = ssd {
+        ssd.stored(&stored, old, content_at);
     }
     // The change may have come in between.
     if lead.fill().is_disowned() {
-        shared.ram.remove(hash, key, |_| true);
-        shared.forget_on_disk(key);
+        shared.remove((hash, key), |_| true);
         return Err(Box::new(stored.again()));
     }
     Ok(stored)
@@ -348,8 +348,7 @@ pub(crate) fn freshen<I: Io>(
         // Its head has become too large.
         (None, _) => {
             let (hash, key) = lead.key();
-            ram.remove(hash, key, |other| other.is(stale));
-            worker.shared.forget_on_disk(key);
+            worker.shared.remove((hash, key), |other| other.is(stale));
             Err(Box::new(stale.again()))
         }
     };
@@ -361,8 +360,8 @@ pub(crate) fn freshen<I: Io>(
         Err(fresh) => {
             if kept.is_err_and(|why| why.forbidden) {
                 let (hash, key) = lead.key();
-                ram.remove(hash, key, |other| other.selection() == stale.selection());
-                worker.shared.forget_on_disk(key);
+                let is_outdated = |other: &StoredResponse| other.selection() == stale.selection();
+                worker.shared.remove((hash, key), is_outdated);
             }
             lead.announce(Announced::NotShared { lasting: false }, now);
             (fresh.hold_anyway(ram).unwrap_or_else(|| stale.clone()), false)

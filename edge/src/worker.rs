@@ -9,7 +9,7 @@ use crate::io::Io;
 use crate::log::Log;
 use crate::ram::RamTier;
 use crate::ssd::{SsdTier, writer};
-use crate::stored::Description;
+use crate::stored::{Description, StoredResponse};
 use crate::upstream::addresses::Addresses;
 use crate::upstream::fetch::connect;
 use crate::upstream::pool::Pool;
@@ -44,6 +44,8 @@ pub struct Shared {
     counters: Box<[CachePadded<Counters>]>,
     draining: Arc<AtomicBool>,
     connections: AtomicUsize,
+    /// Workers that have served their last request.
+    drained: AtomicUsize,
 }
 
 impl Shared {
@@ -74,6 +76,7 @@ impl Shared {
             counters: (0..workers).map(|_| CachePadded::default()).collect(),
             draining,
             connections: AtomicUsize::new(0),
+            drained: AtomicUsize::new(0),
             config,
         })
     }
@@ -87,18 +90,32 @@ impl Shared {
         Ok(Self::new(config, addresses, Arc::default()))
     }
 
-    /// What SSDs have under `key`, of whatever variant, is not right any more: which ones a request selects is only
-    /// known when they are read.
-    pub(crate) fn forget_on_disk(&self, key: &[u8]) {
-        if let Some(ssd) = &self.ssd {
-            ssd.remove(key, None);
-        }
+    /// Takes out of the store what `which` says of the variants of a key. Of what SSDs have under it, all goes: what a
+    /// request selects is only known when it is read. Returns how many were in RAM.
+    pub(crate) fn remove(
+        &self,
+        (hash, key): (u64, &[u8]),
+        which: impl Fn(&StoredResponse) -> bool,
+    ) -> usize {
+        let Some(ssd) = &self.ssd else { return self.ram.remove(hash, key, which) };
+        // Before, so that nothing is brought back into RAM; and behind, for what has left RAM meanwhile.
+        ssd.remove(key);
+        let removed = self.ram.remove(hash, key, which);
+        ssd.remove(key);
+        removed
     }
 
     /// Writes what is in RAM to the SSD tier, if there is one, and ends writing.
     pub fn stop_ssd(&self) {
         if let Some(ssd) = &self.ssd {
             ssd.stop();
+        }
+    }
+
+    /// A worker has served its last request, or could not begin. When all have, what is in RAM is written to SSDs.
+    pub(crate) fn worker_has_drained(&self) {
+        if self.drained.fetch_add(1, Ordering::AcqRel) + 1 == self.counters.len() {
+            self.stop_ssd();
         }
     }
 
@@ -241,8 +258,17 @@ impl<I: Io> Worker<I> {
         let workers = self.shared.counters.len();
         let logs = self.shared.ssd.iter().flat_map(|ssd| ssd.logs()).enumerate();
         for (_, log) in logs.filter(|(number, _)| number % workers == self.index) {
-            let (ram, rate) = (Arc::clone(&self.shared.ram), self.shared.config.ssd_write_rate);
-            let last = move || ram.hottest_first();
+            let (shared, rate) = (Arc::clone(&self.shared), self.shared.config.ssd_write_rate);
+            let own = Arc::clone(log);
+            let last = move || {
+                let mut all = shared.ram.hottest_first();
+                all.retain(|response| {
+                    let ssd = shared.ssd.as_ref();
+                    ssd.is_some_and(|ssd| ssd.is_for(&own, response.key()))
+                });
+                all
+            };
+            log.offers.set_has_writer();
             self.io.spawn(writer::run(self.io.clone(), Arc::clone(log), last, rate));
         }
     }

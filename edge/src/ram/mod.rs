@@ -150,7 +150,7 @@ impl<V: Stored> RamTier<V> {
 
     /// The same; `observer` is told of objects that have earned a place elsewhere: that are stored after they were used
     /// or evicted before, are used (at the first few uses of each), or are evicted although they were used. It runs while
-    /// the object is held, and with nothing locked.
+    /// the object is held, and may run under the tier's lock: it must not call the tier.
     ///
     /// # Panics
     /// When it is shared already.
@@ -370,25 +370,23 @@ impl<V: Stored> Shared<V> {
         }
     }
 
-    /// Evicts one object; false when there is none. What takes long to free, or is for the observer, goes to `retired`,
-    /// with whether it is.
-    fn evict(
-        &self,
-        eviction: &mut Eviction<Handle<V>>,
-        retired: &mut Vec<(Handle<V>, bool)>,
-    ) -> bool {
+    /// Evicts one object; false when there is none. What takes long to free goes to `retired`.
+    fn evict(&self, eviction: &mut Eviction<Handle<V>>, retired: &mut Vec<Handle<V>>) -> bool {
         let waster = if self.wastes_much() {
             eviction.evict_waster(|object| self.wastes(object))
         } else {
             None
         };
         let Some(object) = waster.or_else(|| eviction.evict()) else { return false };
-        let is_proven = object.uses() > 0 || object.queue() == Queue::Main;
+        // Under the lock: whoever removes it later finds it here or there.
+        if object.uses() > 0 || object.queue() == Queue::Main {
+            self.observe(&object);
+        }
         self.index.0.remove(object.hash(), &object);
         self.has_left(&object);
         self.counters.0.evictions.fetch_add(1, Relaxed);
-        if object.cost() != object.block() || is_proven && self.observer.is_some() {
-            retired.push((object, is_proven));
+        if object.cost() != object.block() {
+            retired.push(object);
         }
         true
     }
@@ -434,9 +432,6 @@ impl<V: Stored> Shared<V> {
                     }
                 }
             }
-            drop(eviction);
-            let proven = retired.iter().filter(|(_, is_proven)| *is_proven);
-            proven.for_each(|(object, _)| self.observe(object));
         }
     }
 

@@ -1,14 +1,16 @@
 //! A file or block device of the tier: found, made, locked.
 
 use super::buffer::Buffer;
+use super::index::OCTETS_MAX;
 use super::layout::{BATCH_OCTETS_MAX, BLOCK_OCTETS, NoSuperblock, SEGMENTS_START, Superblock};
 use rustix::fs::{
     FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_getfl, fcntl_setfl, flock,
 };
 use rustix::io::Errno;
+use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -45,13 +47,17 @@ pub struct Device {
 /// A line that says what to do.
 pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
     let shown = path.display();
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|error| format!("{shown} can't be opened: {error}"))?;
+    let is_block = |kind: std::fs::FileType| kind.is_block_device();
+    let is_block = std::fs::metadata(path).is_ok_and(|known| is_block(known.file_type()));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    if is_block {
+        // Not one that is mounted (open(2)).
+        options.custom_flags(libc::O_EXCL);
+    } else {
+        options.create(true).truncate(false);
+    }
+    let file = options.open(path).map_err(|error| format!("{shown} can't be opened: {error}"))?;
     match lock(&file) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -81,6 +87,10 @@ pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
     if wanted < OCTETS_MIN {
         return Err(format!("{shown}: {wanted} octets are too few; at least {OCTETS_MIN}"));
     }
+    if wanted > OCTETS_MAX {
+        return Err(format!("{shown}: {wanted} octets are too many; at most {OCTETS_MAX}"));
+    }
+    let mut blank_from = None;
     let superblock = match found(&file, has).map_err(said)? {
         Ok(superblock) => {
             let segments = (wanted - SEGMENTS_START) / superblock.segment_octets;
@@ -91,6 +101,12 @@ pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
                     superblock.segment_octets
                 ));
             }
+            // With segments that go, removals go that concern what stays; what is behind them may be of long ago.
+            blank_from = match segments.cmp(&superblock.segments) {
+                Ordering::Less => Some(0),
+                Ordering::Equal => None,
+                Ordering::Greater => Some(superblock.segments),
+            };
             Superblock { segments, ..superblock }
         }
         Err(NoSuperblock::Blank) => made(wanted).map_err(said)?,
@@ -115,6 +131,10 @@ pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
         })?;
     }
     let mut block = vec![0; BLOCK_OCTETS];
+    for segment in blank_from.unwrap_or(superblock.segments)..superblock.segments {
+        let start = SEGMENTS_START + segment * superblock.segment_octets;
+        file.write_all_at(&block, start).map_err(said)?;
+    }
     superblock.encode(&mut block);
     for copy in [0, BLOCK_OCTETS as u64] {
         file.write_all_at(&block, copy).map_err(said)?;
@@ -138,14 +158,18 @@ fn lock(file: &File) -> Result<(), Errno> {
 
 /// The superblock of `file`, which has so many octets, or its copy.
 fn found(file: &File, octets: u64) -> io::Result<Result<Superblock, NoSuperblock>> {
-    let mut blocks = vec![0; 2 * BLOCK_OCTETS];
-    let count = usize::try_from(octets).unwrap_or(usize::MAX).min(blocks.len());
-    file.read_exact_at(&mut blocks[..count], 0)?;
-    let (first, copy) = blocks.split_at(BLOCK_OCTETS);
-    Ok(match (Superblock::decode(first), Superblock::decode(copy)) {
+    let count = usize::try_from(octets.min(SEGMENTS_START)).unwrap_or(0);
+    let mut front = vec![0; count.max(2 * BLOCK_OCTETS)];
+    file.read_exact_at(&mut front[..count], 0)?;
+    let (first, rest) = front.split_at(BLOCK_OCTETS);
+    Ok(match (Superblock::decode(first), Superblock::decode(&rest[..BLOCK_OCTETS])) {
         (Ok(superblock), _) => Ok(superblock),
         // The first was torn.
         (Err(NoSuperblock::Damaged | NoSuperblock::Blank), Ok(superblock)) => Ok(superblock),
+        // File systems do not all begin at the front.
+        (Err(NoSuperblock::Blank), _) if rest.iter().any(|octet| *octet != 0) => {
+            Err(NoSuperblock::Foreign)
+        }
         (first, _) => first,
     })
 }
@@ -210,6 +234,43 @@ mod tests {
             assert_eq!(resized, Superblock { segments, ..made });
             assert!(std::fs::metadata(&path).unwrap().len() <= octets);
         }
+    }
+
+    #[test]
+    fn with_another_size_nothing_comes_back_that_was_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tier");
+        let made = open(&path, Some(100 << 20)).unwrap();
+        let segment_octets = made.superblock.segment_octets;
+        let segment = |number: u64| SEGMENTS_START + number * segment_octets;
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let begins_with = |number: u64| {
+            let mut octet = [0];
+            file.read_exact_at(&mut octet, segment(number)).unwrap();
+            octet[0]
+        };
+        let (first, last) = (0, made.superblock.segments - 1);
+        for number in [first, last] {
+            file.write_all_at(b"LMB1", segment(number)).unwrap();
+        }
+        drop(made);
+        drop(open(&path, Some(200 << 20)).unwrap());
+        assert_eq!((begins_with(first), begins_with(last)), (b'L', b'L'), "larger: all stays");
+        drop(open(&path, Some(120 << 20)).unwrap());
+        assert_eq!((begins_with(first), begins_with(last)), (0, 0), "smaller: it begins anew");
+    }
+
+    #[test]
+    fn what_does_not_begin_at_the_front_is_not_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tier");
+        let mut front = vec![0; 128 << 10];
+        front[64 << 10] = 1;
+        std::fs::write(&path, &front).unwrap();
+        assert!(refusal(&path, Some(OCTETS_MIN)).contains("has something else in it"));
+        std::fs::write(&path, vec![0; 128 << 10]).unwrap();
+        assert!(open(&path, Some(OCTETS_MIN)).is_ok(), "nothing but zeros");
+        assert!(refusal(&path, Some(1 << 47)).contains("are too many"));
     }
 
     #[test]

@@ -15,6 +15,9 @@ const USES_MAX: u64 = 3;
 const OFFSET_BITS: u32 = 40;
 const UNITS_BITS: u32 = 20;
 
+/// Octets of a device at most: 64 TiB.
+pub(crate) const OCTETS_MAX: u64 = (UNIT_OCTETS as u64) << OFFSET_BITS;
+
 /// Units of a record at most.
 const UNITS_MAX: u64 = (1 << UNITS_BITS) - 1;
 
@@ -144,6 +147,12 @@ impl Index {
     /// Takes out the variants of a key; all of them, or this one. Returns how many.
     pub(crate) fn remove(&self, hash: u64, variant: Option<u16>) -> usize {
         self.remove_if(hash, |entry| variant.is_none_or(|variant| entry.variant == variant))
+    }
+
+    /// Takes out other versions of a variant than this. Returns how many.
+    pub(crate) fn remove_others(&self, identity: Identity) -> usize {
+        let Identity { hash, variant, version } = identity;
+        self.remove_if(hash, |entry| entry.variant == variant && entry.version != version)
     }
 
     /// Takes out what is at `place`. Returns whether it was there.

@@ -72,6 +72,8 @@ pub(crate) const SUMMARY_OCTETS_MAX: usize = 32 << 10;
 pub(crate) const EXTENT_OCTETS_MAX: usize = 256 << 10;
 /// Extents of a content at most: 4 GiB.
 pub(crate) const EXTENTS_MAX: usize = 16 << 10;
+/// More segments are never begun: one in a microsecond for nine years.
+const SEQUENCE_MAX: u64 = 1 << 48;
 /// Octets of what is known of a response.
 pub(crate) const FIXED_OCTETS: usize = 104;
 
@@ -181,6 +183,11 @@ pub(crate) fn summary_octets(entries: usize) -> usize {
     HEAD_OCTETS + entries * ENTRY_OCTETS
 }
 
+/// Octets of an entry of a summary.
+pub(crate) fn summary_entry_octets() -> usize {
+    ENTRY_OCTETS
+}
+
 impl Summary {
     /// Writes it to the front of `batch`.
     pub(crate) fn encode(&self, batch: &mut [u8]) {
@@ -226,7 +233,7 @@ impl Summary {
     pub(crate) fn first_in_segment(front: &[u8]) -> Option<(u64, usize)> {
         let octets = Self::octets(front)?;
         let (sequence, number) = (u64_at(front, 8)?, u32_at(front, 16)?);
-        (number == 0 && sequence > 0).then_some((sequence, octets))
+        (number == 0 && sequence > 0 && sequence <= SEQUENCE_MAX).then_some((sequence, octets))
     }
 
     /// The summary at the front of `batch`; `None` when it is none, or torn.
@@ -238,7 +245,7 @@ impl Summary {
         let (sequence, number, blocks) =
             (u64_at(octets, 8)?, u32_at(octets, 16)?, u32_at(octets, 20)?);
         let blocks_max = (BATCH_OCTETS_MAX / BLOCK_OCTETS) as u32;
-        if sequence == 0 || blocks == 0 || blocks > blocks_max {
+        if sequence == 0 || sequence > SEQUENCE_MAX || blocks == 0 || blocks > blocks_max {
             return None;
         }
         let entries = octets[HEAD_OCTETS..].chunks(ENTRY_OCTETS).map(|entry| {
@@ -357,9 +364,10 @@ impl ReadRecord {
         }
         let extents = octets[head.end..content.start].chunks(EXTENT_ENTRY_OCTETS);
         let extents = extents.map(|extent| {
-            let octets = u32_at(extent, 16)?;
-            (octets as usize <= EXTENT_OCTETS_MAX).then_some(ExtentEntry {
-                offset: u64_at(extent, 0)?,
+            let (offset, octets) = (u64_at(extent, 0)?, u32_at(extent, 16)?);
+            let is_sane = octets as usize <= EXTENT_OCTETS_MAX && offset < u64::MAX / 2;
+            is_sane.then_some(ExtentEntry {
+                offset,
                 sequence: u64_at(extent, 8)?,
                 octets,
                 sum: u32_at(extent, 20)?,

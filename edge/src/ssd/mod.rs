@@ -28,8 +28,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::task::{Poll, Waker};
 use device::Device;
 use index::{Identity, Index};
+use lastmile_http::cache::freshness::StoredPolicy;
 use layout::{Kind, Superblock};
-use offers::Offers;
+use offers::{ContentAt, Offers};
 use seen::Seen;
 use siphasher::sip::SipHasher13;
 use std::collections::{HashMap, HashSet};
@@ -114,7 +115,8 @@ pub(crate) struct Log {
     sequences: Box<[AtomicU64]>,
     /// Blocks of each segment that have been written, as far as is known.
     filled: Box<[AtomicU32]>,
-    errors_in_turn: AtomicU32,
+    read_errors: AtomicU32,
+    write_errors: AtomicU32,
     has_failed: AtomicBool,
     /// What was removed while it was not known yet what is there.
     recovering: Mutex<Option<HashSet<Removal>>>,
@@ -132,7 +134,8 @@ impl Log {
             seen: Seen::new(count * segment_octets),
             sequences: (0..segments).map(|_| AtomicU64::new(0)).collect(),
             filled: (0..segments).map(|_| AtomicU32::new(0)).collect(),
-            errors_in_turn: AtomicU32::new(0),
+            read_errors: AtomicU32::new(0),
+            write_errors: AtomicU32::new(0),
             has_failed: AtomicBool::new(false),
             recovering: Mutex::new(Some(HashSet::new())),
         }
@@ -178,10 +181,19 @@ impl Log {
         }
     }
 
-    /// A read or write has failed.
-    pub(crate) fn note_error(&self, what: &str, error: &std::io::Error) {
+    /// A read has failed.
+    pub(crate) fn note_read_error(&self, error: &std::io::Error) {
+        self.note_error(&self.read_errors, "read", error);
+    }
+
+    /// A write has failed.
+    pub(crate) fn note_write_error(&self, error: &std::io::Error) {
+        self.note_error(&self.write_errors, "write", error);
+    }
+
+    fn note_error(&self, in_turn: &AtomicU32, what: &str, error: &std::io::Error) {
         count(&self.counts.errors, 1);
-        let errors = self.errors_in_turn.fetch_add(1, Ordering::Relaxed) + 1;
+        let errors = in_turn.fetch_add(1, Ordering::Relaxed) + 1;
         if errors == 1 {
             eprintln!("edge: the SSD tier at {} can't {what}: {error}", self.device.path.display());
         }
@@ -190,10 +202,12 @@ impl Log {
         }
     }
 
-    pub(crate) fn note_success(&self) {
-        if self.errors_in_turn.load(Ordering::Relaxed) > 0 {
-            self.errors_in_turn.store(0, Ordering::Relaxed);
-        }
+    pub(crate) fn note_read(&self) {
+        note_success(&self.read_errors);
+    }
+
+    pub(crate) fn note_written(&self) {
+        note_success(&self.write_errors);
     }
 
     /// Removes what is there of a key, or one variant of it, for good.
@@ -201,17 +215,29 @@ impl Log {
         if self.has_failed() {
             return;
         }
-        let is_recovering = {
-            let mut recovering = self.recovering();
-            if let Some(removals) = recovering.as_mut()
-                && removals.len() < REMOVALS_WHILE_RECOVERING_MAX
-            {
-                removals.insert(removal);
-            }
-            recovering.is_some()
-        };
+        let is_recovering = self.note_while_recovering(removal);
         let removed = self.index.remove(removal.hash, removal.variant);
-        self.offers.remove(removal, removed > 0 || is_recovering);
+        self.offers.remove(removal, None, removed > 0 || is_recovering);
+    }
+
+    /// Removes all versions of a variant but this one.
+    fn remove_others(&self, identity: Identity) {
+        if self.has_failed() {
+            return;
+        }
+        let Identity { hash, variant, version } = identity;
+        let removed = self.index.remove_others(identity);
+        let removal = Removal { hash, variant: Some(variant) };
+        self.offers.remove(removal, Some(version), removed > 0);
+    }
+
+    fn note_while_recovering(&self, removal: Removal) -> bool {
+        let mut recovering = self.recovering();
+        let Some(removals) = recovering.as_mut() else { return false };
+        if removals.len() < REMOVALS_WHILE_RECOVERING_MAX {
+            removals.insert(removal);
+        }
+        true
     }
 }
 
@@ -287,27 +313,58 @@ impl SsdTier {
         Some(&*self.logs[number]).filter(|log| !log.has_failed())
     }
 
-    /// What is stored under `key`, of these selecting fields or all, is not right any more.
-    pub(crate) fn remove(&self, key: &[u8], selection: Option<&[u8]>) {
+    /// What is stored under `key` is not right any more.
+    pub(crate) fn remove(&self, key: &[u8]) {
         for log in &self.logs {
-            log.remove(Removal { hash: log.hash(key), variant: selection.map(variant) });
+            log.remove(Removal { hash: log.hash(key), variant: None });
         }
     }
 
-    /// `response` was stored in RAM, perhaps in the place of `old`: what is here of its variant is older. If it is the
-    /// same content under another head, and that is here, only the head is written anew.
-    pub(crate) fn supersede(&self, response: &StoredResponse, old: Option<&StoredResponse>) {
+    /// Whether `log` is where what is stored under `key` belongs.
+    pub(crate) fn is_for(&self, log: &Log, key: &[u8]) -> bool {
+        self.log_of(key).is_some_and(|own| core::ptr::eq(own, log))
+    }
+
+    /// A response is going to be stored in RAM under `key`, for requests that these fields select, perhaps in the place of
+    /// `old`: what is here of both is older. Returns where the content of `old` is, on which device.
+    pub(crate) fn supersede(
+        &self,
+        key: &[u8],
+        selection: &[u8],
+        old: Option<&StoredResponse>,
+    ) -> Option<(usize, ContentAt)> {
+        let mut content_at = None;
+        for (number, log) in self.logs.iter().enumerate() {
+            let hash = log.hash(key);
+            let of_old = old.and_then(|old| {
+                let (place, fixed) = (log.index.place_of(log.identity(old))?, old.fixed_octets()?);
+                Some((number, ContentAt { place, fixed }))
+            });
+            content_at = content_at.or(of_old);
+            let variants = [Some(selection), old.map(StoredResponse::selection)];
+            for selection in variants.into_iter().flatten() {
+                log.remove(Removal { hash, variant: Some(variant(selection)) });
+            }
+        }
+        content_at
+    }
+
+    /// It was stored, as `response`, and was perhaps put in the place of `old`, whose content is where
+    /// [`SsdTier::supersede`] has said.
+    pub(crate) fn stored(
+        &self,
+        response: &StoredResponse,
+        old: Option<&StoredResponse>,
+        content_at: Option<(usize, ContentAt)>,
+    ) {
         for log in &self.logs {
-            let identity = log.identity(response);
-            if log.index.has(identity) {
-                continue;
-            }
-            let same = old.filter(|old| old.shares_content_with(response));
-            let content_at = same.and_then(|old| log.index.place_of(log.identity(old)));
-            log.remove(Removal { hash: identity.hash, variant: Some(identity.variant) });
-            if content_at.is_some() {
-                log.offers.offer(identity, response, content_at);
-            }
+            // What may have been offered since, as it left RAM.
+            log.remove_others(log.identity(response));
+        }
+        let same = old.is_some_and(|old| old.shares_content_with(response));
+        if let Some((number, content_at)) = content_at.filter(|_| same) {
+            let log = &self.logs[number];
+            return log.offers.offer(log.identity(response), response, Some(content_at));
         }
         if let Some(log) = self.log_of(response.key())
             && (log.seen.note(log.hash(response.key())) || self.admission == Admission::All)
@@ -318,7 +375,7 @@ impl SsdTier {
 
     /// Whether something may be stored under `key`.
     pub(crate) fn may_have(&self, key: &[u8]) -> bool {
-        self.logs.iter().any(|log| log.index.has_some(log.hash(key)))
+        self.logs.iter().any(|log| !log.has_failed() && log.index.has_some(log.hash(key)))
     }
 
     /// Waits while somebody else loads what is stored under `key`, and returns `None` then.
@@ -357,7 +414,7 @@ impl SsdTier {
 
     /// Whether all writers have ended.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.logs.iter().all(|log| log.offers.is_closed())
+        self.logs.iter().all(|log| log.offers.is_closed() || !log.offers.has_writer())
     }
 
     /// Name, description and value of each counter and gauge.
@@ -448,7 +505,17 @@ impl Log {
     /// What tells a response apart from other variants of its key, and from other versions of the variant.
     pub(crate) fn identity(&self, response: &StoredResponse) -> Identity {
         let hash = self.hash(response.key());
-        Identity { hash, variant: variant(response.selection()), version: version(response) }
+        Identity {
+            hash,
+            variant: variant(response.selection()),
+            version: version(response.policy()),
+        }
+    }
+}
+
+fn note_success(errors_in_turn: &AtomicU32) {
+    if errors_in_turn.load(Ordering::Relaxed) > 0 {
+        errors_in_turn.store(0, Ordering::Relaxed);
     }
 }
 
@@ -456,10 +523,10 @@ fn folded(sum: u32) -> u16 {
     (sum ^ sum >> 16) as u16
 }
 
-fn variant(selection: &[u8]) -> u16 {
+pub(crate) fn variant(selection: &[u8]) -> u16 {
     folded(crc32fast::hash(selection))
 }
 
-fn version(response: &StoredResponse) -> u16 {
-    folded(crc32fast::hash(&response.policy().to_octets()))
+pub(crate) fn version(policy: &StoredPolicy) -> u16 {
+    folded(crc32fast::hash(&policy.to_octets()))
 }

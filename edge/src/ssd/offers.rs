@@ -2,17 +2,21 @@
 
 use super::Removal;
 use super::index::{Identity, Place};
+use super::layout::FIXED_OCTETS;
 use crate::io::Io;
 use crate::stored::StoredResponse;
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Poll, Waker};
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Responses that wait at most, whatever their size.
 const RESPONSES_MAX: usize = 16 << 10;
+
+/// How long a removal waits for others to be written with.
+const REMOVALS_WAIT: Duration = Duration::from_millis(50);
 
 /// What a writer does next.
 pub(crate) enum Next {
@@ -29,23 +33,69 @@ pub(crate) struct Offer {
     pub(crate) number: u64,
     pub(crate) identity: Identity,
     pub(crate) response: StoredResponse,
-    /// A record that has the same content.
-    pub(crate) content_at: Option<Place>,
+    pub(crate) content_at: Option<ContentAt>,
+}
+
+/// A record that has the same content, and what must be known of it.
+#[derive(Clone, Copy)]
+pub(crate) struct ContentAt {
+    pub(crate) place: Place,
+    pub(crate) fixed: [u8; FIXED_OCTETS],
+}
+
+/// Something that is queued, or being written, and not in the index yet.
+struct Pending {
+    variant: u16,
+    version: u16,
+    number: u64,
+}
+
+/// A removal of what is pending.
+struct Revocation {
+    /// All variants without it.
+    variant: Option<u16>,
+    /// The version that stays.
+    except: Option<u16>,
+    /// The number of the first offer that it does not concern.
+    before: u64,
+}
+
+impl Revocation {
+    fn concerns(&self, variant: u16, version: u16, number: u64) -> bool {
+        number < self.before
+            && self.variant.is_none_or(|revoked| revoked == variant)
+            && self.except != Some(version)
+    }
 }
 
 #[derive(Default)]
 struct Queue {
     offers: VecDeque<Offer>,
     octets: u64,
-    /// Variants and versions of the keys that are queued, or being written, and are not in the index yet.
-    pending: HashMap<u64, Vec<(u16, u16)>>,
-    /// To be written: they count for what was written before.
-    removals: Vec<Removal>,
-    /// Removals of what is pending, each with the number of the first offer that it does not concern.
-    revocations: Vec<(Removal, u64)>,
+    /// By the hash of the key.
+    pending: HashMap<u64, Vec<Pending>>,
+    /// Of what is pending, by the same.
+    revocations: HashMap<u64, Vec<Revocation>>,
+    /// To be written, each once: they count for what was written before.
+    removals: VecDeque<Removal>,
+    queued_removals: HashSet<Removal>,
     next_number: u64,
     writer: Option<Waker>,
     stop: bool,
+}
+
+impl Queue {
+    fn begin(&mut self, identity: Identity) -> Option<u64> {
+        let Identity { hash, variant, version } = identity;
+        let number = self.next_number;
+        let pending = self.pending.entry(hash).or_default();
+        if pending.iter().any(|known| (known.variant, known.version) == (variant, version)) {
+            return None;
+        }
+        pending.push(Pending { variant, version, number });
+        self.next_number += 1;
+        Some(number)
+    }
 }
 
 /// The queue of one writer.
@@ -53,6 +103,7 @@ pub(crate) struct Offers {
     queue: Mutex<Queue>,
     octets_max: u64,
     dropped: AtomicU64,
+    has_writer: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -62,6 +113,7 @@ impl Offers {
             queue: Mutex::default(),
             octets_max,
             dropped: AtomicU64::new(0),
+            has_writer: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
     }
@@ -76,117 +128,173 @@ impl Offers {
         &self,
         identity: Identity,
         response: &StoredResponse,
-        content_at: Option<Place>,
+        content_at: Option<ContentAt>,
     ) {
         if self.is_closed() {
             return;
         }
         let octets = octets_of(response);
-        let known = (identity.variant, identity.version);
         let mut queue = self.queue();
-        if queue.pending.get(&identity.hash).is_some_and(|pending| pending.contains(&known)) {
-            return;
-        }
         let has_room = queue.octets + octets <= self.octets_max || queue.offers.is_empty();
         if !has_room || queue.offers.len() >= RESPONSES_MAX {
             drop(queue);
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        let Some(number) = queue.begin(identity) else {
+            // It was offered a moment ago, without that.
+            let mut last = queue.offers.iter_mut().rev().take(64);
+            if let Some(queued) = last.find(|queued| queued.identity == identity) {
+                queued.content_at = queued.content_at.or(content_at);
+            }
+            return;
+        };
         queue.octets += octets;
-        queue.pending.entry(identity.hash).or_default().push(known);
-        let number = queue.next_number;
-        queue.next_number += 1;
         let response = response.clone();
         queue.offers.push_back(Offer { number, identity, response, content_at });
         wake(queue);
     }
 
-    /// Takes note of a removal, which must be written if it `is_known` to concern what was written, or concerns what is
-    /// pending. None is dropped: their number is bounded by that of the objects.
-    pub(crate) fn remove(&self, removal: Removal, is_known: bool) {
+    /// The number of an offer that is not queued but written at once; `None` when the same is pending already.
+    pub(crate) fn begin(&self, identity: Identity) -> Option<u64> {
+        self.queue().begin(identity)
+    }
+
+    /// Takes note of a removal of all versions, or of all but `except`. It must be written if it `is_known` to concern
+    /// what was written, or concerns what is pending. None is dropped: each is queued once, and their number is bounded
+    /// by that of the objects.
+    pub(crate) fn remove(&self, removal: Removal, except: Option<u16>, is_known: bool) {
         if self.is_closed() {
             return;
         }
         let mut queue = self.queue();
-        let is_pending = queue.pending.contains_key(&removal.hash);
+        let Removal { hash, variant } = removal;
+        let before = queue.next_number;
+        let revocation = Revocation { variant, except, before };
+        let is_pending = queue.pending.get(&hash).is_some_and(|pending| {
+            let mut each = pending.iter();
+            each.any(|known| revocation.concerns(known.variant, known.version, known.number))
+        });
         if is_pending {
-            let number = queue.next_number;
-            queue.revocations.push((removal, number));
+            queue.revocations.entry(hash).or_default().push(revocation);
         }
-        if is_pending || is_known {
-            queue.removals.push(removal);
+        if (is_pending || is_known) && queue.queued_removals.insert(removal) {
+            queue.removals.push_back(removal);
             wake(queue);
         }
     }
 
     /// Whether what is to be written, or was just now, was removed meanwhile.
     pub(crate) fn is_revoked(&self, number: u64, identity: Identity) -> bool {
-        self.queue().revocations.iter().any(|(removal, first_other)| {
-            number < *first_other
-                && removal.hash == identity.hash
-                && removal.variant.is_none_or(|variant| variant == identity.variant)
+        let queue = self.queue();
+        let revocations = queue.revocations.get(&identity.hash);
+        revocations.is_some_and(|revocations| {
+            let Identity { variant, version, .. } = identity;
+            revocations.iter().any(|revocation| revocation.concerns(variant, version, number))
         })
     }
 
-    /// These offers are in the index now, or given up, and all that were taken before them.
+    /// These offers are in the index now, or given up.
     pub(crate) fn done(&self, offers: &[(u64, Identity)]) {
         let mut queue = self.queue();
-        for (_, identity) in offers {
-            if let Some(pending) = queue.pending.get_mut(&identity.hash) {
-                pending.retain(|known| *known != (identity.variant, identity.version));
-                if pending.is_empty() {
-                    queue.pending.remove(&identity.hash);
+        let Queue { pending, revocations, .. } = &mut *queue;
+        for (number, Identity { hash, .. }) in offers {
+            let Some(known) = pending.get_mut(hash) else { continue };
+            known.retain(|known| known.number != *number);
+            // What concerns nothing that is pending any more has done its work.
+            if let Some(of_key) = revocations.get_mut(hash) {
+                of_key.retain(|revocation| {
+                    known.iter().any(|known| known.number < revocation.before)
+                });
+                if of_key.is_empty() {
+                    revocations.remove(hash);
                 }
             }
-        }
-        if queue.pending.is_empty() {
-            queue.revocations.clear();
-        } else if let Some(last) = offers.iter().map(|(number, _)| *number).max() {
-            queue.revocations.retain(|(_, first_other)| *first_other > last.saturating_add(1));
+            if known.is_empty() {
+                pending.remove(hash);
+            }
         }
     }
 
-    /// Up to `count` removals.
+    /// Up to `count` removals, the oldest first.
     pub(crate) fn take_removals(&self, count: usize) -> Vec<Removal> {
         let mut queue = self.queue();
         let count = queue.removals.len().min(count);
-        queue.removals.drain(..count).collect()
+        let taken: Vec<_> = queue.removals.drain(..count).collect();
+        for removal in &taken {
+            queue.queued_removals.remove(removal);
+        }
+        taken
+    }
+
+    pub(crate) fn has_removals(&self) -> bool {
+        !self.queue().removals.is_empty()
     }
 
     /// Puts removals back that could not be written.
     pub(crate) fn put_back(&self, removals: Vec<Removal>) {
-        self.queue().removals.splice(0..0, removals);
+        let mut queue = self.queue();
+        for removal in removals.into_iter().rev() {
+            if queue.queued_removals.insert(removal) {
+                queue.removals.push_front(removal);
+            }
+        }
     }
 
-    /// What to do next; waits for at most `limit`, if there is one.
+    /// What to do next; waits for at most `limit`, if there is one, and less if there are removals.
     pub(crate) async fn next<I: Io>(&self, io: &I, limit: Option<Duration>) -> Next {
-        let next = poll_fn(|context| {
-            let mut queue = self.queue();
-            if let Some(offer) = queue.offers.pop_front() {
-                queue.octets -= octets_of(&offer.response);
-                return Poll::Ready(Next::Write(offer));
+        // Removals wait a little for others.
+        let mut is_hurried = self.has_removals();
+        loop {
+            let limit = if is_hurried { Some(REMOVALS_WAIT) } else { limit };
+            let next = poll_fn(|context| {
+                let mut queue = self.queue();
+                if let Some(offer) = queue.offers.pop_front() {
+                    queue.octets -= octets_of(&offer.response);
+                    return Poll::Ready(Some(Next::Write(offer)));
+                }
+                if queue.stop || self.is_closed() {
+                    return Poll::Ready(Some(Next::Stop));
+                }
+                if !is_hurried && !queue.removals.is_empty() {
+                    return Poll::Ready(None);
+                }
+                // One that is dropped wakes, too: it is kept until it is used.
+                queue.writer.get_or_insert_with(|| io.portable_waker(context.waker()));
+                Poll::Pending
+            });
+            let next = match limit {
+                None => next.await,
+                Some(limit) => {
+                    let time = async {
+                        io.sleep(limit).await;
+                        Some(Next::Flush)
+                    };
+                    futures_lite::future::or(next, time).await
+                }
+            };
+            match next {
+                Some(next) => return next,
+                None => is_hurried = true,
             }
-            if !queue.removals.is_empty() {
-                return Poll::Ready(Next::Flush);
-            }
-            if queue.stop || self.is_closed() {
-                return Poll::Ready(Next::Stop);
-            }
-            // One that is dropped wakes, too: it is kept until it is used.
-            queue.writer.get_or_insert_with(|| io.portable_waker(context.waker()));
-            Poll::Pending
-        });
-        let Some(limit) = limit else { return next.await };
-        let time = async {
-            io.sleep(limit).await;
-            Next::Flush
-        };
-        futures_lite::future::or(next, time).await
+        }
     }
 
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.queue().stop
+    }
+
+    /// Somebody is going to write.
+    pub(crate) fn has_writer(&self) -> bool {
+        self.has_writer.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_has_writer(&self) {
+        self.has_writer.store(true, Ordering::Release);
     }
 
     pub(crate) fn stop(&self) {

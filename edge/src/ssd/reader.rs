@@ -105,7 +105,7 @@ pub(crate) async fn read_extents<I: Io>(io: &I, log: &Log, group: Vec<ExtentEntr
         return Extents::Whole(Vec::new());
     };
     let start = first.offset;
-    let is_there = || log.sequence_at(start) == first.sequence;
+    let is_there = || first.sequence > 0 && log.sequence_at(start) == first.sequence;
     if !is_there() {
         return Extents::Gone;
     }
@@ -113,7 +113,7 @@ pub(crate) async fn read_extents<I: Io>(io: &I, log: &Log, group: Vec<ExtentEntr
     let octets = match read(io, log, start, usize::try_from(octets).unwrap_or(usize::MAX)).await {
         Ok(octets) => Bytes::from_owner(octets),
         Err(error) => {
-            log.note_error("read", &error);
+            log.note_read_error(&error);
             return Extents::Unread;
         }
     };

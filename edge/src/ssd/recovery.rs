@@ -24,7 +24,7 @@ pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
         match first {
             Ok(Some((sequence, octets))) => known.push((sequence, segment, octets)),
             Ok(None) => {}
-            Err(error) => log.note_error("read", &error),
+            Err(error) => log.note_read_error(&error),
         }
         if log.has_failed() {
             return None;
@@ -32,26 +32,29 @@ pub(crate) async fn recover<I: Io>(io: &I, log: &Log) -> Option<End> {
     }
     drop(firsts);
     known.sort_unstable();
+    // Also if not all are read.
+    let end = known.last().map_or(End { segment: 0, sequence: 1 }, |(sequence, segment, _)| End {
+        segment: (segment + 1) % log.segments(),
+        sequence: sequence + 1,
+    });
     let segments = stream::iter(known);
     let read = |(sequence, segment, octets)| async move {
         (sequence, segment, read_segment_of(io, log, segment, sequence, octets).await)
     };
     let mut segments = segments.map(read).buffered(AT_ONCE);
-    let mut end = End { segment: 0, sequence: 1 };
     while let Some((sequence, segment, summaries)) = segments.next().await {
         match summaries {
             // It only looked like a segment's beginning.
             Ok(summaries) if summaries.is_empty() => {}
             Ok(summaries) => {
                 log.sequences[segment].store(sequence, Ordering::Release);
-                let next = (segment + 1) % log.segments();
-                end = End { segment: next, sequence: sequence.saturating_add(1) };
                 apply(log, segment, &summaries);
             }
-            Err(error) => log.note_error("read", &error),
+            Err(error) => log.note_read_error(&error),
         }
         let removals = log.recovering().as_ref().map_or(0, std::collections::HashSet::len);
-        if log.has_failed() || removals >= REMOVALS_WHILE_RECOVERING_MAX {
+        let is_enough = removals >= REMOVALS_WHILE_RECOVERING_MAX || log.offers.is_stopping();
+        if log.has_failed() || is_enough {
             break;
         }
     }
@@ -63,24 +66,10 @@ fn apply(log: &Log, segment: usize, summaries: &[(u64, Summary)]) {
     let start = log.start_of(segment);
     for (position, summary) in summaries {
         log.filled[segment].fetch_add(summary.blocks, Ordering::Relaxed);
-        for entry in summary.entries.iter().filter(|entry| entry.kind == Kind::Response) {
-            let Entry { hash, variant, version, .. } = *entry;
-            // The lock is held until it is in, so that a removal comes before or behind it.
-            let recovering = log.recovering();
-            let is_removed = recovering.as_ref().is_some_and(|removals| {
-                [None, Some(variant)]
-                    .into_iter()
-                    .any(|variant| removals.contains(&Removal { hash, variant }))
-            });
-            if !is_removed {
-                let place = place_of(start + position, entry);
-                log.index.insert(Identity { hash, variant, version }, place);
-            }
-            drop(recovering);
-        }
+        // In their order: a removal concerns what is before it.
         for entry in &summary.entries {
             match entry.kind {
-                Kind::Response => {}
+                Kind::Response => insert(log, entry, start + position),
                 Kind::VariantRemoved => {
                     log.index.remove(entry.hash, Some(entry.variant));
                 }
@@ -90,6 +79,21 @@ fn apply(log: &Log, segment: usize, summaries: &[(u64, Summary)]) {
             }
         }
     }
+}
+
+/// Puts a response into the index that is in the batch at `offset`, unless it was removed since the start.
+fn insert(log: &Log, entry: &Entry, offset: u64) {
+    let Entry { hash, variant, version, .. } = *entry;
+    // The lock is held until it is in, so that a removal comes before or behind it.
+    let recovering = log.recovering();
+    let is_removed = recovering.as_ref().is_some_and(|removals| {
+        let mut both = [None, Some(variant)].into_iter();
+        both.any(|variant| removals.contains(&Removal { hash, variant }))
+    });
+    if !is_removed && !log.has_failed() {
+        log.index.insert(Identity { hash, variant, version }, place_of(offset, entry));
+    }
+    drop(recovering);
 }
 
 /// The sequence number of a segment and the octets of its first summary, if anything was ever written to it.

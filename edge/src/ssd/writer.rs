@@ -7,16 +7,17 @@ use super::buffer::Buffer;
 use super::index::{Identity, Place};
 use super::layout::{
     BATCH_OCTETS_MAX, BLOCK_OCTETS, ENTRIES_MAX, EXTENT_OCTETS_MAX, EXTENTS_MAX, Entry,
-    ExtentEntry, Kind, Record, SUMMARY_OCTETS_MAX, Summary, UNIT_OCTETS, summary_octets,
+    ExtentEntry, Kind, Record, SUMMARY_OCTETS_MAX, Summary, UNIT_OCTETS, summary_entry_octets,
+    summary_octets,
 };
-use super::offers::{Next, Offer};
+use super::offers::{ContentAt, Next, Offer};
 use super::reader::{Extents, groups, read_extents, read_record};
 use super::recovery::{read_segment, recover};
 use super::{Log, Removal, count};
 use crate::io::Io;
 use crate::piece::Piece;
-use crate::stored::StoredResponse;
-use crate::stored::on_disk::{content_octets, policy};
+use crate::stored::on_disk::policy;
+use crate::stored::{Content, StoredResponse};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use lastmile_http::cache::freshness::StoredPolicy;
@@ -34,6 +35,12 @@ const RECORD_OCTETS_LARGE: usize = 16 << 10;
 const REINSERTED_ONE_IN: u64 = 2;
 /// A content takes at most one in so many octets of its device.
 const CONTENT_ONE_IN: u64 = 8;
+/// At the end, so many batches of removals are written at most.
+const FLUSHES_LAST_MAX: usize = 16;
+/// After a write has failed, nothing is written for so long.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// A wait for the rate ends so often, to see whether it is the end.
+const RATE_STEP: Duration = Duration::from_millis(100);
 /// At the end, what is in RAM is written for so long at most.
 const LAST_MAX: Duration = Duration::from_secs(20);
 
@@ -44,6 +51,8 @@ pub(crate) async fn run<I: Io>(
     ram: impl Fn() -> Vec<StoredResponse>,
     write_rate: Option<u64>,
 ) {
+    // Whatever happens, nobody waits for it any more.
+    let _closed = Closed(&log);
     if let Some(end) = recover(&io, &log).await {
         let mut writer = Writer::new(io, &log, end, write_rate);
         writer.serve().await;
@@ -51,7 +60,14 @@ pub(crate) async fn run<I: Io>(
             writer.write_last(ram()).await;
         }
     }
-    log.offers.close();
+}
+
+struct Closed<'a>(&'a Log);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.offers.close();
+    }
 }
 
 /// Where a log goes on.
@@ -88,7 +104,7 @@ struct Pending {
 
 enum From {
     /// A response in RAM.
-    Offer { number: u64, _kept: StoredResponse },
+    Offer { number: u64, kept: StoredResponse },
     /// A place of the device.
     Place(Place),
 }
@@ -164,13 +180,18 @@ impl<'a, I: Io> Writer<'a, I> {
             if response.was_removed() || self.log.index.has(identity) {
                 continue;
             }
-            let octets = response.octets().len() as u64
-                + response.content().map_or(0, super::super::stored::Content::octets);
+            let Some(number) = self.log.offers.begin(identity) else { continue };
+            let octets =
+                response.octets().len() as u64 + response.content().map_or(0, Content::octets);
             left = left.saturating_sub(octets);
-            let offer = Offer { number: u64::MAX, identity, response, content_at: None };
-            self.add(offer).await;
+            self.add(Offer { number, identity, response, content_at: None }).await;
         }
-        self.flush().await;
+        for _ in 0..FLUSHES_LAST_MAX {
+            self.flush().await;
+            if !self.log.offers.has_removals() || self.log.has_failed() {
+                break;
+            }
+        }
     }
 
     /// Puts a response into the batch.
@@ -194,7 +215,7 @@ impl<'a, I: Io> Writer<'a, I> {
             return None;
         }
         let mut extents = match content_at {
-            Some(place) => self.extents_at(place, response.key(), content.octets()).await,
+            Some(content_at) => self.extents_at(content_at, response.key()).await,
             None => Vec::new(),
         };
         if content.within().is_none() && extents.is_empty() {
@@ -212,22 +233,18 @@ impl<'a, I: Io> Writer<'a, I> {
             extents: &extents,
             content: content.within().unwrap_or_default(),
         };
-        let from = From::Offer { number, _kept: response.clone() };
+        let from = From::Offer { number, kept: response.clone() };
         self.add_record(identity, &record, from).await
     }
 
-    /// The extents of the record at `place`, if it is one of `key` and has so many octets of content; or none.
-    async fn extents_at(&self, place: Place, key: &[u8], content: u64) -> Vec<ExtentEntry> {
-        let Ok(Some((octets, record))) = read_record(&self.io, self.log, place).await else {
-            return Vec::new();
-        };
-        let has_all = octets.as_ref()[record.key] == *key
-            && content_octets(&record.fixed) == content
-            && record
-                .extents
-                .iter()
-                .all(|extent| self.log.sequence_at(extent.offset) == extent.sequence);
-        if has_all { record.extents } else { Vec::new() }
+    /// The extents of a record, if it is the one that is meant and all of them are there; or none.
+    async fn extents_at(&self, content_at: ContentAt, key: &[u8]) -> Vec<ExtentEntry> {
+        let read = read_record(&self.io, self.log, content_at.place).await;
+        let Ok(Some((octets, record))) = read else { return Vec::new() };
+        let is_there =
+            |extent: &ExtentEntry| self.log.sequence_at(extent.offset) == extent.sequence;
+        let is_meant = octets.as_ref()[record.key] == *key && record.fixed == content_at.fixed;
+        if is_meant && record.extents.iter().all(is_there) { record.extents } else { Vec::new() }
     }
 
     /// Puts octets of a content into the batch.
@@ -256,6 +273,10 @@ impl<'a, I: Io> Writer<'a, I> {
     ) -> Option<()> {
         let octets = record.octets();
         self.make_room(octets, octets).await?;
+        // It may have been removed while what is before it was written: it must not come behind its removal.
+        if !self.is_wanted(identity, &from) {
+            return None;
+        }
         let batch = self.batch.as_mut()?;
         let start = batch.end;
         record.encode(&mut batch.buffer[start..start + octets]);
@@ -275,6 +296,16 @@ impl<'a, I: Io> Writer<'a, I> {
         Some(())
     }
 
+    /// Whether what is in a batch, or is going to be, is still to be found.
+    fn is_wanted(&self, identity: Identity, from: &From) -> bool {
+        match from {
+            From::Offer { number, kept } => {
+                !kept.was_removed() && !self.log.offers.is_revoked(*number, identity)
+            }
+            From::Place(place) => self.log.index.uses(identity.hash, *place).is_some(),
+        }
+    }
+
     /// A batch with room for `octets` more and an entry; one of records of `record_octets` if it is a new one. `None`
     /// when there is none to be had.
     async fn make_room(&mut self, octets: usize, record_octets: usize) -> Option<()> {
@@ -289,6 +320,9 @@ impl<'a, I: Io> Writer<'a, I> {
         self.flush().await;
         let is_large = record_octets >= RECORD_OCTETS_LARGE;
         let body = if is_large { SUMMARY_OCTETS_SMALL } else { SUMMARY_OCTETS_MAX };
+        if body + octets > BATCH_OCTETS_MAX {
+            return None;
+        }
         let left = self.log.segment_octets() - self.position;
         if self.is_over || left < (body + octets).next_multiple_of(BLOCK_OCTETS) as u64 {
             self.begin_segment().await?;
@@ -302,7 +336,7 @@ impl<'a, I: Io> Writer<'a, I> {
         let buffer = match Buffer::of(BATCH_OCTETS_MAX) {
             Ok(buffer) => buffer,
             Err(error) => {
-                self.log.note_error("have memory", &error);
+                self.log.note_write_error(&error);
                 return None;
             }
         };
@@ -341,70 +375,69 @@ impl<'a, I: Io> Writer<'a, I> {
         Some(())
     }
 
-    /// Writes the batch, and lets what is in it be found.
+    /// Writes the batch, and lets what is in it be found; and removals, in front of it.
     async fn flush(&mut self) {
-        let removals = self.log.offers.take_removals(ENTRIES_MAX / 2);
-        if self.batch.is_none() && removals.is_empty() {
+        if self.batch.is_none()
+            && (!self.log.offers.has_removals() || self.begin_for_removals().await.is_none())
+        {
             return;
         }
-        let room = self.batch.as_ref().map_or(0, |batch| {
-            (batch.body - summary_octets(batch.entries.len())) / size_of::<[u8; 32]>()
-        });
-        let mut apart = Vec::new();
-        if room < removals.len() && self.batch.is_some() {
-            // There is no place for them here: in a batch of their own, which is the next.
-            self.log.offers.put_back(removals);
-        } else {
-            apart = removals;
-        }
-        if self.batch.is_none() && self.begin_for_removals().await.is_none() {
-            return self.log.offers.put_back(apart);
-        }
         let Some(batch) = self.batch.take() else { return };
-        self.write(batch, apart).await;
+        let room = (batch.body - summary_octets(batch.entries.len())) / summary_entry_octets();
+        let room = room.min(ENTRIES_MAX - batch.entries.len());
+        let removals = self.log.offers.take_removals(room);
+        self.write(batch, removals).await;
     }
 
     async fn begin_for_removals(&mut self) -> Option<()> {
         let left = self.log.segment_octets() - self.position;
-        if self.is_over || left < SUMMARY_OCTETS_MAX as u64 {
+        if self.is_over || left < SUMMARY_OCTETS_SMALL as u64 {
             self.begin_segment().await?;
         }
-        self.begin_batch(SUMMARY_OCTETS_MAX)
+        self.begin_batch(SUMMARY_OCTETS_SMALL)
     }
 
     async fn write(&mut self, batch: Batch, removals: Vec<Removal>) {
-        let Batch { mut buffer, offset, number, end, mut entries, pending, .. } = batch;
-        entries.extend(removals.iter().map(|removal| Entry {
-            hash: removal.hash,
-            start: 0,
-            units: 0,
-            kind: removal.kind(),
-            variant: removal.variant.unwrap_or_default(),
-            version: 0,
-        }));
+        let Batch { mut buffer, offset, number, end, entries, pending, .. } = batch;
+        // In this order: what was removed before the records were put here must not take these with it.
+        let mut all: Vec<_> = removals
+            .iter()
+            .map(|removal| Entry {
+                hash: removal.hash,
+                start: 0,
+                units: 0,
+                kind: removal.kind(),
+                variant: removal.variant.unwrap_or_default(),
+                version: 0,
+            })
+            .collect();
+        let wanted = entries.into_iter().zip(&pending);
+        let wanted = wanted.filter(|(_, record)| self.is_wanted(record.identity, &record.from));
+        all.extend(wanted.map(|(entry, _)| entry));
         let whole = end.next_multiple_of(BLOCK_OCTETS);
         buffer[end..whole].fill(0);
         let blocks = (whole / BLOCK_OCTETS) as u32;
-        let summary = Summary { sequence: self.sequence, number, blocks, entries };
+        let summary = Summary { sequence: self.sequence, number, blocks, entries: all };
         summary.encode(&mut buffer);
         match self.write_all(buffer, whole, offset).await {
             Ok(()) => {
-                self.log.note_success();
+                self.log.note_written();
                 count(&self.log.counts.written_octets, whole as u64);
                 self.position += whole as u64;
                 self.batches += 1;
                 self.log.filled[self.segment].fetch_add(blocks, Ordering::Relaxed);
                 self.publish(pending);
+                self.keep_rate(whole as u64).await;
             }
             Err(error) => {
-                self.log.note_error("write", &error);
+                self.log.note_write_error(&error);
                 self.log.offers.put_back(removals);
                 self.give_up(&pending);
                 // What is behind a batch that may be torn would not be found again.
                 self.is_over = true;
+                self.io.sleep(AFTER_ERROR).await;
             }
         }
-        self.keep_rate(whole as u64).await;
     }
 
     async fn write_all(&self, buffer: Buffer, octets: usize, offset: u64) -> io::Result<()> {
@@ -426,6 +459,9 @@ impl<'a, I: Io> Writer<'a, I> {
     fn publish(&self, pending: Vec<Pending>) {
         let log = self.log;
         let mut done = Vec::new();
+        if log.has_failed() {
+            return;
+        }
         for Pending { identity, place, from } in pending {
             match from {
                 From::Offer { number, .. } => {
@@ -451,7 +487,14 @@ impl<'a, I: Io> Writer<'a, I> {
         log.offers.done(&done);
     }
 
+    /// What of it is on the device all the same must not be found there later.
     fn give_up(&self, pending: &[Pending]) {
+        for Pending { identity, from, .. } in pending {
+            if matches!(from, From::Offer { .. }) {
+                let Identity { hash, variant, .. } = *identity;
+                self.log.offers.remove(Removal { hash, variant: Some(variant) }, None, true);
+            }
+        }
         let offers = pending.iter().filter_map(|pending| match pending.from {
             From::Offer { number, .. } => Some((number, pending.identity)),
             From::Place(_) => None,
@@ -467,8 +510,12 @@ impl<'a, I: Io> Writer<'a, I> {
         self.rated = now;
         self.ahead_ms = self.ahead_ms.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX));
         self.ahead_ms += octets * 1000 / rate.max(1);
-        if self.ahead_ms > 100 {
-            self.io.sleep(Duration::from_millis(self.ahead_ms)).await;
+        // The end does not wait.
+        let mut left = Duration::from_millis(self.ahead_ms);
+        while left > RATE_STEP && !self.log.offers.is_stopping() {
+            let step = left.min(RATE_STEP);
+            self.io.sleep(step).await;
+            left = left.saturating_sub(step);
         }
     }
 
@@ -480,7 +527,7 @@ impl<'a, I: Io> Writer<'a, I> {
         let mut budget = self.log.segment_octets() / REINSERTED_ONE_IN;
         for (hash, identity, place) in self.places_in(segment).await {
             let used = self.log.index.uses(hash, place).is_some_and(|uses| uses > 0);
-            if used && self.spare_octets() > 0 {
+            if used && self.spare_octets() > 0 && !self.log.offers.is_stopping() {
                 let octets = self.add_again(identity, place, budget).await.unwrap_or(0);
                 budget = budget.saturating_sub(octets);
             }
@@ -501,7 +548,7 @@ impl<'a, I: Io> Writer<'a, I> {
         let read = match read_record(&self.io, log, place).await {
             Ok(read) => read,
             Err(error) => {
-                log.note_error("read", &error);
+                log.note_read_error(&error);
                 return None;
             }
         };
@@ -570,6 +617,17 @@ impl<'a, I: Io> Writer<'a, I> {
             removed = log.index.remove_range(start..start + log.segment_octets()) as u64;
         }
         count(&log.counts.evicted_objects, removed);
+        // Nor may it be found after a crash: what is removed from now on leaves no trace of what is there.
+        let blanked = match Buffer::of(BLOCK_OCTETS) {
+            Ok(mut buffer) => {
+                buffer[..BLOCK_OCTETS].fill(0);
+                self.write_all(buffer, BLOCK_OCTETS, start).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = blanked {
+            log.note_write_error(&error);
+        }
         log.sequences[segment].store(0, Ordering::Release);
     }
 }

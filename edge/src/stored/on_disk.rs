@@ -104,7 +104,12 @@ impl Draft {
             last: long(fixed, PART + 8),
             complete_length: long(fixed, PART + 16),
         });
-        if part.is_some_and(|part| part.first > part.last || part.last >= part.complete_length) {
+        let is_wrong = |part: Part| {
+            part.first > part.last
+                || part.last >= part.complete_length
+                || part.last - part.first != content_octets(fixed).wrapping_sub(1)
+        };
+        if part.is_some_and(is_wrong) {
             return None;
         }
         let description = Description {
