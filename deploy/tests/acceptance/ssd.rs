@@ -282,7 +282,7 @@ fn a_disk_that_can_not_be_had_leaves_ram() {
         (&used, "33MiB", "is in use by another process"),
         (&missing, "33MiB", "can't be opened: No such file or directory"),
         (&directory.path().join("small"), "1MiB", "octets are too few; at least 34603008"),
-        (&directory.path().join("large"), "900TiB", "give a smaller --ssd-size"),
+        (&directory.path().join("large"), "60TiB", "give a smaller --ssd-size"),
     ] {
         let arguments = [
             "edge",
@@ -305,7 +305,7 @@ fn a_disk_that_can_not_be_had_leaves_ram() {
     assert_eq!(std::fs::read(&foreign).unwrap(), b"somebody's letters");
 }
 
-/// The file becomes shorter under the edge's feet: reads fail, nothing is wrong, and the tier goes out of service.
+/// The file becomes shorter under the edge's feet: reads fail or bring zeros, and nothing that is served is wrong.
 #[test]
 fn a_file_that_is_truncated_while_it_is_used() {
     let (world, directory) = (World::new(), scratch());
@@ -319,7 +319,6 @@ fn a_file_that_is_truncated_while_it_is_used() {
     edge.wait_for("ssd_objects", OBJECTS as u64 / 2);
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(8192).unwrap();
     hits(&edge.address, OBJECTS);
-    assert!(edge.metric("ssd_errors_total") > 0);
-    assert_eq!(edge.metric("ssd_devices"), 0, "out of service after many errors");
+    assert!(edge.metric("ssd_errors_total") + edge.metric("ssd_damaged_total") > 0);
     hits(&edge.address, OBJECTS);
 }

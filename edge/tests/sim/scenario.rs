@@ -34,6 +34,7 @@ const RAM_OCTETS: [u64; 3] = [256 << 10, 512 << 10, 16 << 20];
 const WORKERS: usize = 2;
 /// The smallest: segments go round and round.
 const SSD_OCTETS: u64 = device::OCTETS_MIN;
+const DEAD_DISK: DiskFaults = DiskFaults { fails: 1000, tears: 0, flips: 0, delay_ms_max: 0 };
 const BAD_DISK: DiskFaults = DiskFaults { fails: 20, tears: 50, flips: 50, delay_ms_max: 200 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -278,7 +279,8 @@ impl Site {
         self.world.run();
         self.net.set_faults(self.faults);
         if self.kind == Kind::Storm {
-            self.disk.set_faults(BAD_DISK);
+            let is_dead = self.world.chance(200);
+            self.disk.set_faults(if is_dead { DEAD_DISK } else { BAD_DISK });
         }
         self.origin.set_manners(self.manners);
         [self.edge().samples(), self.parent().samples()]
