@@ -1,6 +1,7 @@
 //! The RAM tier in front: S3-FIFO, by octets; and what is remembered of fetches.
 
 use super::disk::{Disk, S3Fifo};
+use crate::zipf::Random;
 
 /// What RAM knows of an object that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -28,21 +29,32 @@ impl Ram {
 }
 
 /// Octets of the disk for each place of [`Seen`].
-const OCTETS_PER_PLACE: u64 = 16 << 10;
+const OCTETS_PER_PLACE: u64 = 32 << 10;
 
-/// What was fetched, each in a place that it shares with others.
-pub(super) struct Seen(Vec<u32>);
+/// What was fetched, each in a place that it shares with others and takes from them every second time.
+pub(super) struct Seen {
+    places: Vec<u32>,
+    random: Random,
+}
 
 impl Seen {
     pub(super) fn new(disk_octets: u64) -> Self {
         let places = usize::try_from(disk_octets / OCTETS_PER_PLACE).unwrap_or(usize::MAX);
-        Self(vec![u32::MAX; places.max(1).next_power_of_two()])
+        let places = vec![u32::MAX; places.max(1).next_power_of_two()];
+        Self { places, random: Random::new(1) }
     }
 
     /// Whether it was noted before.
     pub(super) fn note(&mut self, object: u32) -> bool {
         let hash = u64::from(object).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let place = usize::try_from(hash).unwrap_or(0) & (self.0.len() - 1);
-        core::mem::replace(&mut self.0[place], object) == object
+        let place = usize::try_from(hash).unwrap_or(0) & (self.places.len() - 1);
+        let known = &mut self.places[place];
+        if *known == object {
+            return true;
+        }
+        if *known == u32::MAX || self.random.below(2) == 0 {
+            *known = object;
+        }
+        false
     }
 }
