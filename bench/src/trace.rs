@@ -1,5 +1,5 @@
-//! What a tier on an SSD would have had: policies of eviction and admission on the same synthetic traces, behind the same
-//! RAM tier.
+//! What a tier on an SSD would have had: policies of eviction and admission on the same synthetic traces, behind the
+//! same RAM tier.
 //!
 //! `requests` (the traces), `ram` (what is in front), `disk` (the policies), `report`.
 //!

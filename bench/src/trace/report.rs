@@ -58,7 +58,9 @@ pub fn html(all: &[Played]) -> String {
     push(
         &mut page,
         format_args!(
-            "<p>Models of policies behind the same RAM tier, a tenth of the disk. The second half of each trace counts. Across: octets of the disk, of all that is popular.</p>\n<ul>\n"
+            "<p>Models of policies behind the same RAM tier, a tenth of the disk. \
+             The second half of each trace counts. \
+             Across: octets of the disk, of all that is popular.</p>\n<ul>\n"
         ),
     );
     for (policy, colour) in Policy::ALL.into_iter().zip(COLOURS) {
@@ -105,7 +107,8 @@ fn plot(
         push(
             page,
             format_args!(
-                "<path class=\"grid\" d=\"M{LEFT} {height:.1}H{WIDTH}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{at:.2}</text>\n",
+                "<path class=\"grid\" d=\"M{LEFT} {height:.1}H{WIDTH}\"/>\
+                 <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{at:.2}</text>\n",
                 LEFT - 6.0,
                 height + 4.0
             ),

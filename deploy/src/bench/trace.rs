@@ -13,9 +13,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   lastmile bench trace --objects 20000 --requests 200000      in a few seconds
   lastmile bench trace --json > trace.json
 
-Traces: Zipf; the same with one-hit wonders, with scans, and with a popularity that drifts; sizes as on the web.
-Policies: LRU, FIFO, S3-FIFO; a log of segments, with what was read written again, and with an admission at the second
-use, which is what the edge does. Each is a model behind a RAM tier of a tenth of the disk.";
+Traces: Zipf; the same with one-hit wonders, with scans, and with a popularity that
+drifts; sizes as on the web. Policies: LRU, FIFO, S3-FIFO; a log of segments, with what was
+read written again, and with an admission at the second use, which is what the edge does.
+Each is a model behind a RAM tier of a tenth of the disk.";
 
 /// Flags of `lastmile bench trace`.
 #[derive(Args, Clone, Debug)]

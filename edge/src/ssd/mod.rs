@@ -325,8 +325,8 @@ impl SsdTier {
         self.log_of(key).is_some_and(|own| core::ptr::eq(own, log))
     }
 
-    /// A response is going to be stored in RAM under `key`, for requests that these fields select, perhaps in the place of
-    /// `old`: what is here of both is older. Returns where the content of `old` is, on which device.
+    /// A response is going to be stored in RAM under `key`, for requests that these fields select, perhaps in the place
+    /// of `old`: what is here of both is older. Returns where the content of `old` is, on which device.
     pub(crate) fn supersede(
         &self,
         key: &[u8],
@@ -442,7 +442,7 @@ impl SsdTier {
             ("ssd_objects", "Responses in the SSD tier.", sum(|log| log.index.len())),
             (
                 "ssd_index_octets",
-                "Octets of memory that the index of the SSD tier takes, and what it knows of earlier fetches.",
+                "Octets of memory that the index of the SSD tier takes, and its notes of fetches.",
                 sum(|log| log.index.memory_octets() + log.seen.memory_octets()),
             ),
             (
