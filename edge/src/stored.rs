@@ -602,7 +602,7 @@ mod tests {
         let now = UnixTime::from_seconds(1_767_225_600);
         let directives = lastmile_http::cache::directives::response_directives(fields);
         let policy = StoredPolicy::new(&head, &directives, now, now);
-        let part = Some(Part { first: 0, last: 4, complete_length: 10 });
+        let part = Some(Part { first: 0, last: 5, complete_length: 10 });
         let is_withheld: IsWithheld = |_, name| name.eq_ignore_ascii_case(b"x-private");
         let draft = |octets: usize| {
             let selection = b"accept: *".to_vec();
@@ -611,7 +611,9 @@ mod tests {
             let place = (&mut arena.writer(), &mut ram.reserve(0).unwrap());
             draft.unwrap().with_content(pieces, place).unwrap()
         };
-        for (octets, within) in [(0, true), (1000, true), (65_534, true), (65_536, false)] {
+        for (octets, within) in
+            [(0, true), (6, true), (1000, true), (65_534, true), (65_536, false)]
+        {
             let stored = draft(octets).insert(&ram, 7, b"key", |_| true).unwrap();
             for stored in [stored.clone(), stored.again().hold_anyway(&ram).unwrap()] {
                 assert_eq!((stored.etag(), stored.status()), (Some(&b"\"a\""[..]), 206));
@@ -623,8 +625,25 @@ mod tests {
                 assert_eq!((stored.part(), stored.policy()), (part, &policy));
                 let content = stored.content().unwrap();
                 assert_eq!((content.octets(), content.within().is_some()), (octets as u64, within));
+                let (fixed, head) = (stored.fixed_octets().unwrap(), stored.head_and_selection());
+                assert_eq!(on_disk::head_octets(&fixed), head.len());
+                assert_eq!(on_disk::content_octets(&fixed), octets as u64);
+                let restored = Draft::restored(&fixed, head);
+                // The part is of six octets, whatever the test gives it.
+                assert_eq!(restored.is_some(), octets == 6, "{octets} octets");
+                assert!(Draft::restored(&fixed, &head[1..]).is_none(), "not all of it");
+                if let Some(restored) = restored {
+                    assert_eq!((restored.part(), restored.policy()), (part, &policy));
+                    assert_eq!(restored.selection(), stored.selection());
+                    let place = (&mut arena.writer(), &mut ram.reserve(0).unwrap());
+                    let restored = restored.with_content(content.pieces(), place).unwrap();
+                    let again = restored.hold_anyway(&ram).unwrap();
+                    assert!(again.octets() == stored.octets(), "the same to the octet");
+                    assert_eq!(again.fixed_octets(), Some(fixed));
+                }
                 assert!(octets_of(content.pieces()) == vec![b'c'; octets]);
-                let some = if octets > 0 { octets_of(content.part(1, 10)) } else { vec![b'c'; 10] };
+                let some =
+                    if octets > 10 { octets_of(content.part(1, 10)) } else { vec![b'c'; 10] };
                 assert_eq!(some, [b'c'; 10]);
             }
         }

@@ -253,7 +253,7 @@ impl<I: Io> Worker<I> {
         self.handle.borrow().upgrade().expect("a worker is only reached through its Rc")
     }
 
-    /// Writes to those devices of the SSD tier that are this worker's, until [`SsdTier::stop`].
+    /// Writes to those devices of the SSD tier that are this worker's, until all have drained or [`Shared::stop_ssd`].
     pub fn serve_ssd(self: &Rc<Self>) {
         let workers = self.shared.counters.len();
         let logs = self.shared.ssd.iter().flat_map(|ssd| ssd.logs()).enumerate();

@@ -1,6 +1,6 @@
 //! The SSD tier: what does not fit into RAM, on files or block devices, through restarts and crashes.
 //!
-//! [`layout`] (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
+//! `layout` (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
 //! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`.
 //!
 //! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a

@@ -1,14 +1,5 @@
-//! A stored response as the SSD tier keeps it: its octets as they are, and what is known of it in a fixed form.
-//!
-//! | octets | what is known of a response |
-//! | --- | --- |
-//! | 2 each | octets of the selecting fields, of the head, of the fields for the first client; the status |
-//! | 2 each | in the head: where the value of ETag begins, its octets; where that of Last-Modified begins, its octets |
-//! | 8 | octets of the content |
-//! | 8 | 1 if the content is a part of the representation, else 0 |
-//! | 8 each | the part: offset of its first octet, of its last, octets of the representation |
-//! | 40 | for how long it may be used (`StoredPolicy::to_octets`) |
-//! | 8 | 0 |
+//! A stored response as the SSD tier keeps it: its octets as they are, and what is known of it in a fixed form
+//! (`docs/ssd-format.md`).
 
 use super::{Description, Draft, StoredResponse};
 use crate::ssd::layout::FIXED_OCTETS;
