@@ -43,6 +43,11 @@ impl Tier<'_> {
 }
 
 impl Running {
+    fn has(&self, name: &str) -> bool {
+        let (_, text) = fetch(&self.admin, "/metrics");
+        String::from_utf8(text).unwrap().contains(name)
+    }
+
     fn metric(&self, name: &str) -> u64 {
         let (_, text) = fetch(&self.admin, "/metrics");
         let text = String::from_utf8(text).unwrap();
@@ -303,6 +308,62 @@ fn a_disk_that_can_not_be_had_leaves_ram() {
         assert!(output.status.success(), "it runs without: {stderr}");
     }
     assert_eq!(std::fs::read(&foreign).unwrap(), b"somebody's letters");
+}
+
+/// Octets that are not what was written, anywhere: the start goes on, what they touch is fetched anew, and nothing that is
+/// served is wrong.
+#[test]
+fn a_disk_that_lies() {
+    const OBJECTS: usize = 60;
+    let (world, directory) = (World::new(), scratch());
+    let path = directory.path().join("tier");
+    let upstream = format!("http://{}", world.origin_address);
+    let flags = ["--ssd-size", "40MiB", "--ssd-admission", "all"];
+    let tier = Tier { path: &path, io: "auto", upstream, flags: &flags };
+    let end = |edge: Running| {
+        edge.edge.signal(Signal::SIGTERM);
+        assert!(edge.edge.end().0.success());
+    };
+    let edge = tier.start();
+    edge.recovered();
+    hits(&edge.address, OBJECTS);
+    end(edge);
+    let whole = std::fs::read(&path).unwrap();
+    let written = whole.iter().rposition(|octet| *octet != 0).unwrap();
+    let mut random = 1_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    let (mut kept, mut lost) = (0, 0);
+    for round in 0..12 {
+        let mut octets = whole.clone();
+        for _ in 0..1 << round {
+            // The first superblock, too: it has a copy.
+            let at =
+                if below(8) == 0 { below(4096) } else { (1 << 20) + below(written - (1 << 20)) };
+            octets[at] ^= 1 << below(8);
+        }
+        if round % 3 == 2 {
+            // As if a write had been torn.
+            let from = (1 << 20) + below(written - (1 << 20)) / 4096 * 4096;
+            octets[from..(from + 300_000).min(written)].fill(0);
+        }
+        std::fs::write(&path, &octets).unwrap();
+        let edge = tier.start();
+        if !edge.has("ssd_recovering") {
+            // Magic or version: somebody else's, as far as can be seen.
+            hits(&edge.address, OBJECTS);
+            end(edge);
+            continue;
+        }
+        edge.recovered();
+        let had = hits(&edge.address, OBJECTS);
+        (kept, lost) = (kept + had, lost + OBJECTS - had);
+        assert_eq!(hits(&edge.address, 5), 5, "it goes on");
+        end(edge);
+    }
+    assert!(kept > lost, "{kept} kept, {lost} lost: only what was touched");
 }
 
 /// The file becomes shorter under the edge's feet: reads fail or bring zeros, and nothing that is served is wrong.
