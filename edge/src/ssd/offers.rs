@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const RESPONSES_MAX: usize = 16 << 10;
 
 /// How long a removal waits for others to be written with.
-const REMOVALS_WAIT: Duration = Duration::from_millis(50);
+pub(crate) const REMOVALS_WAIT: Duration = Duration::from_millis(50);
 
 /// What a writer does next.
 pub(crate) enum Next {
@@ -246,7 +246,8 @@ impl Offers {
         // Removals wait a little for others.
         let mut is_hurried = self.has_removals();
         loop {
-            let limit = if is_hurried { Some(REMOVALS_WAIT) } else { limit };
+            let hurried = limit.map_or(REMOVALS_WAIT, |limit| limit.min(REMOVALS_WAIT));
+            let limit = if is_hurried { Some(hurried) } else { limit };
             let next = poll_fn(|context| {
                 let mut queue = self.queue();
                 if let Some(offer) = queue.offers.pop_front() {

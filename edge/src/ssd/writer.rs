@@ -10,7 +10,7 @@ use super::layout::{
     ExtentEntry, Kind, Record, SUMMARY_OCTETS_MAX, Summary, UNIT_OCTETS, summary_entry_octets,
     summary_octets,
 };
-use super::offers::{ContentAt, Next, Offer};
+use super::offers::{ContentAt, Next, Offer, REMOVALS_WAIT};
 use super::reader::{Extents, groups, read_extents, read_record};
 use super::recovery::{read_segment, recover};
 use super::{Log, Removal, count};
@@ -123,6 +123,8 @@ struct Writer<'a, I: Io> {
     batch: Option<Batch>,
     /// A segment that is to be emptied.
     to_empty: Option<usize>,
+    /// Since when there are removals that are not written.
+    removals_since: Option<UnixTime>,
     write_rate: Option<u64>,
     /// What was written faster than the rate allows, in milliseconds.
     ahead_ms: u64,
@@ -143,6 +145,7 @@ impl<'a, I: Io> Writer<'a, I> {
             is_over: true,
             batch: None,
             to_empty: None,
+            removals_since: None,
             write_rate,
             ahead_ms: 0,
             rated,
@@ -153,6 +156,10 @@ impl<'a, I: Io> Writer<'a, I> {
         while !self.log.has_failed() {
             if let Some(segment) = self.to_empty.take() {
                 self.empty(segment).await;
+            }
+            if self.removals_are_due() {
+                self.flush().await;
+                self.removals_since = None;
             }
             let limit = self.batch.as_ref().map(|batch| {
                 FLUSH_AFTER.saturating_sub(self.io.now().saturating_since(batch.begun))
@@ -166,6 +173,16 @@ impl<'a, I: Io> Writer<'a, I> {
                 }
             }
         }
+    }
+
+    /// Whether removals have waited long enough, while responses kept coming.
+    fn removals_are_due(&mut self) -> bool {
+        if !self.log.offers.has_removals() {
+            self.removals_since = None;
+            return false;
+        }
+        let now = self.io.now();
+        now.saturating_since(*self.removals_since.get_or_insert(now)) >= REMOVALS_WAIT
     }
 
     /// All that is in RAM and not here, the hottest first, as much as half of the device takes.
