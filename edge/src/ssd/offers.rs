@@ -334,3 +334,71 @@ fn wake(mut queue: MutexGuard<'_, Queue>) {
         writer.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn identity(hash: u64, variant: u16, version: u16) -> Identity {
+        Identity { hash, variant, version }
+    }
+
+    fn removal(hash: u64, variant: Option<u16>) -> Removal {
+        Removal { hash, variant }
+    }
+
+    #[test]
+    fn what_is_removed_while_it_is_pending_stays_removed_until_it_is_done() {
+        let offers = Offers::new(1 << 20);
+        let (one, other) = (identity(1, 7, 1), identity(2, 7, 1));
+        let first = offers.begin(one).unwrap();
+        assert_eq!(offers.begin(one), None, "it is pending");
+        offers.remove(removal(1, None), None, false);
+        assert!(offers.is_revoked(first, one), "it is in no index yet, and revoked all the same");
+        // Another one, which came later, is done before.
+        let second = offers.begin(other).unwrap();
+        offers.done(&[(second, other)]);
+        assert!(offers.is_revoked(first, one));
+        // What is stored after the removal is not concerned.
+        let newer = identity(1, 7, 2);
+        let third = offers.begin(newer).unwrap();
+        assert!(!offers.is_revoked(third, newer));
+        offers.done(&[(first, one), (third, newer)]);
+        let queue = offers.queue();
+        assert!(queue.pending.is_empty() && queue.revocations.is_empty(), "nothing is left");
+    }
+
+    #[test]
+    fn which_variants_and_versions_a_removal_concerns() {
+        let rows: [(Option<u16>, Option<u16>, bool, &str); 4] = [
+            (None, None, true, "all"),
+            (Some(7), None, true, "this variant"),
+            (Some(8), None, false, "another variant"),
+            (Some(7), Some(1), false, "all versions of the variant but this"),
+        ];
+        for (variant, except, expected, why) in rows {
+            let offers = Offers::new(1 << 20);
+            let number = offers.begin(identity(1, 7, 1)).unwrap();
+            offers.remove(removal(1, variant), except, false);
+            assert_eq!(offers.is_revoked(number, identity(1, 7, 1)), expected, "{why}");
+            assert_eq!(offers.has_removals(), expected, "{why}: and so it is written");
+        }
+    }
+
+    #[test]
+    fn removals_are_queued_once_and_come_back_in_their_order() {
+        let offers = Offers::new(1 << 20);
+        for hash in [3, 1, 2, 1, 3] {
+            offers.remove(removal(hash, None), None, true);
+        }
+        offers.remove(removal(9, None), None, false);
+        let taken = offers.take_removals(2);
+        assert_eq!(taken, [removal(3, None), removal(1, None)]);
+        offers.put_back(taken);
+        let all = offers.take_removals(10);
+        assert_eq!(all, [3, 1, 2].map(|hash| removal(hash, None)));
+        offers.close();
+        offers.remove(removal(4, None), None, true);
+        assert!(!offers.has_removals(), "nobody writes any more");
+    }
+}
