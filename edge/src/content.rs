@@ -66,14 +66,9 @@ impl StoredContent {
     /// Whether it is a clone of `other`, or that of it.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         match (self, other) {
-            (
-                Self::Pieces { pieces: one, octets },
-                Self::Pieces { pieces: other, octets: other_octets },
-            ) => {
-                let firsts = one.first().zip(other.first());
-                octets == other_octets
-                    && one.len() == other.len()
-                    && firsts.is_some_and(|(one, other)| one.is_of_same_extent(other))
+            (Self::Pieces { pieces: one, .. }, Self::Pieces { pieces: other, .. }) => {
+                one.len() == other.len()
+                    && one.iter().zip(other).all(|(one, other)| one.is_same_as(other))
             }
             _ => false,
         }
@@ -303,6 +298,21 @@ mod tests {
                 let expected = &octets[first as usize..=last as usize];
                 assert!(octets_of(&content.part(first, last)) == expected, "{first}-{last}");
             }
+        }
+    }
+
+    #[test]
+    fn two_halves_of_an_extent_are_not_the_same() {
+        let ram = Ram::new(64 << 20);
+        for octets_min in [1, usize::MAX] {
+            let (_, whole) = content(&[400_000], octets_min, &ram);
+            let half = |first: u64| {
+                let pieces = whole.part(first, first + 199_999).into_boxed_slice();
+                StoredContent::Pieces { pieces, octets: 200_000 }
+            };
+            assert!(whole.is_same_as(&whole.clone()) && half(0).is_same_as(&half(0)));
+            assert!(!half(0).is_same_as(&half(200_000)), "from {octets_min} on by reference");
+            assert!(!whole.is_same_as(&half(0)));
         }
     }
 

@@ -126,6 +126,19 @@ impl Piece {
         }
     }
 
+    /// Whether both are the same octets at the same place.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Octets(one), Self::Octets(other)) => {
+                (one.as_ptr(), one.len()) == (other.as_ptr(), other.len())
+            }
+            (Self::Excerpt(one), Self::Excerpt(two)) => {
+                self.is_of_same_extent(other) && (one.start, one.end) == (two.start, two.end)
+            }
+            _ => false,
+        }
+    }
+
     /// Adds `next` at the end, if that follows in the same extent.
     pub(crate) fn try_join(&mut self, next: &Self) -> bool {
         let is_same = self.is_of_same_extent(next);

@@ -7,7 +7,7 @@ use crate::request::Request;
 use crate::ssd::index::{Identity, Place};
 use crate::ssd::layout::ReadRecord;
 use crate::ssd::reader::{Extents, Octets, groups, read_extents, read_record};
-use crate::ssd::{Log, SsdTier, count, variant, version};
+use crate::ssd::{Log, count, variant, version};
 use crate::stored::on_disk::content_octets;
 use crate::stored::{Draft, StoredResponse};
 use crate::worker::Worker;
@@ -15,8 +15,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use lastmile_http::cache::vary::selects;
 
-/// Groups of extents of one content that are read at the same time.
-const GROUPS_AT_ONCE: usize = 4;
+/// Groups of extents of one content that are read at the same time, or wait for the one before.
+const GROUPS_AT_ONCE: usize = 2;
 
 /// Puts into RAM what is stored on an SSD for `request`, unless RAM has something.
 pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) {
@@ -34,10 +34,7 @@ pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) {
     for log in ssd.logs().iter().filter(|log| !log.has_failed()) {
         let hash = log.hash(key.octets);
         for (identity, place) in log.index.places(hash) {
-            let Some((octets, record)) = record_at(worker, log, hash, place).await else {
-                continue;
-            };
-            let record = (octets, record);
+            let Some(record) = record_at(worker, log, hash, place).await else { continue };
             let restored = restore_record(worker, request, (log, identity), &key, record).await;
             match restored {
                 Restored::Other => {}
@@ -54,7 +51,7 @@ pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) {
                         let ram = &worker.shared.ram;
                         ram.remove(key.hash, key.octets, |other| other.is(&response));
                     } else {
-                        SsdTier::count_hit(ssd);
+                        ssd.count_hit();
                     }
                     return;
                 }

@@ -47,8 +47,7 @@ pub struct Device {
 /// A line that says what to do.
 pub(crate) fn open(path: &Path, octets: Option<u64>) -> Result<Device, String> {
     let shown = path.display();
-    let is_block = |kind: std::fs::FileType| kind.is_block_device();
-    let is_block = std::fs::metadata(path).is_ok_and(|known| is_block(known.file_type()));
+    let is_block = std::fs::metadata(path).is_ok_and(|known| known.file_type().is_block_device());
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     if is_block {

@@ -361,15 +361,15 @@ impl SsdTier {
             // What may have been offered since, as it left RAM.
             log.remove_others(log.identity(response));
         }
-        let same = old.is_some_and(|old| old.shares_content_with(response));
-        if let Some((number, content_at)) = content_at.filter(|_| same) {
-            let log = &self.logs[number];
-            return log.offers.offer(log.identity(response), response, Some(content_at));
-        }
-        if let Some(log) = self.log_of(response.key())
-            && (log.seen.note(log.hash(response.key())) || self.admission == Admission::All)
-        {
-            self.offer(response);
+        let Some(log) = self.log_of(response.key()) else { return };
+        let is_fetched_again = log.seen.note(log.hash(response.key()));
+        // What takes the place of something that had earned its own inherits it.
+        if is_fetched_again || content_at.is_some() || self.admission == Admission::All {
+            let is_here = |number: usize| core::ptr::eq(&*self.logs[number], log);
+            let same = old.is_some_and(|old| old.shares_content_with(response));
+            let content_at = content_at.filter(|(number, _)| same && is_here(*number));
+            let content_at = content_at.map(|(_, content_at)| content_at);
+            log.offers.offer(log.identity(response), response, content_at);
         }
     }
 

@@ -4,7 +4,7 @@ use super::Removal;
 use super::index::{Identity, Place};
 use super::layout::FIXED_OCTETS;
 use crate::io::Io;
-use crate::stored::StoredResponse;
+use crate::stored::{Content, StoredResponse};
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Poll, Waker};
@@ -162,7 +162,7 @@ impl Offers {
 
     /// Takes note of a removal of all versions, or of all but `except`. It must be written if it `is_known` to concern
     /// what was written, or concerns what is pending. None is dropped: each is queued once, and their number is bounded
-    /// by that of the objects.
+    /// by that of the objects, or of the removals that a recovery bears.
     pub(crate) fn remove(&self, removal: Removal, except: Option<u16>, is_known: bool) {
         if self.is_closed() {
             return;
@@ -324,7 +324,7 @@ impl Offers {
 fn octets_of(response: &StoredResponse) -> u64 {
     let head = (response.key().len() + response.octets().len()) as u64;
     let apart = response.content().filter(|content| content.within().is_none());
-    head + apart.map_or(0, super::super::stored::Content::octets)
+    head + apart.map_or(0, Content::octets)
 }
 
 fn wake(mut queue: MutexGuard<'_, Queue>) {

@@ -11,8 +11,8 @@ const PLACES_MIN: usize = 4096;
 /// long ago are forgotten, and two that are fetched in turn do not keep each other out for ever. One in 2^31 is taken
 /// for another.
 ///
-/// `lastmile bench trace` has the model. Four places for a key, or twice as many places, remember longer than what a
-/// small disk can keep: fewer hits and twice the writes there.
+/// `lastmile bench trace` has the model. Four places for a key remember longer than what a small disk can keep: fewer
+/// hits and twice the writes there.
 pub(crate) struct Seen {
     places: Box<[AtomicU32]>,
     fetches: AtomicU32,

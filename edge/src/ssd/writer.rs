@@ -1,7 +1,8 @@
 //! Writing: responses that earned it are put one behind the other into batches, segment after segment, round and round.
 //!
-//! The segment that comes next is emptied ahead: what was used in it since it was written is written again, up to half
-//! of a segment; the rest goes with it.
+//! `emptying`: what becomes of what is in the segment that comes next.
+
+mod emptying;
 
 use super::buffer::Buffer;
 use super::index::{Identity, Place};
@@ -11,16 +12,14 @@ use super::layout::{
     summary_octets,
 };
 use super::offers::{ContentAt, Next, Offer, REMOVALS_WAIT};
-use super::reader::{Extents, groups, read_extents, read_record};
-use super::recovery::{read_segment, recover};
+use super::reader::read_record;
+use super::recovery::recover;
 use super::{Log, Removal, count};
 use crate::io::Io;
 use crate::piece::Piece;
-use crate::stored::on_disk::policy;
 use crate::stored::{Content, StoredResponse};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
-use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::time::UnixTime;
 use std::io;
 use std::sync::Arc;
@@ -31,8 +30,6 @@ const FLUSH_AFTER: Duration = Duration::from_millis(300);
 const SUMMARY_OCTETS_SMALL: usize = BLOCK_OCTETS;
 /// Records of at least this are large: a batch of them has fewer than the small summary has entries.
 const RECORD_OCTETS_LARGE: usize = 16 << 10;
-/// Of a segment that is emptied so much is written again at most: one in so many octets.
-const REINSERTED_ONE_IN: u64 = 2;
 /// A content takes at most one in so many octets of its device.
 const CONTENT_ONE_IN: u64 = 8;
 /// At the end, so many batches of removals are written at most.
@@ -228,7 +225,7 @@ impl<'a, I: Io> Writer<'a, I> {
         let fixed = response.fixed_octets()?;
         let content = response.content()?;
         let octets_max = self.log.segments() as u64 * self.log.segment_octets() / CONTENT_ONE_IN;
-        if content.octets() > octets_max {
+        if content.octets() > octets_max.min((EXTENTS_MAX * EXTENT_OCTETS_MAX) as u64) {
             return None;
         }
         let mut extents = match content_at {
@@ -238,9 +235,6 @@ impl<'a, I: Io> Writer<'a, I> {
         if content.within().is_none() && extents.is_empty() {
             for chunk in chunks(content.pieces()) {
                 extents.push(self.add_extent(&chunk).await?);
-            }
-            if extents.len() > EXTENTS_MAX {
-                return None;
             }
         }
         let record = Record {
@@ -383,7 +377,8 @@ impl<'a, I: Io> Writer<'a, I> {
         }
         let segment = self.segment;
         if self.log.sequences[segment].load(Ordering::Acquire) != 0 {
-            self.forget(segment).await;
+            let contents = self.contents_of(segment).await;
+            self.forget(segment, contents).await;
         }
         (self.position, self.batches, self.is_over) = (0, 0, false);
         self.log.sequences[segment].store(self.sequence, Ordering::Release);
@@ -535,118 +530,6 @@ impl<'a, I: Io> Writer<'a, I> {
             left = left.saturating_sub(step);
         }
     }
-
-    /// Empties a segment before it is written anew: what was used is written again.
-    async fn empty(&mut self, segment: usize) {
-        if self.log.sequences[segment].load(Ordering::Acquire) == 0 {
-            return;
-        }
-        let mut budget = self.log.segment_octets() / REINSERTED_ONE_IN;
-        for (hash, identity, place) in self.places_in(segment).await {
-            let used = self.log.index.uses(hash, place).is_some_and(|uses| uses > 0);
-            if used && self.spare_octets() > 0 && !self.log.offers.is_stopping() {
-                let octets = self.add_again(identity, place, budget).await.unwrap_or(0);
-                budget = budget.saturating_sub(octets);
-            }
-        }
-        self.flush().await;
-        self.forget(segment).await;
-    }
-
-    /// Octets that can be put into this segment, however they come to lie in batches.
-    fn spare_octets(&self) -> u64 {
-        let left = self.log.segment_octets() - self.position;
-        if self.is_over { 0 } else { left.saturating_sub(2 * BATCH_OCTETS_MAX as u64) }
-    }
-
-    /// Writes a record again, if it is of use and has at most `budget` octets. Returns how many it has.
-    async fn add_again(&mut self, identity: Identity, place: Place, budget: u64) -> Option<u64> {
-        let log = self.log;
-        let read = match read_record(&self.io, log, place).await {
-            Ok(read) => read,
-            Err(error) => {
-                log.note_read_error(&error);
-                return None;
-            }
-        };
-        let (octets, record) = read?;
-        let apart = record.extents.iter().map(|extent| u64::from(extent.octets)).sum::<u64>();
-        let all = apart + place.octets;
-        // The next segment is the one that is emptied: it must not come to that.
-        let fits = all <= budget && all <= self.spare_octets();
-        if !fits || is_useless(&policy(&record.fixed), self.io.now()) {
-            return None;
-        }
-        let mut extents = Vec::new();
-        for group in groups(record.extents) {
-            let Extents::Whole(each) = read_extents(&self.io, log, group).await else {
-                return None;
-            };
-            for octets in each {
-                extents.push(self.add_extent(&[Piece::from(octets)]).await?);
-            }
-        }
-        let octets = octets.as_ref();
-        let record = Record {
-            key: &octets[record.key],
-            fixed: record.fixed,
-            octets: &octets[record.octets],
-            extents: &extents,
-            content: &octets[record.content],
-        };
-        self.add_record(identity, &record, From::Place(place)).await?;
-        Some(all)
-    }
-
-    /// All responses that a segment has, or had.
-    async fn places_in(&self, segment: usize) -> Vec<(u64, Identity, Place)> {
-        let start = self.log.start_of(segment);
-        let mut places = Vec::new();
-        let summaries = read_segment(&self.io, self.log, segment).await.unwrap_or_default();
-        for (position, summary) in summaries {
-            for entry in summary.entries {
-                if entry.kind == Kind::Response {
-                    let Entry { hash, variant, version, .. } = entry;
-                    let place = place_of(start + position, &entry);
-                    places.push((hash, Identity { hash, variant, version }, place));
-                }
-            }
-        }
-        places
-    }
-
-    /// Takes all that is in a segment out of the index.
-    async fn forget(&self, segment: usize) {
-        let log = self.log;
-        let start = log.start_of(segment);
-        let summaries = read_segment(&self.io, log, segment).await.unwrap_or_default();
-        let blocks: u32 = summaries.iter().map(|(_, summary)| summary.blocks).sum();
-        let mut removed = 0;
-        if blocks >= log.filled[segment].load(Ordering::Relaxed) {
-            for (position, summary) in summaries {
-                for entry in summary.entries.iter().filter(|entry| entry.kind == Kind::Response) {
-                    let place = place_of(start + position, entry);
-                    removed += u64::from(log.index.remove_at(entry.hash, place));
-                }
-            }
-        } else {
-            // Some summaries can't be read.
-            removed = log.index.remove_range(start..start + log.segment_octets()) as u64;
-        }
-        count(&log.counts.evicted_objects, removed);
-        // Nor may it be found after a crash: what is removed from now on leaves no trace of what is there.
-        let blanked = match Buffer::of(BLOCK_OCTETS) {
-            Ok(mut buffer) => {
-                buffer[..BLOCK_OCTETS].fill(0);
-                self.write_all(buffer, BLOCK_OCTETS, start).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = blanked {
-            log.note_write_error(&error);
-        }
-        log.sequences[segment].store(0, Ordering::Release);
-    }
 }
 
 /// Where the record of `entry` is, of a batch that begins at `offset`.
@@ -656,12 +539,6 @@ pub(crate) fn place_of(offset: u64, entry: &Entry) -> Place {
         offset: offset + u64::from(entry.start) * units,
         octets: u64::from(entry.units) * units,
     }
-}
-
-/// Whether nobody could use a response any more, not even to ask whether it is still good.
-fn is_useless(policy: &StoredPolicy, now: UnixTime) -> bool {
-    let stale = i64::from(policy.stale_while_revalidate().0.max(policy.stale_if_error().0));
-    !policy.has_validator() && policy.ttl(now) + stale < 0
 }
 
 /// Pieces in groups of an extent's octets.
