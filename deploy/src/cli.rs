@@ -9,6 +9,7 @@ use lastmile_edge::site::Site;
 use lastmile_edge::ssd::Admission;
 use lastmile_edge::{IoChoice, Upstream};
 use lastmile_tuning::cpu::Cores;
+use lastmile_tuning::socket::Congestion;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -185,6 +186,10 @@ pub struct EdgeFlags {
     /// How to talk to the kernel: auto (io_uring where it is allowed), uring or epoll
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub io: IoChoice,
+    /// The congestion control of clients' connections, such as bbr or cubic; system: the system's default; auto: that,
+    /// but none that paces on loopback
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub congestion: Congestion,
     /// Write a line of JSON for each answered request to FILE, - for stderr
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

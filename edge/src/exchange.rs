@@ -19,9 +19,10 @@ use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{insert_fields, respond_stored, status_of};
 use crate::restore::restore;
+use crate::ssd::Restoring;
 use crate::store::{Begun, Earlier, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
-use crate::stream::{Arriving, stream_fill};
+use crate::stream::{Arriving, Cause, stream_fill};
 use crate::upstream::fetch::{Response, discard, fetch};
 use crate::upstream::outgoing::{Purpose, has_passed, write_request_head};
 use crate::worker::Worker;
@@ -106,7 +107,11 @@ pub(crate) async fn exchange<I: Io>(
         }
         return pass(worker, client, request, forward.into()).await;
     }
-    restore(worker, request).await;
+    if let Some(Restoring { response, octets, reader }) = restore(worker, request).await {
+        worker.counters().hits.increment();
+        let arriving = Arriving { response, length: Some(octets), cause: Cause::Stored };
+        return stream_fill(worker, client, request, arriving, reader).await;
+    }
     // A HEAD says nothing that a GET could be answered from, and must not wait for one.
     if request.is_head()
         && !request.directives().only_if_cached
@@ -191,9 +196,8 @@ async fn cached<I: Io>(
                         Announced::Filling(response, length) if is_for_us(&response) => {
                             if let Some(reader) = fill.reader() {
                                 worker.counters().collapsed.increment();
-                                let (status, collapsed) = (response.status(), true);
-                                let arriving =
-                                    Arriving { response, length, status, why, collapsed };
+                                let cause = Cause::Collapsed(why);
+                                let arriving = Arriving { response, length, cause };
                                 return stream_fill(worker, client, request, arriving, reader)
                                     .await;
                             }
@@ -423,7 +427,7 @@ async fn receive<I: Io>(
     let earlier = Earlier { asked_about: stale, beginning, background: None };
     match begin_fill(worker, request, lead, response, earlier).await {
         Begun::Filling { response, length, reader } => {
-            let arriving = Arriving { response, length, status, why, collapsed: false };
+            let arriving = Arriving { response, length, cause: Cause::Asked(status, why) };
             stream_fill(worker, client, request, arriving, reader).await
         }
         Begun::NotStored { response, reason } => {

@@ -99,6 +99,7 @@ pub fn start(config: Config) -> Result<Edge, StartError> {
             match error.kind() {
                 stdio::ErrorKind::AddrInUse
                 | stdio::ErrorKind::AddrNotAvailable
+                | stdio::ErrorKind::InvalidInput
                 | stdio::ErrorKind::PermissionDenied => StartError::misuse(message),
                 _ => StartError::failure(message),
             }

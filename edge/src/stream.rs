@@ -14,14 +14,42 @@ use crate::worker::Worker;
 use lastmile_http::cache::status::CacheStatus;
 use lastmile_http::framing::Framing;
 
-/// A response that is still arriving, and why it was asked for.
+/// A response that is still arriving.
 pub(crate) struct Arriving {
     pub(crate) response: StoredResponse,
     pub(crate) length: Option<u64>,
-    /// What the upstream answered.
-    pub(crate) status: u16,
-    pub(crate) why: Why,
-    pub(crate) collapsed: bool,
+    pub(crate) cause: Cause,
+}
+
+/// Why it is arriving.
+#[derive(Clone, Copy)]
+pub(crate) enum Cause {
+    /// The upstream was asked for this request, and answered with this status.
+    Asked(u16, Why),
+    /// The upstream was asked for another request.
+    Collapsed(Why),
+    /// It is stored, and being read.
+    Stored,
+}
+
+impl Cause {
+    /// What is said of it, and counted.
+    fn status(self, response: &StoredResponse, ttl: i64) -> (CacheStatus<'static>, &'static str) {
+        let (status, why, collapsed) = match self {
+            Self::Asked(status, why) => (status, why, false),
+            Self::Collapsed(why) => (response.status(), why, true),
+            Self::Stored => return (CacheStatus::Hit { ttl, detail: None }, "hit"),
+        };
+        let forward = CacheStatus::Forward {
+            reason: why.forward,
+            status: Some(status),
+            ttl: Some(ttl),
+            stored: true,
+            collapsed,
+            detail: why.detail(),
+        };
+        (forward, if collapsed { "collapsed" } else { why.reason })
+    }
 }
 
 /// Sends head and content as they arrive; the head leaves together with what content is there.
@@ -32,17 +60,10 @@ pub(crate) async fn stream_fill<I: Io>(
     arriving: Arriving,
     mut reader: Reader,
 ) -> After {
-    let Arriving { response, length, status, why, collapsed } = arriving;
+    let Arriving { response, length, cause } = arriving;
     let (name, now) = (worker.name(), worker.io.now());
-    let cache_status = CacheStatus::Forward {
-        reason: why.forward,
-        status: Some(status),
-        ttl: Some(response.policy().ttl(now)),
-        stored: true,
-        collapsed,
-        detail: why.detail(),
-    };
-    let reason = if collapsed { "collapsed" } else { why.reason };
+    let (cache_status, reason) = cause.status(&response, response.policy().ttl(now));
+    let is_first = matches!(cause, Cause::Asked(..));
     let condition = failed_precondition(request, &response, now);
     let status = condition.unwrap_or(response.status());
     decide(worker, &mut client.noted, request, status, &cache_status, reason);
@@ -50,7 +71,7 @@ pub(crate) async fn stream_fill<I: Io>(
         let start = client.output.len();
         let out = &mut client.output;
         respond_condition(name, request, &response, status, &cache_status, now, out);
-        if !collapsed {
+        if is_first {
             insert_fields(response.withheld(), start, out);
         }
         return client.send_output(worker, request.persists).await;
@@ -66,7 +87,7 @@ pub(crate) async fn stream_fill<I: Io>(
     let variable =
         Variable { age, cache_status: &cache_status, length: announced, coding, persists };
     client.output.extend_from_slice(response.head());
-    if !collapsed {
+    if is_first {
         client.output.extend_from_slice(response.withheld());
     }
     if let Some(part) = response.part() {

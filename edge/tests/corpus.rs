@@ -1,6 +1,6 @@
-//! The fuzz target of a whole connection with every input of its corpus: seeds, and what the fuzzer found.
+//! The fuzz targets of a whole edge with every input of their corpora: seeds, and what the fuzzer found.
 //!
-//! `edge/fuzz/README.md` says what it asserts and how to let the fuzzer look for more.
+//! `edge/fuzz/README.md` says what they assert and how to let the fuzzer look for more.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,9 +14,14 @@ mod connection;
 #[path = "sim/disk.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod disk;
+#[path = "sim/lone.rs"]
+#[allow(dead_code, reason = "other tests have uses for the rest")]
+mod lone;
 #[path = "sim/net.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod net;
+#[path = "../fuzz/targets/recovery/mod.rs"]
+mod recovery;
 #[path = "sim/world.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod world;
@@ -27,16 +32,25 @@ use std::path::Path;
 
 #[test]
 fn a_connection_holds_on_its_corpus() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/connection");
+    replay("connection", connection::run);
+}
+
+#[test]
+fn recovery_holds_on_its_corpus() {
+    replay("recovery", recovery::run);
+}
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|e| e.unwrap().path()).collect();
     inputs.sort();
     assert!(!inputs.is_empty());
-    println!("connection: {} inputs", inputs.len());
+    println!("{target}: {} inputs", inputs.len());
     let fails = |input: &&_| {
         let octets = fs::read(input).unwrap();
-        catch_unwind(|| connection::run(&octets)).is_err()
+        catch_unwind(|| run(&octets)).is_err()
     };
     let failed: Vec<_> = inputs.iter().filter(fails).collect();
     assert!(failed.is_empty(), "these inputs fail: {failed:#?}");
-    connection::run(b"");
+    run(b"");
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use lastmile_tuning::socket::spare_pacing;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -252,6 +253,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    spare_pacing(&socket, address.ip());
     socket.bind(&address.into())?;
     socket.listen(BACKLOG_MAX)?;
     Ok(socket.into())

@@ -1,9 +1,11 @@
 //! Listeners and connections with the options that matter to an edge.
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How long a bind is retried on `EADDRINUSE`: the ring of a process that has just ended lets go of its sockets
@@ -16,8 +18,8 @@ const BIND_RETRY_STEP: Duration = Duration::from_millis(50);
 pub struct ListenOptions {
     /// Connections waiting to be accepted, per listener; the kernel lowers it to `net.core.somaxconn`.
     pub backlog: i32,
-    /// `TCP_CONGESTION`, such as `bbr` or `cubic`; `None` leaves the system's default.
-    pub congestion: Option<String>,
+    /// `TCP_CONGESTION`.
+    pub congestion: Congestion,
     /// `TCP_NOTSENT_LOWAT` in octets: unsent data above which the socket is not writable; `None` leaves the default.
     pub notsent_lowat: Option<u32>,
     /// `TCP_USER_TIMEOUT`: sent data unacknowledged for this long ends the connection; `None` leaves the default.
@@ -28,10 +30,34 @@ impl Default for ListenOptions {
     fn default() -> Self {
         Self {
             backlog: 4096,
-            congestion: None,
+            congestion: Congestion::Auto,
             notsent_lowat: None,
             user_timeout: Some(Duration::from_secs(30)),
         }
+    }
+}
+
+/// The congestion control of a listener's connections (`TCP_CONGESTION`, `tcp(7)`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Congestion {
+    /// The system's default, but none that paces on an address of the loopback: see [`spare_pacing`].
+    #[default]
+    Auto,
+    /// The system's default (`net.ipv4.tcp_congestion_control`, or the route's).
+    System,
+    /// This one, such as `cubic`.
+    Named(String),
+}
+
+impl FromStr for Congestion {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "system" => Self::System,
+            name => Self::Named(name.to_owned()),
+        })
     }
 }
 
@@ -61,7 +87,7 @@ pub fn listen(
         let socket = stream_socket(address)?;
         socket.set_reuse_port(true)?;
         retry_in_use(|| socket.bind(&address.into()))?;
-        apply(&socket, options)?;
+        apply(&socket, address, options)?;
         socket.listen(options.backlog)?;
         let listener = TcpListener::from(socket);
         address = listener.local_addr()?;
@@ -96,12 +122,19 @@ pub fn bind_udp(address: SocketAddr, count: usize) -> io::Result<Vec<UdpSocket>>
     Ok(sockets)
 }
 
-/// Options of one connection of the data path: no Nagle delay on the first octet, and dead peers noticed.
+/// Takes a socket between two ends of this machine off a congestion control that paces (BBR): it gets `cubic` or, where
+/// that is not allowed, `reno`. `address` is where it listens or whom it is connected to; all but addresses of the
+/// loopback are left alone, and so is a socket that refuses.
 ///
-/// # Errors
-/// What `setsockopt(2)` returns.
-pub fn prepare_connection(socket: &impl AsFd) -> io::Result<()> {
-    SockRef::from(socket).set_tcp_nodelay(true)
+/// Loopback has no queue that pacing would keep short, and where no `fq` does the pacing the kernel arms a timer for
+/// each 64 KB of each connection: 1 MB costs the sender five times as much (`bench/results/2026-11-30-pacing.md`).
+pub fn spare_pacing(socket: &impl AsFd, address: IpAddr) {
+    let socket = SockRef::from(socket);
+    if address.to_canonical().is_loopback()
+        && socket.tcp_congestion().is_ok_and(|name| name.starts_with(b"bbr"))
+    {
+        let _ = socket.set_tcp_congestion(b"cubic").or_else(|_| socket.set_tcp_congestion(b"reno"));
+    }
 }
 
 fn stream_socket(address: SocketAddr) -> io::Result<Socket> {
@@ -113,14 +146,16 @@ fn stream_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn apply(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+fn apply(socket: &Socket, address: SocketAddr, options: &ListenOptions) -> io::Result<()> {
     let named = |name: &'static str| {
         move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"))
     };
     // Accepted sockets inherit TCP_NODELAY from the listener: one system call less for each connection.
     socket.set_tcp_nodelay(true)?;
-    if let Some(name) = &options.congestion {
-        socket.set_tcp_congestion(name.as_bytes()).map_err(named("TCP_CONGESTION"))?;
+    match &options.congestion {
+        Congestion::Auto => spare_pacing(socket, address.ip()),
+        Congestion::System => {}
+        Congestion::Named(name) => set_congestion(socket, name)?,
     }
     if let Some(octets) = options.notsent_lowat {
         socket.set_tcp_notsent_lowat(octets).map_err(named("TCP_NOTSENT_LOWAT"))?;
@@ -129,6 +164,31 @@ fn apply(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
         socket.set_tcp_user_timeout(Some(timeout)).map_err(named("TCP_USER_TIMEOUT"))?;
     }
     Ok(())
+}
+
+/// An unknown name is `InvalidInput`, with the names that there are.
+fn set_congestion(socket: &Socket, name: &str) -> io::Result<()> {
+    let available = || {
+        std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control")
+            .unwrap_or_default()
+    };
+    socket.set_tcp_congestion(name.as_bytes()).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "no congestion control {name:?}; there are: auto, system, {}",
+                available().trim()
+            ),
+        ),
+        io::ErrorKind::PermissionDenied => io::Error::new(
+            error.kind(),
+            format!(
+                "congestion control {name:?} takes CAP_NET_ADMIN, or its name in \
+                 net.ipv4.tcp_allowed_congestion_control"
+            ),
+        ),
+        kind => io::Error::new(kind, format!("TCP_CONGESTION {name:?}: {error}")),
+    })
 }
 
 fn retry_in_use<T>(mut bind: impl FnMut() -> io::Result<T>) -> io::Result<T> {
@@ -170,8 +230,43 @@ mod tests {
 
     #[test]
     fn an_unknown_congestion_control_is_named_in_the_error() {
-        let options = ListenOptions { congestion: Some("none-such".into()), ..Default::default() };
-        let error = listen(ANY.parse().unwrap(), 1, &options).unwrap_err();
-        assert!(error.to_string().contains("TCP_CONGESTION"), "{error}");
+        let error = listen(ANY.parse().unwrap(), 1, &with("none-such")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("\"none-such\"; there are: auto, system, "), "{error}");
+    }
+
+    #[test]
+    fn congestion_control_is_chosen_per_listener() {
+        let congestion = |listener: &TcpListener| {
+            let name = SockRef::from(listener).tcp_congestion().unwrap();
+            String::from_utf8(name).unwrap().trim_end_matches('\0').to_owned()
+        };
+        let listens = |name: &str| listen(ANY.parse().unwrap(), 1, &with(name)).unwrap().remove(0);
+        assert_eq!(congestion(&listens("reno")), "reno", "as it is told");
+        let system = congestion(&listens("system"));
+        let auto = congestion(&listens("auto"));
+        assert!(!auto.starts_with("bbr"), "{auto} paces");
+        assert!(auto == system || system.starts_with("bbr"), "{auto} instead of {system}");
+    }
+
+    #[test]
+    fn pacing_is_left_alone_where_it_may_be_of_use() {
+        let socket = stream_socket(ANY.parse().unwrap()).unwrap();
+        if socket.set_tcp_congestion(b"bbr").is_err() {
+            eprintln!("skipped: this kernel has no bbr, or it takes CAP_NET_ADMIN");
+            return;
+        }
+        let is_paced = || socket.tcp_congestion().unwrap().starts_with(b"bbr");
+        for other in ["192.0.2.1", "0.0.0.0", "::", "2001:db8::1"] {
+            spare_pacing(&socket, other.parse().unwrap());
+            assert!(is_paced(), "{other}");
+        }
+        spare_pacing(&socket, "::ffff:127.0.0.1".parse().unwrap());
+        assert!(!is_paced(), "a loopback address in IPv6");
+    }
+
+    fn with(congestion: &str) -> ListenOptions {
+        let Ok(congestion) = congestion.parse();
+        ListenOptions { congestion, ..ListenOptions::default() }
     }
 }

@@ -39,6 +39,7 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
     config.ssd_admission = flags.ssd_admission;
     config.ssd_write_rate = flags.ssd_write_rate.map(|size| size.0);
     config.io = flags.io;
+    config.socket.congestion = flags.congestion.clone();
     config.sites = sites(&flags.sites)?;
     config.log = log(flags.log.as_deref())?;
     launch(config)

@@ -8,9 +8,14 @@ mod connection;
 #[path = "../../tests/sim/disk.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod disk;
+#[path = "../../tests/sim/lone.rs"]
+#[allow(dead_code, reason = "other tests have uses for the rest")]
+mod lone;
 #[path = "../../tests/sim/net.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod net;
+#[path = "../targets/recovery/mod.rs"]
+mod recovery;
 #[path = "../targets/mod.rs"]
 mod targets;
 #[path = "../../tests/sim/world.rs"]
@@ -26,8 +31,9 @@ static TARGET: OnceLock<fn(&[u8])> = OnceLock::new();
 
 fn chosen() -> fn(&[u8]) {
     let name = std::env::var(VARIABLE).unwrap_or_default();
-    let of_the_edge: targets::Row = ("connection", connection::run);
-    let rows = || targets::TARGETS.iter().chain([&of_the_edge]);
+    let of_the_edge: [targets::Row; 2] =
+        [("connection", connection::run), ("recovery", recovery::run)];
+    let rows = || targets::TARGETS.iter().chain(&of_the_edge);
     let Some((_, run)) = rows().find(|(known, _)| *known == name) else {
         let names: Vec<_> = rows().map(|(name, _)| *name).collect();
         eprintln!("{VARIABLE} is {name:?}, not one of: {}", names.join(" "));

@@ -18,6 +18,7 @@ use core::ops::Range;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
+use lastmile_tuning::socket::spare_pacing;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::{TcpListener, TcpStream, UnixStream};
 use socket2::SockRef;
@@ -96,6 +97,7 @@ impl Io for EpollIo {
             let stream = TcpStream::connect_addr(peer).await.map_err(|error| io_error(&error))?;
             // A socket that refuses the option still carries octets.
             let _ = stream.set_nodelay(true);
+            with_socket(stream.as_raw_fd(), |socket| spare_pacing(&socket, peer.ip()));
             Ok(self.wrap(stream))
         };
         let expired = async {

@@ -6,7 +6,7 @@
 //! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a
 //! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
 //! is read, checked, and put back into RAM, from where it is answered (`restore`): the tier is a store behind the RAM
-//! tier, and answers nothing itself. What is replaced or removed in RAM is removed here too.
+//! tier, and answers nothing itself. Only a long content is sent while it is being read. What is replaced or removed in RAM is removed here too.
 //!
 //! No worker waits for a disk: reads and writes go through [`crate::io::Io`].
 
@@ -20,6 +20,7 @@ mod recovery;
 mod seen;
 pub(crate) mod writer;
 
+use crate::fill::{Fill, Reader};
 use crate::io::Io;
 use crate::stored::StoredResponse;
 use core::future::poll_fn;
@@ -29,7 +30,7 @@ use core::task::{Poll, Waker};
 use device::Device;
 use index::{Identity, Index};
 use lastmile_http::cache::freshness::StoredPolicy;
-use layout::{Kind, Superblock};
+use layout::{ExtentEntry, Kind, Superblock};
 use offers::{ContentAt, Offers};
 use seen::Seen;
 use siphasher::sip::SipHasher13;
@@ -115,6 +116,8 @@ pub(crate) struct Log {
     sequences: Box<[AtomicU64]>,
     /// Blocks of each segment that have been written, as far as is known.
     filled: Box<[AtomicU32]>,
+    /// Segments from which long contents are being read, and how many.
+    held: Mutex<HashMap<usize, u32>>,
     read_errors: AtomicU32,
     write_errors: AtomicU32,
     has_failed: AtomicBool,
@@ -134,6 +137,7 @@ impl Log {
             seen: Seen::new(count * segment_octets),
             sequences: (0..segments).map(|_| AtomicU64::new(0)).collect(),
             filled: (0..segments).map(|_| AtomicU32::new(0)).collect(),
+            held: Mutex::default(),
             read_errors: AtomicU32::new(0),
             write_errors: AtomicU32::new(0),
             has_failed: AtomicBool::new(false),
@@ -154,13 +158,54 @@ impl Log {
         layout::SEGMENTS_START + segment as u64 * self.segment_octets()
     }
 
+    /// The segment that has this octet of the device, if there is one.
+    fn segment_at(&self, offset: u64) -> Option<usize> {
+        let at = offset.checked_sub(layout::SEGMENTS_START)? / self.segment_octets();
+        usize::try_from(at).ok().filter(|segment| *segment < self.segments())
+    }
+
     /// The sequence number of the segment that has this octet of the device; 0 if there is none.
     pub(crate) fn sequence_at(&self, offset: u64) -> u64 {
-        let segment =
-            offset.checked_sub(layout::SEGMENTS_START).map(|at| at / self.segment_octets());
-        let segment = segment.and_then(|segment| usize::try_from(segment).ok());
-        let sequence = segment.and_then(|segment| self.sequences.get(segment));
-        sequence.map_or(0, |sequence| sequence.load(Ordering::Acquire))
+        let segment = self.segment_at(offset);
+        segment.map_or(0, |segment| self.sequences[segment].load(Ordering::Acquire))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<usize, u32>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the segments of these extents while they are read; `None` when one of them is gone.
+    pub(crate) fn hold<'a>(
+        self: &Arc<Self>,
+        extents: impl Iterator<Item = &'a ExtentEntry>,
+    ) -> Option<Held> {
+        let mut held = self.held();
+        let mut segments = Vec::new();
+        for extent in extents {
+            let segment = self.segment_at(extent.offset)?;
+            if self.sequences[segment].load(Ordering::Acquire) != extent.sequence {
+                return None;
+            }
+            segments.push(segment);
+        }
+        segments.dedup();
+        segments.iter().for_each(|segment| *held.entry(*segment).or_default() += 1);
+        drop(held);
+        Some(Held { log: Arc::clone(self), segments })
+    }
+
+    fn is_held(&self, segment: usize) -> bool {
+        self.held().contains_key(&segment)
+    }
+
+    /// From now on nothing is in a segment, unless it is held.
+    fn vacate(&self, segment: usize, is_overdue: bool) -> bool {
+        let held = self.held();
+        let is_vacated = is_overdue || !held.contains_key(&segment);
+        if is_vacated {
+            self.sequences[segment].store(0, Ordering::Release);
+        }
+        is_vacated
     }
 
     fn recovering(&self) -> MutexGuard<'_, Option<HashSet<Removal>>> {
@@ -241,6 +286,26 @@ impl Log {
     }
 }
 
+/// Segments that are not written over, unless that takes too long.
+pub(crate) struct Held {
+    log: Arc<Log>,
+    segments: Vec<usize>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.log.held();
+        for segment in &self.segments {
+            if let Some(times) = held.get_mut(segment) {
+                *times -= 1;
+                if *times == 0 {
+                    held.remove(segment);
+                }
+            }
+        }
+    }
+}
+
 /// All devices. A key belongs to one of them, found by its hash; what others have of it, from when there were more or
 /// fewer, is found too.
 pub(crate) struct SsdTier {
@@ -255,15 +320,53 @@ pub(crate) struct SsdTier {
 struct Loading {
     number: u64,
     waiting: Vec<Waker>,
+    /// Whose content is being read, of which key.
+    response: Option<(Box<[u8]>, StoredResponse, u64, Arc<Fill>)>,
+}
+
+/// A stored response whose content, of so many octets, is still being read.
+pub(crate) struct Restoring {
+    pub(crate) response: StoredResponse,
+    pub(crate) octets: u64,
+    pub(crate) reader: Reader,
 }
 
 /// The only one that loads what is stored under a key.
-pub(crate) struct Turn<'a> {
-    tier: &'a SsdTier,
+pub(crate) struct Turn {
+    tier: Arc<SsdTier>,
     hash: u64,
 }
 
-impl Drop for Turn<'_> {
+/// What has become of waiting for a [`Turn`].
+pub(crate) enum Turned {
+    Own(Turn),
+    /// Somebody else has had it.
+    Over,
+    /// Somebody else has it, and is reading what is wanted.
+    Joined(Restoring),
+}
+
+impl Turn {
+    /// Lets others join the reading of the content of `response`, whose octets will come to `fill`.
+    pub(crate) fn admit(
+        &self,
+        key: &[u8],
+        response: &StoredResponse,
+        octets: u64,
+        fill: &Arc<Fill>,
+    ) {
+        let mut all = self.tier.loading();
+        let Some(loading) = all.get_mut(&self.hash) else { return };
+        // Another number: who can't join waits anew.
+        loading.number = self.tier.turns.fetch_add(1, Ordering::Relaxed);
+        loading.response = Some((key.into(), response.clone(), octets, Arc::clone(fill)));
+        let waiting = core::mem::take(&mut loading.waiting);
+        drop(all);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
         let loaded = self.tier.loading().remove(&self.hash);
         loaded.into_iter().flat_map(|loaded| loaded.waiting).for_each(Waker::wake);
@@ -378,8 +481,13 @@ impl SsdTier {
         self.logs.iter().any(|log| !log.has_failed() && log.index.has_some(log.hash(key)))
     }
 
-    /// Waits while somebody else loads what is stored under `key`, and returns `None` then.
-    pub(crate) async fn turn<I: Io>(&self, io: &I, key: &[u8]) -> Option<Turn<'_>> {
+    /// Waits while somebody else loads what is stored under `key`, unless that is being read and `is_wanted`.
+    pub(crate) async fn turn<I: Io>(
+        self: &Arc<Self>,
+        io: &I,
+        key: &[u8],
+        is_wanted: impl Fn(&StoredResponse) -> bool,
+    ) -> Turned {
         let hash = self.logs[0].hash(key);
         // Whom it waits for.
         let mut waits_for = None;
@@ -387,16 +495,25 @@ impl SsdTier {
             let mut loading = self.loading();
             match loading.get_mut(&hash) {
                 Some(other) => {
+                    if let Some((read, response, octets, fill)) = &other.response
+                        && **read == *key
+                        && is_wanted(response)
+                        && let Some(reader) = fill.reader()
+                    {
+                        let (response, octets) = (response.clone(), *octets);
+                        return Poll::Ready(Turned::Joined(Restoring { response, octets, reader }));
+                    }
                     if waits_for.replace(other.number) != Some(other.number) {
                         other.waiting.push(io.portable_waker(context.waker()));
                     }
                     Poll::Pending
                 }
-                None if waits_for.is_some() => Poll::Ready(None),
+                None if waits_for.is_some() => Poll::Ready(Turned::Over),
                 None => {
                     let number = self.turns.fetch_add(1, Ordering::Relaxed);
-                    loading.insert(hash, Loading { number, waiting: Vec::new() });
-                    Poll::Ready(Some(Turn { tier: self, hash }))
+                    let entry = Loading { number, waiting: Vec::new(), response: None };
+                    loading.insert(hash, entry);
+                    Poll::Ready(Turned::Own(Turn { tier: Arc::clone(self), hash }))
                 }
             }
         })

@@ -151,7 +151,8 @@ impl<'a, I: Io> Writer<'a, I> {
 
     async fn serve(&mut self) {
         while !self.log.has_failed() {
-            if let Some(segment) = self.to_empty.take() {
+            // Later, if something is being read from it: only when it is needed that is waited for.
+            if let Some(segment) = self.to_empty.take_if(|segment| !self.log.is_held(*segment)) {
                 self.empty(segment).await;
             }
             if self.removals_are_due() {

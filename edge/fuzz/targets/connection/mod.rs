@@ -2,7 +2,7 @@
 //!
 //! What leaves the edge is read by [`message`], which is strict and shares no code with it.
 
-mod message;
+pub mod message;
 
 use crate::disk::{Disk, DiskFaults};
 use crate::net::{Faults, Net, SimIo, SimReceiver, SimStream};

@@ -17,6 +17,7 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
+use lastmile_tuning::socket::spare_pacing;
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
@@ -46,6 +47,7 @@ impl Socket {
         let socket = socket2::Socket::new(domain, kind, Some(socket2::Protocol::TCP))?;
         // A socket that refuses the option still carries octets.
         let _ = socket.set_tcp_nodelay(true);
+        spare_pacing(&socket, peer.ip());
         Ok(Self { driver: Rc::clone(driver), descriptor: socket.into_raw_fd() })
     }
 

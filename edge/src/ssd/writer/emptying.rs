@@ -12,11 +12,16 @@ use crate::io::Io;
 use crate::piece::Piece;
 use crate::stored::on_disk::policy;
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 use lastmile_http::cache::freshness::StoredPolicy;
 use lastmile_http::time::UnixTime;
 
 /// Of a segment that is emptied so much is written again at most: one in so many octets.
 const REINSERTED_ONE_IN: u64 = 2;
+
+/// How long a segment is left alone at most from which a long content is being read: longer than that takes.
+const HELD_MAX: Duration = Duration::from_secs(5);
+const HELD_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a segment has, or had.
 pub(super) struct Contents {
@@ -120,6 +125,10 @@ impl<I: Io> Writer<'_, I> {
             false => log.index.remove_range(start..start + log.segment_octets()),
         };
         count(&log.counts.evicted_objects, removed as u64);
+        let overdue = self.io.now().plus(HELD_MAX);
+        while !log.vacate(segment, self.io.now() >= overdue) {
+            self.io.sleep(HELD_LOOK_EVERY).await;
+        }
         // Nor may it be found after a crash: what is removed from now on leaves no trace of what is there.
         let blanked = match Buffer::of(BLOCK_OCTETS) {
             Ok(mut buffer) => {
@@ -131,7 +140,6 @@ impl<I: Io> Writer<'_, I> {
         if let Err(error) = blanked {
             log.note_write_error(&error);
         }
-        log.sequences[segment].store(0, Ordering::Release);
     }
 }
 
