@@ -188,7 +188,9 @@ async fn restore_record<I: Io>(
     if length > ram.object_octets_max() {
         return Restored::Not(Unread::Now);
     }
-    let Some(mut room) = ram.reserve(length) else { return Restored::Not(Unread::Now) };
+    // What is with its head is put into a block at once.
+    let apart = if extents.is_empty() { 0 } else { length };
+    let Some(mut room) = ram.reserve(apart) else { return Restored::Not(Unread::Now) };
     let mut writer = worker.arena.writer();
     let pieces = if extents.is_empty() {
         // One of the record, which is copied when it is stored.

@@ -315,6 +315,10 @@ fn sum(octets: &[&[u8]]) -> u64 {
     octets.iter().map(|part| part.len() as u64).sum()
 }
 
+/// Blocks leave one in so many octets of the capacity to reservations. Else each would take pages from the heap, which
+/// had to give them back to the system, and the block behind it would take new ones.
+const SPARE_ONE_IN: u64 = 256;
+
 /// What an attempt to take memory came to.
 enum Attempt<R> {
     Done(R),
@@ -456,9 +460,9 @@ impl<V: Stored> Shared<V> {
         &self.heaps[usize::from(octets >= PAGE_OCTETS)]
     }
 
-    /// Takes `octets` into the account. Under the writers' lock.
-    fn take_octets(&self, octets: u64) -> Attempt<()> {
-        match self.account.0.take(octets, self.holes()) {
+    /// Takes `octets` into the account, so that `spare` are left. Under the writers' lock.
+    fn take_octets(&self, octets: u64, spare: u64) -> Attempt<()> {
+        match self.account.0.take(octets, self.holes(), spare) {
             Ok(()) => Attempt::Done(()),
             Err(Shortage::Evictable(missing)) => Attempt::Missing(missing),
             Err(Shortage::Lasting) => Attempt::Never,
@@ -468,13 +472,14 @@ impl<V: Stored> Shared<V> {
     /// A block for an object with so many octets.
     fn block(&self, octets: u64) -> Option<Block> {
         let octets = Handle::<V>::block_octets(usize::try_from(octets).ok()?)?;
+        let spare = self.account.0.capacity() / SPARE_ONE_IN;
         let heap = self.heap(octets);
         self.make_room(|| {
             if let Some(block) = heap.take(octets) {
                 return Attempt::Done(block);
             }
             let need = heap.need(octets);
-            match self.take_octets(need) {
+            match self.take_octets(need, spare) {
                 Attempt::Done(()) => {
                     self.new_block(octets, need).map_or(Attempt::Never, Attempt::Done)
                 }
@@ -505,7 +510,7 @@ impl<V: Stored> Shared<V> {
 
 impl<V: Stored> Room for Shared<V> {
     fn take(&self, octets: u64) -> bool {
-        self.make_room(|| self.take_octets(octets)).is_some()
+        self.make_room(|| self.take_octets(octets, 0)).is_some()
     }
 
     fn give(&self, octets: u64) {

@@ -39,15 +39,16 @@ impl Account {
         self.octets.load(Relaxed)
     }
 
-    /// Takes `octets`, while `holes` of those in use are free within the pages of the heap. Under the
-    /// writers' lock.
-    pub(super) fn take(&self, octets: u64, holes: u64) -> Result<(), Shortage> {
+    /// Takes `octets`, while `holes` of those in use are free within the pages of the heap; so that `spare` are left, if
+    /// they would be without any resident. Under the writers' lock.
+    pub(super) fn take(&self, octets: u64, holes: u64, spare: u64) -> Result<(), Shortage> {
         let used = self.octets();
         let lasting = used.saturating_sub(self.residents_octets.load(Relaxed) + holes);
         if lasting.checked_add(octets).is_none_or(|sum| sum > self.capacity) {
             return Err(Shortage::Lasting);
         }
-        match (used + octets).saturating_sub(self.capacity) {
+        let spare = if lasting + octets + spare > self.capacity { 0 } else { spare };
+        match (used + octets + spare).saturating_sub(self.capacity) {
             0 => self.octets.fetch_add(octets, Relaxed),
             missing => return Err(Shortage::Evictable(missing)),
         };
@@ -154,7 +155,7 @@ mod tests {
     #[test]
     fn shortages() {
         let account = Account::new(1000, 100);
-        assert_eq!(account.take(900, 0), Ok(()));
+        assert_eq!(account.take(900, 0, 0), Ok(()));
         account.settle(400);
         // 500 are lasting: the tables and what is no resident's, less the holes.
         let holes = 100;
@@ -166,13 +167,13 @@ mod tests {
             (0, Ok(()), "nothing is always there"),
         ];
         for (octets, expected, why) in rows {
-            assert_eq!(account.take(octets, holes), expected, "{why}");
+            assert_eq!(account.take(octets, holes, 0), expected, "{why}");
         }
         account.unsettle(400);
         account.give(900);
         assert_eq!(account.octets(), 100);
-        assert_eq!(account.take(900, 0), Ok(()));
+        assert_eq!(account.take(900, 0, 0), Ok(()));
         account.force(50);
-        assert_eq!((account.octets(), account.take(0, 0)), (1050, Err(Shortage::Lasting)));
+        assert_eq!((account.octets(), account.take(0, 0, 0)), (1050, Err(Shortage::Lasting)));
     }
 }

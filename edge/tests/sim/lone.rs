@@ -69,7 +69,7 @@ impl Lone {
         edge
     }
 
-    /// Lets the upstream answer a GET of a target with `content` of it, which may be stored.
+    /// Lets the upstream answer with `content` of the target, which may be stored.
     pub fn answer_with(&self, content: impl Fn(&str) -> Vec<u8> + Clone + 'static) {
         let accepting = self.world.clone();
         self.net.listen(UPSTREAM.into(), move |stream, _| {
@@ -85,12 +85,21 @@ impl Lone {
         self.ask_until(targets, usize::MAX)
     }
 
+    /// Lets a client delete `targets`, so that nothing of them stays stored.
+    pub fn delete(&self, targets: &[&str]) -> Got {
+        self.send("DELETE", targets, usize::MAX)
+    }
+
     /// The same, but it goes away when it has got so many octets.
     pub fn ask_until(&self, targets: &[&str], octets_max: usize) -> Got {
+        self.send("GET", targets, octets_max)
+    }
+
+    fn send(&self, method: &str, targets: &[&str], octets_max: usize) -> Got {
         let mut requests = String::new();
         for (number, target) in targets.iter().enumerate() {
             let last = if number + 1 == targets.len() { "Connection: close\r\n" } else { "" };
-            requests += &format!("GET {target} HTTP/1.1\r\nHost: site.test\r\n{last}\r\n");
+            requests += &format!("{method} {target} HTTP/1.1\r\nHost: site.test\r\n{last}\r\n");
         }
         let got = Got::default();
         let (net, world, noting) = (self.net.clone(), self.world.clone(), Rc::clone(&got));
