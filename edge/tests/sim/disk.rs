@@ -10,8 +10,9 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Input/output error (errno(3)).
+/// Input/output error, and no space left on device (errno(3)).
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
 
 /// How unkind the disk is. Chances are in thousandths.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +51,7 @@ impl Disk {
     ) -> (io::Result<usize>, Buffer) {
         let faults = self.begin(offset).await;
         if self.world.chance(faults.fails) {
-            return (Err(failure()), buffer);
+            return (Err(io::Error::from_raw_os_error(EIO)), buffer);
         }
         let read = device.file.read_at(&mut buffer[range.clone()], offset);
         if self.world.chance(faults.flips) {
@@ -68,6 +69,7 @@ impl Disk {
         offset: u64,
     ) -> (io::Result<usize>, Buffer) {
         let faults = self.begin(offset).await;
+        let failure = || io::Error::from_raw_os_error(*self.world.pick(&[EIO, ENOSPC]));
         if self.world.chance(faults.fails) {
             return (Err(failure()), buffer);
         }
@@ -86,8 +88,4 @@ impl Disk {
         self.world.sleep_ms(self.world.random(faults.delay_ms_max + 1)).await;
         faults
     }
-}
-
-fn failure() -> io::Error {
-    io::Error::from_raw_os_error(EIO)
 }

@@ -21,6 +21,8 @@ const EDGE: ([u8; 4], u16) = ([10, 0, 0, 2], 80);
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 3], 40_000);
 /// Longer than all waits of the edge together.
 const PATIENCE: Duration = Duration::from_secs(1000);
+/// The upstream closes a connection that is idle for so long.
+const UPSTREAM_IDLE: Duration = Duration::from_secs(5);
 const BUFFER_OCTETS: usize = 64 * 1024;
 
 /// See the head of this file.
@@ -136,7 +138,7 @@ impl Lone {
 async fn answer(mut stream: SimStream, content: impl Fn(&str) -> Vec<u8>) {
     let (receiver, sender) = stream.split();
     let mut received = Vec::new();
-    while let Ok(octets) = receiver.receive(Wait::Idle(PATIENCE)).await {
+    while let Ok(octets) = receiver.receive(Wait::Idle(UPSTREAM_IDLE)).await {
         if octets.is_empty() {
             return;
         }

@@ -1,4 +1,5 @@
-//! A long content on a disk: it is sent while it is read, also to those who ask for it meanwhile, and kept.
+//! A disk behind one edge: a long content is sent while it is read, also to those who ask for it meanwhile, and kept; and
+//! a small disk is written over and over while it fails.
 
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its way to fail")]
 #![allow(missing_docs, unreachable_pub, reason = "a program of its own")]
@@ -24,11 +25,13 @@ use std::sync::Arc;
 const SSD_OCTETS: u64 = 256 << 20;
 const RAM_OCTETS: u64 = 64 << 20;
 const LONG_OCTETS: usize = 12 << 20;
+const PAGE_OCTETS: usize = 400_000;
 const SLOW: DiskFaults = DiskFaults { fails: 0, tears: 0, flips: 0, delay_ms_max: 1000 };
 
 fn content(target: &str) -> Vec<u8> {
-    let length = if target.starts_with("/long") { LONG_OCTETS } else { 1000 };
-    (0..length).map(|at| (at % 251) as u8 ^ target.len() as u8).collect()
+    let length = if target.starts_with("/long") { LONG_OCTETS } else { PAGE_OCTETS };
+    let salt = target.bytes().fold(0_u8, |salt, octet| salt.wrapping_mul(31).wrapping_add(octet));
+    (0..length).map(|at| (at % 251) as u8 ^ salt).collect()
 }
 
 /// What was got after the first head, when its first octet came, and when its last did.
@@ -130,4 +133,49 @@ fn a_client_that_leaves_does_not_end_the_reading() {
     assert!(received(&again).1 == content("/long"), "all of it is in RAM");
     lone.disk.set_faults(DiskFaults::default());
     lone.end(edge);
+}
+
+/// The contents of several responses on one connection, which all have this length.
+fn pages(got: &Got) -> Vec<Vec<u8>> {
+    let octets: Vec<u8> = got.borrow().iter().flat_map(|(_, octets)| octets.clone()).collect();
+    let (mut rest, mut pages) = (&octets[..], Vec::new());
+    while let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n") {
+        assert!(rest.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", rest[..end].escape_ascii());
+        let content = &rest[end + 4..];
+        pages.push(content[..PAGE_OCTETS.min(content.len())].to_vec());
+        rest = &content[PAGE_OCTETS.min(content.len())..];
+    }
+    pages
+}
+
+#[test]
+fn what_is_written_over_and_over_while_the_disk_fails_is_never_wrong() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let targets: Vec<_> = (0..120).map(|number| format!("/page-{number}")).collect();
+    let faults = DiskFaults { fails: 20, tears: 100, flips: 20, delay_ms_max: 30 };
+    let (mut errors, mut evicted, mut hits) = (0, 0, 0);
+    for seed in 30..33 {
+        let lone = Lone::new(seed);
+        lone.answer_with(content);
+        // Less than half of it fits.
+        let edge = lone.start(file.path(), 33 << 20, 8 << 20);
+        lone.world.run();
+        for turn in 0..3 {
+            lone.disk.set_faults(if turn < 2 { faults } else { DiskFaults::default() });
+            for some in targets.chunks(8) {
+                let asked: Vec<_> = some.iter().map(String::as_str).collect();
+                let got = lone.ask(&asked);
+                lone.world.run();
+                let pages = pages(&got);
+                assert_eq!(pages.len(), some.len(), "all are answered");
+                let is_right = |(page, target): (&Vec<u8>, &String)| *page == content(target);
+                assert!(pages.iter().zip(some).all(is_right), "wrong octets");
+            }
+        }
+        errors += sample(&edge, "ssd_errors_total");
+        evicted += sample(&edge, "ssd_evicted_total");
+        hits += sample(&edge, "ssd_hits_total");
+        lone.end(edge);
+    }
+    assert!(errors > 0 && evicted > 120 && hits > 0, "{errors} {evicted} {hits}");
 }
