@@ -25,8 +25,8 @@ use std::sync::Arc;
 /// Groups of extents of one content that are read at the same time, or wait for the one before.
 const GROUPS_AT_ONCE: usize = 2;
 
-/// Puts into RAM what is stored on an SSD for `request`, unless RAM has something. Of a long content that may be sent as
-/// it is only the beginning is waited for; that is returned, and the rest comes.
+/// Puts into RAM what is stored on an SSD for `request`, unless RAM has something. Of a long content that may be sent
+/// as it is only the beginning is waited for; that is returned, and the rest comes.
 pub(crate) async fn restore<I: Io>(worker: &Worker<I>, request: &Request<'_>) -> Option<Restoring> {
     let ssd = worker.shared.ssd.as_ref()?;
     let mut scratch = Vec::new();

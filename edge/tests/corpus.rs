@@ -45,7 +45,6 @@ fn replay(target: &str, run: fn(&[u8])) {
     let mut inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|e| e.unwrap().path()).collect();
     inputs.sort();
     assert!(!inputs.is_empty());
-    println!("{target}: {} inputs", inputs.len());
     let fails = |input: &&_| {
         let octets = fs::read(input).unwrap();
         catch_unwind(|| run(&octets)).is_err()

@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod disk;
 #[path = "sim/lone.rs"]
+#[allow(dead_code, reason = "other tests have uses for the rest")]
 mod lone;
 #[path = "sim/net.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]

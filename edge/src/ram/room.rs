@@ -39,8 +39,8 @@ impl Account {
         self.octets.load(Relaxed)
     }
 
-    /// Takes `octets`, while `holes` of those in use are free within the pages of the heap; so that `spare` are left, if
-    /// they would be without any resident. Under the writers' lock.
+    /// Takes `octets`, while `holes` of those in use are free within the pages of the heap. If there could be `spare`
+    /// more without any resident, they are left. Under the writers' lock.
     pub(super) fn take(&self, octets: u64, holes: u64, spare: u64) -> Result<(), Shortage> {
         let used = self.octets();
         let lasting = used.saturating_sub(self.residents_octets.load(Relaxed) + holes);

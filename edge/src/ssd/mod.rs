@@ -6,7 +6,8 @@
 //! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a
 //! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
 //! is read, checked, and put back into RAM, from where it is answered (`restore`): the tier is a store behind the RAM
-//! tier, and answers nothing itself. Only a long content is sent while it is being read. What is replaced or removed in RAM is removed here too.
+//! tier, and answers nothing itself. Only a long content is sent while it is being read. What is replaced or removed in
+//! RAM is removed here too.
 //!
 //! No worker waits for a disk: reads and writes go through [`crate::io::Io`].
 
@@ -320,8 +321,16 @@ pub(crate) struct SsdTier {
 struct Loading {
     number: u64,
     waiting: Vec<Waker>,
-    /// Whose content is being read, of which key.
-    response: Option<(Box<[u8]>, StoredResponse, u64, Arc<Fill>)>,
+    /// Whose content is being read, for all.
+    reading: Option<Reading>,
+}
+
+/// A stored response whose content, of so many octets, is being read into a fill.
+struct Reading {
+    key: Box<[u8]>,
+    response: StoredResponse,
+    octets: u64,
+    fill: Arc<Fill>,
 }
 
 /// A stored response whose content, of so many octets, is still being read.
@@ -359,7 +368,8 @@ impl Turn {
         let Some(loading) = all.get_mut(&self.hash) else { return };
         // Another number: who can't join waits anew.
         loading.number = self.tier.turns.fetch_add(1, Ordering::Relaxed);
-        loading.response = Some((key.into(), response.clone(), octets, Arc::clone(fill)));
+        let (response, fill) = (response.clone(), Arc::clone(fill));
+        loading.reading = Some(Reading { key: key.into(), response, octets, fill });
         let waiting = core::mem::take(&mut loading.waiting);
         drop(all);
         waiting.into_iter().for_each(Waker::wake);
@@ -495,12 +505,12 @@ impl SsdTier {
             let mut loading = self.loading();
             match loading.get_mut(&hash) {
                 Some(other) => {
-                    if let Some((read, response, octets, fill)) = &other.response
-                        && **read == *key
-                        && is_wanted(response)
-                        && let Some(reader) = fill.reader()
+                    if let Some(reading) = &other.reading
+                        && *reading.key == *key
+                        && is_wanted(&reading.response)
+                        && let Some(reader) = reading.fill.reader()
                     {
-                        let (response, octets) = (response.clone(), *octets);
+                        let (response, octets) = (reading.response.clone(), reading.octets);
                         return Poll::Ready(Turned::Joined(Restoring { response, octets, reader }));
                     }
                     if waits_for.replace(other.number) != Some(other.number) {
@@ -511,7 +521,7 @@ impl SsdTier {
                 None if waits_for.is_some() => Poll::Ready(Turned::Over),
                 None => {
                     let number = self.turns.fetch_add(1, Ordering::Relaxed);
-                    let entry = Loading { number, waiting: Vec::new(), response: None };
+                    let entry = Loading { number, waiting: Vec::new(), reading: None };
                     loading.insert(hash, entry);
                     Poll::Ready(Turned::Own(Turn { tier: Arc::clone(self), hash }))
                 }
