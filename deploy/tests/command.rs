@@ -48,6 +48,11 @@ fn misuse_is_one_line_and_status_2() {
         (&["edge", "--for", "soon"], "\"soon\" is not a duration; allowed:", "a bad duration"),
         (&["edge", "--listen", "here"], "\"here\" is not an address; allowed:", "a bad address"),
         (&["edge", "--io", "dma"], "dma", "an unknown way to the kernel"),
+        (
+            &["edge", "--upstream", "http://[::1]:1", "--congestion", "dma"],
+            "no congestion control \"dma\"; there are: auto, system, ",
+            "an unknown congestion control",
+        ),
         (&["edge"], "edge: nowhere to fetch from: give --upstream", "no upstream"),
         (&["edge", "--upstream", "ftp://a"], "ftp", "a scheme that it does not speak"),
         (&["edge", "--upstream", "http://[::1]:1", "--cores", "1000"], "core 1000", "no such core"),

@@ -22,6 +22,10 @@ use lastmile_http::cache::reuse::{Reuse, reuse};
 use lastmile_http::cache::vary::selects;
 use std::sync::Arc;
 
+/// Contents of at least this are sent while they are read: some 5 ms of a fast disk. What is shorter is checked before its
+/// first octet is sent, so that what turns out to be damaged is fetched without anybody noticing.
+const LONG_OCTETS_MIN: u64 = 4 << 20;
+
 /// Groups of extents of one content that are read at the same time, or wait for the one before.
 const GROUPS_AT_ONCE: usize = 2;
 
@@ -202,6 +206,7 @@ async fn restore_record<I: Io>(
         };
         let (mut groups, mut pieces) = (groups(extents), Vec::new());
         let is_long = groups.len() > 1
+            && length >= LONG_OCTETS_MIN
             && draft.part().is_none()
             && may_be_sent(worker, request, draft.policy());
         let rest = if is_long { groups.split_off(1) } else { Vec::new() };

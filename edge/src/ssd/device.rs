@@ -278,10 +278,11 @@ mod tests {
         let path = directory.path().join("tier");
         let made = open(&path, Some(OCTETS_MIN)).unwrap().superblock;
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(&[9], 40).unwrap();
+        let other = [!made.seed[8]];
+        file.write_all_at(&other, 40).unwrap();
         assert_eq!(open(&path, None).unwrap().superblock, made);
-        file.write_all_at(&[9], 40).unwrap();
-        file.write_all_at(&[9], 40 + BLOCK_OCTETS as u64).unwrap();
+        file.write_all_at(&other, 40).unwrap();
+        file.write_all_at(&other, 40 + BLOCK_OCTETS as u64).unwrap();
         assert!(refusal(&path, None).contains("is damaged"));
     }
 
