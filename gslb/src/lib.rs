@@ -14,12 +14,16 @@
 //! | `table.rs` | what the lab's table says about it |
 //! | `map.rs` | the region of a client |
 //! | `steer.rs` | the edges for that client |
+//! | `health.rs` | which of them are up |
+//! | `explain.rs` | a choice in words |
 //! | `counters.rs` | what is counted, and why |
 
 mod answer;
 mod config;
 mod counters;
 mod error;
+mod explain;
+mod health;
 mod load;
 mod map;
 mod server;
@@ -32,4 +36,5 @@ mod zone;
 
 pub use config::{Config, Summary, ZoneSource};
 pub use error::{ConfigError, ErrorKind, StartError};
+pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use server::{Gslb, check, start};

@@ -29,6 +29,13 @@ pub(crate) struct Prefix {
     length: u8,
 }
 
+impl Prefix {
+    /// The address, and how many bits of it count.
+    pub(crate) fn parts(self) -> (IpAddr, u8) {
+        (self.address, self.length)
+    }
+}
+
 impl FromStr for Prefix {
     type Err = &'static str;
 
