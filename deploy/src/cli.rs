@@ -261,9 +261,35 @@ pub enum GslbCommand {
     /// Say which answer a client gets, and why
     #[command(after_help = "Examples:
   lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
-  lastmile gslb why www.customer.test --client 2001:db8::/48 --type AAAA --zone cdn.toml --map prefixes.csv
-  lastmile gslb why www.customer.test --client 10.1.2.3 --admin 127.0.0.1:9100     by what a running one knows now")]
+  lastmile gslb why www.customer.test --client 2001:db8::/48 --type AAAA --zone cdn.toml
+  lastmile gslb why www.customer.test --client 10.1.2.3 --admin 127.0.0.1:9100")]
     Why(WhyFlags),
+    /// Say which share of the clients a new map or zone file would move to another region
+    #[command(after_help = "Examples:
+  lastmile gslb diff old.toml new.toml                   zone files with their prefixes
+  lastmile gslb diff old.csv new.csv --zone cdn.toml     maps, for the regions of one zone file
+  lastmile gslb diff old.csv new.csv --zone cdn.toml --clients seen.txt")]
+    Diff(DiffFlags),
+}
+
+/// Flags of `lastmile gslb diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffFlags {
+    /// What is served now: a zone file, or with --zone a map (CSV)
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// What would be
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// OLD and NEW are maps for the regions of this zone file
+    #[arg(long, value_name = "FILE")]
+    pub zone: Option<PathBuf>,
+    /// Count the clients in FILE too: an address or a prefix at the start of each line
+    #[arg(long, value_name = "FILE")]
+    pub clients: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `lastmile gslb why`.

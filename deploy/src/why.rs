@@ -17,8 +17,8 @@ const ANSWER_OCTETS_MAX: u64 = 16 << 20;
 /// Prints the explanation.
 ///
 /// # Errors
-/// [`Failure::Misused`] for a name, a client or a file that is wrong; [`Failure::Failed`] when the running GSLB does not
-/// answer.
+/// [`Failure::Misused`] for a name, a client or a file that is wrong; [`Failure::Failed`] when the running GSLB does
+/// not answer.
 pub fn run(flags: &WhyFlags) -> Result<(), Failure> {
     let question = Question {
         name: flags.name.clone(),

@@ -187,8 +187,8 @@ impl Gslb {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads all files again, and answers from what they say now, from one query to the next; what is known of the health
-    /// of an edge stays. If anything is wrong with them, nothing changes.
+    /// Reads all files again, and answers from what they say now, from one query to the next; what is known of the
+    /// health of an edge stays. If anything is wrong with them, nothing changes.
     ///
     /// # Errors
     /// The first thing that is wrong, with file, line, key, value and what is allowed.

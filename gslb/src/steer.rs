@@ -170,8 +170,8 @@ impl Policy {
         choice
     }
 
-    /// All edges with their regions, in the order in which a client gets them that is in `region` by so many bits of its
-    /// address, whether they are up or not.
+    /// All edges with their regions, in the order in which a client gets them that is in `region` by so many bits of
+    /// its address, whether they are up or not.
     pub(crate) fn ranked(
         &self,
         region: RegionIndex,
@@ -508,7 +508,8 @@ mod tests {
     fn edges_that_are_down_get_nobody_while_others_are_up() {
         let fallback = AllDown::Static(vec!["192.0.2.99".parse().unwrap()], vec![]);
         let all = [0, 1, 2, 3];
-        let rows: [(&[usize], AllDown, Family, Option<&str>, Why, &str); 7] = [
+        type Row<'a> = (&'a [usize], AllDown, Family, Option<&'a str>, Why, &'a str);
+        let rows: [Row<'_>; 7] = [
             (&[1], AllDown::All, Family::V4, Some("192.0.2.1"), Why::Mapped, "another one's"),
             (&[0, 1, 3], AllDown::All, Family::V4, Some("192.0.2.12"), Why::Spilled, "one is left"),
             (&all, AllDown::All, Family::V4, Some("192.0.2.1"), Why::Down, "as if all were up"),

@@ -170,6 +170,32 @@ fn files_are_read_again_or_refused() {
 }
 
 #[test]
+fn what_a_new_map_would_move_is_said_before_it_is_published() {
+    let folder = scratch();
+    let [file, old, new, seen] =
+        ["cdn.toml", "old.csv", "new.csv", "seen"].map(|name| folder.path().join(name));
+    zone(&file, ["127.0.0.1:9", "127.0.0.1:9"], "");
+    std::fs::write(&old, "64.0.0.0/2,north\n").unwrap();
+    std::fs::write(&new, "64.0.0.0/3,north\n96.0.0.0/3,south\n").unwrap();
+    std::fs::write(&seen, "65.0.0.1\n100.0.0.1\n10.1.0.1\n10.2.0.1\n").unwrap();
+    let path = |file: &std::path::PathBuf| file.to_str().unwrap().to_owned();
+    let diff = |more: &[&str]| {
+        let fixed = ["gslb", "diff", &path(&old), &path(&new)];
+        let output = lastmile(&[&fixed, more].concat()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (zone, seen) = (path(&file), path(&seen));
+    let (status, text) = diff(&["--zone", &zone, "--clients", &seen]);
+    let expected = "IPv4: 12.5000 % would move\n    12.5000 %  north -> south\nIPv6: 0.0000 % would move\n\
+                    clients: 25.0000 % would move\n    25.0000 %  north -> south\n";
+    assert_eq!((status, &text[..]), (Some(0), expected));
+    let (_, json) = diff(&["--zone", &zone, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["v4"][0]["share"], 0.125);
+    assert_eq!(diff(&[]).0, Some(2), "a map is no zone file");
+}
+
+#[test]
 fn a_choice_is_explained_from_files_and_by_a_running_server() {
     let folder = scratch();
     let file = folder.path().join("cdn.toml");
