@@ -1,9 +1,11 @@
-//! The admin server: `/healthz`, `/metrics` and `/stats.json`, in a thread of its own so that it
-//! answers while the data path is busy.
+//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why` and `POST /reload`, in a thread of
+//! its own so that it answers while the data path is busy. When the process is told to end, idle connections end at
+//! once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
 use crate::roles::Board;
+use crate::why;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -12,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -104,6 +107,7 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
         };
         let board = Arc::clone(&board);
         tokio::spawn(async move {
+            let (is_late, mut ending) = (board.is_ending(), board.ending());
             let service = service_fn(|request| {
                 let response = answer(&request, &board);
                 async { Ok::<_, Infallible>(response) }
@@ -113,7 +117,18 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
                 .header_read_timeout(HEAD_TIME_MAX)
                 .max_buf_size(HEAD_OCTETS_MAX)
                 .serve_connection(TokioIo::new(stream), service);
-            let _ = tokio::time::timeout(CONNECTION_TIME_MAX, connection).await;
+            let mut connection = pin!(connection);
+            let serve = async {
+                if !is_late {
+                    tokio::select! {
+                        _ = connection.as_mut() => return,
+                        _ = ending.wait_for(|is_ending| *is_ending) => {}
+                    }
+                    connection.as_mut().graceful_shutdown();
+                }
+                let _ = connection.await;
+            };
+            let _ = tokio::time::timeout(CONNECTION_TIME_MAX, serve).await;
             drop(place);
         });
     }
@@ -121,6 +136,12 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
 
 fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
+    if (request.method(), request.uri().path()) == (&Method::POST, "/reload") {
+        return match board.reload() {
+            Ok(summary) => response(StatusCode::OK, TEXT, format!("{summary}\n")),
+            Err(why) => response(StatusCode::CONFLICT, TEXT, format!("not taken: {why}\n")),
+        };
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET or HEAD\n".into());
         response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -141,10 +162,24 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
             "application/json",
             format!("{}\n", metrics::json(&board.reports(), board.uptime())),
         ),
+        "/why" => {
+            let query = request.uri().query().unwrap_or_default();
+            match why::question(query)
+                .and_then(|(question, is_json)| Ok((board.explain(&question)?, is_json)))
+            {
+                Ok((explanation, true)) => {
+                    response(StatusCode::OK, "application/json", why::json(&explanation))
+                }
+                Ok((explanation, false)) => response(StatusCode::OK, TEXT, explanation.to_string()),
+                Err(why) => response(StatusCode::BAD_REQUEST, TEXT, format!("{why}\n")),
+            }
+        }
         _ => response(
             StatusCode::NOT_FOUND,
             TEXT,
-            "There are /healthz, /metrics and /stats.json.\n".into(),
+            "There are /healthz, /metrics and /stats.json; of a GSLB also \
+             /why?name=NAME&client=ADDR and POST /reload.\n"
+                .into(),
         ),
     }
 }

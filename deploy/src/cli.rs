@@ -56,6 +56,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   lastmile gslb --listen 127.0.0.1:5353 --zone gslb/examples/cdn.toml
   lastmile gslb --listen 127.0.0.1:5353 --lab-table dns_table.txt
+  lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
   dig @127.0.0.1 -p 5353 www.customer.test +subnet=10.1.0.0/16")]
     Gslb(GslbFlags),
     /// Print the rules of HTTP, section by section: which test shows each one, or why it is not kept
@@ -226,7 +227,11 @@ pub struct OriginFlags {
 
 /// Flags of `lastmile gslb`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct GslbFlags {
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<GslbCommand>,
     /// Listen at ADDR, UDP and TCP
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5353", value_parser = address)]
     pub listen: SocketAddr,
@@ -248,6 +253,69 @@ pub struct GslbFlags {
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
+}
+
+/// What `lastmile gslb` does besides running.
+#[derive(Clone, Debug, Subcommand)]
+pub enum GslbCommand {
+    /// Say which answer a client gets, and why
+    #[command(after_help = "Examples:
+  lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
+  lastmile gslb why www.customer.test --client 2001:db8::/48 --type AAAA --zone cdn.toml
+  lastmile gslb why www.customer.test --client 10.1.2.3 --admin 127.0.0.1:9100")]
+    Why(WhyFlags),
+    /// Say which share of the clients a new map or zone file would move to another region
+    #[command(after_help = "Examples:
+  lastmile gslb diff old.toml new.toml                   zone files with their prefixes
+  lastmile gslb diff old.csv new.csv --zone cdn.toml     maps, for the regions of one zone file
+  lastmile gslb diff old.csv new.csv --zone cdn.toml --clients seen.txt")]
+    Diff(DiffFlags),
+}
+
+/// Flags of `lastmile gslb diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffFlags {
+    /// What is served now: a zone file, or with --zone a map (CSV)
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// What would be
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// OLD and NEW are maps for the regions of this zone file
+    #[arg(long, value_name = "FILE")]
+    pub zone: Option<PathBuf>,
+    /// Count the clients in FILE too: an address or a prefix at the start of each line
+    #[arg(long, value_name = "FILE")]
+    pub clients: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `lastmile gslb why`.
+#[derive(Args, Clone, Debug)]
+pub struct WhyFlags {
+    /// The name that is asked for
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Who asks: an address, or a client subnet
+    #[arg(long, value_name = "ADDR[/BITS]")]
+    pub client: String,
+    /// The type that is asked for: A or AAAA
+    #[arg(long = "type", value_name = "TYPE", default_value = "A", value_parser = ["A", "AAAA"])]
+    pub rtype: String,
+    /// Zones and steering; all edges are taken to be up
+    #[arg(long, value_name = "FILE", required_unless_present = "admin", conflicts_with = "admin")]
+    pub zone: Option<PathBuf>,
+    /// Prefixes and their regions, as CSV, besides those of the zone file
+    #[arg(long, value_name = "FILE", conflicts_with = "admin")]
+    pub map: Option<PathBuf>,
+    /// Ask the running GSLB whose admin server is at ADDR
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub admin: Option<SocketAddr>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `lastmile rules`.

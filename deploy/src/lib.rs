@@ -8,7 +8,8 @@
 //! * [`node`]: one role as a process; [`stop`]: what ends it; [`admin`]: what it tells about itself,
 //!   [`metrics`]: in which words.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
-//! * [`check`]: a configuration looked at without starting anything.
+//! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
+//!   choice of the GSLB in words, and what a new map would move.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
 //! * [`mod@bench`]: measurements beside other caches.
 
@@ -17,6 +18,7 @@ pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod diff;
 pub mod failure;
 pub mod metrics;
 pub mod node;
@@ -26,8 +28,9 @@ pub mod rules;
 pub mod site;
 pub mod stop;
 pub mod up;
+pub mod why;
 
-use cli::Command;
+use cli::{Command, GslbCommand};
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -41,7 +44,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Up(flags) => up::run(&flags),
         Command::Edge(flags) => node::run(&flags.process, || roles::edge::start(&flags)),
         Command::Origin(flags) => node::run(&flags.process, || roles::origin::start(&flags)),
-        Command::Gslb(flags) => node::run(&flags.process, || roles::gslb::start(&flags)),
+        Command::Gslb(flags) => match &flags.command {
+            Some(GslbCommand::Why(flags)) => why::run(flags),
+            Some(GslbCommand::Diff(flags)) => diff::run(flags),
+            None => node::run(&flags.process, || roles::gslb::start(&flags)),
+        },
         Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Bench(flags) => bench::run(&flags),

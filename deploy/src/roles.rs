@@ -6,9 +6,9 @@ pub mod origin;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// One counter or gauge: name (counters end in `_total`), what it counts, value.
 pub type Sample = (&'static str, &'static str, u64);
@@ -20,7 +20,7 @@ pub enum Role {
     /// A cache.
     Edge(lastmile_edge::Edge),
     /// A steering DNS server.
-    Gslb(lastmile_gslb::Gslb),
+    Gslb(Box<lastmile_gslb::Gslb>),
 }
 
 /// A role and the name that tells it from others of its kind.
@@ -45,6 +45,13 @@ impl Running {
             Role::Origin(_) => "origin",
             Role::Edge(_) => "edge",
             Role::Gslb(_) => "gslb",
+        }
+    }
+
+    fn gslb(&self) -> Option<&lastmile_gslb::Gslb> {
+        match &self.role {
+            Role::Gslb(gslb) => Some(gslb),
+            Role::Origin(_) | Role::Edge(_) => None,
         }
     }
 
@@ -96,12 +103,16 @@ pub struct Report {
 pub struct Board {
     running: Mutex<Vec<Running>>,
     started: Instant,
-    ending: AtomicBool,
+    ending: watch::Sender<bool>,
 }
 
 impl Default for Board {
     fn default() -> Self {
-        Self { running: Mutex::default(), started: Instant::now(), ending: AtomicBool::new(false) }
+        Self {
+            running: Mutex::default(),
+            started: Instant::now(),
+            ending: watch::Sender::new(false),
+        }
     }
 }
 
@@ -132,13 +143,45 @@ impl Board {
     /// Whether the roles have been told to end.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
+        *self.ending.borrow()
+    }
+
+    /// Becomes true when the roles are told to end.
+    #[must_use]
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    /// Lets each GSLB read its files again, and returns what they hold.
+    ///
+    /// # Errors
+    /// What is wrong with them; they are not taken then. Also when there is no GSLB.
+    pub fn reload(&self) -> Result<String, String> {
+        let running = self.lock();
+        let gslbs = running.iter().filter_map(Running::gslb);
+        let summaries: Result<Vec<_>, _> = gslbs.map(lastmile_gslb::Gslb::reload).collect();
+        let summaries = summaries.map_err(|error| error.to_string())?;
+        let lines: Vec<_> = summaries.iter().map(ToString::to_string).collect();
+        if lines.is_empty() { Err("no GSLB runs here".to_owned()) } else { Ok(lines.join("\n")) }
+    }
+
+    /// Which answer a client of the GSLB gets now, and why.
+    ///
+    /// # Errors
+    /// Why there is nothing to say. Also when there is no GSLB.
+    pub fn explain(
+        &self,
+        question: &lastmile_gslb::Question,
+    ) -> Result<lastmile_gslb::Explanation, String> {
+        let running = self.lock();
+        let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
+        gslb.explain(question)
     }
 
     /// Ends every role within `drain` altogether, the one started last first, so that none loses its
     /// upstream while it drains. Neighbours of one kind, such as the edges, end side by side.
     pub fn stop(&self, drain: Duration) {
-        self.ending.store(true, Ordering::Relaxed);
+        self.ending.send_replace(true);
         let deadline = Instant::now() + drain;
         let mut running = std::mem::take(&mut *self.lock());
         while let Some(last) = running.pop() {

@@ -279,7 +279,12 @@ impl<'q, 'o> Draft<'q, 'o> {
             let steered = &policy.steered[index];
             let choice = policy.choose(steered, client, family);
             self.reason = Reason::Steered(choice.why);
-            if choice.why != Why::NoEdge {
+            if choice.why == Why::Nothing {
+                self.authoritative = false;
+                self.rcode = Rcode::ServFail;
+                return Ok(None);
+            }
+            if !choice.addresses().is_empty() {
                 self.scope = choice.scope;
                 return self.put_choice(owner, steered, &choice).map(|()| None);
             }

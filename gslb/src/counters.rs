@@ -35,7 +35,11 @@ counters! {
     steered_default, "lastmile_gslb_answers_steered_default_total",
         "Answers with edges of the default region, the client being in no prefix.";
     steered_spilled, "lastmile_gslb_answers_steered_spilled_total",
-        "Answers with edges of another region, the client's having none.";
+        "Answers with edges of another region, the client's having none that is up.";
+    steered_down, "lastmile_gslb_answers_steered_down_total",
+        "Answers with what a name has for when no edge is up.";
+    steered_nothing, "lastmile_gslb_answers_servfail_total",
+        "Steered names without anything for when no edge is up.";
     steered_none, "lastmile_gslb_answers_steered_none_total",
         "Steered names asked for a kind of address that no edge has.";
     fixed, "lastmile_gslb_answers_static_total", "Answers with records of a zone.";
@@ -95,6 +99,8 @@ impl Counters {
             Reason::Steered(Why::Mapped) => &self.steered_mapped,
             Reason::Steered(Why::Default) => &self.steered_default,
             Reason::Steered(Why::Spilled) => &self.steered_spilled,
+            Reason::Steered(Why::Down) => &self.steered_down,
+            Reason::Steered(Why::Nothing) => &self.steered_nothing,
             Reason::Steered(Why::NoEdge) => &self.steered_none,
             Reason::Static => &self.fixed,
             Reason::Alias => &self.alias,

@@ -14,12 +14,17 @@
 //! | `table.rs` | what the lab's table says about it |
 //! | `map.rs` | the region of a client |
 //! | `steer.rs` | the edges for that client |
+//! | `health.rs` | which of them are up |
+//! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
 //! | `counters.rs` | what is counted, and why |
 
 mod answer;
 mod config;
 mod counters;
+mod diff;
 mod error;
+mod explain;
+mod health;
 mod load;
 mod map;
 mod server;
@@ -31,5 +36,7 @@ mod wire;
 mod zone;
 
 pub use config::{Config, Summary, ZoneSource};
+pub use diff::{Difference, Move, diff};
 pub use error::{ConfigError, ErrorKind, StartError};
+pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use server::{Gslb, check, start};

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Index of a region; `u16` so that an IPv4 interval takes 6 octets.
@@ -27,6 +28,13 @@ const INDEXED_INTERVALS_MIN: usize = 256;
 pub(crate) struct Prefix {
     address: IpAddr,
     length: u8,
+}
+
+impl Prefix {
+    /// The address, and how many bits of it count.
+    pub(crate) fn parts(self) -> (IpAddr, u8) {
+        (self.address, self.length)
+    }
 }
 
 impl FromStr for Prefix {
@@ -92,6 +100,18 @@ impl PrefixMap {
         }
     }
 
+    /// Runs of addresses for which neither this map nor `other` changes: the region of each, and their share of all
+    /// IPv4 addresses, or of the IPv6 addresses in 2000::/3, in ascending order.
+    pub(crate) fn compare(
+        &self,
+        other: &Self,
+        each_v4: impl FnMut(Option<RegionIndex>, Option<RegionIndex>, f64),
+        each_v6: impl FnMut(Option<RegionIndex>, Option<RegionIndex>, f64),
+    ) {
+        self.v4.compare(&other.v4, 0..=u32::MAX, each_v4);
+        self.v6.compare(&other.v6, 2 << 124..=(4 << 124) - 1, each_v6);
+    }
+
     /// Octets that the map takes.
     pub(crate) fn octets(&self) -> usize {
         self.v4.octets() + self.v6.octets()
@@ -109,6 +129,8 @@ trait Key: Copy + Ord {
     fn last(self, length: u8) -> Self;
     /// In how many leading bits two keys agree.
     fn common_bits(self, other: Self) -> u8;
+    /// How many keys there are from this to `last`, as closely as it can be said.
+    fn count_to(self, last: Self) -> f64;
 }
 
 impl Key for u32 {
@@ -129,6 +151,9 @@ impl Key for u32 {
     fn common_bits(self, other: Self) -> u8 {
         (self ^ other).leading_zeros() as u8
     }
+    fn count_to(self, last: Self) -> f64 {
+        f64::from(last - self) + 1.0
+    }
 }
 
 impl Key for u128 {
@@ -148,6 +173,9 @@ impl Key for u128 {
     }
     fn common_bits(self, other: Self) -> u8 {
         (self ^ other).leading_zeros() as u8
+    }
+    fn count_to(self, last: Self) -> f64 {
+        (last - self) as f64 + 1.0
     }
 }
 
@@ -213,6 +241,30 @@ impl<K: Key> Intervals<K> {
         }
         let region = self.regions[at];
         Match { region: (region != NONE).then_some(region), scope }
+    }
+
+    fn compare(
+        &self,
+        other: &Self,
+        within: RangeInclusive<K>,
+        mut each: impl FnMut(Option<RegionIndex>, Option<RegionIndex>, f64),
+    ) {
+        let (first, last) = (*within.start(), *within.end());
+        let all = first.count_to(last);
+        let region = |map: &Self, at: usize| Some(map.regions[at]).filter(|region| *region != NONE);
+        let (mut mine, mut others, mut start) = (0, 0, K::ZERO);
+        loop {
+            let ends = [self.starts.get(mine + 1), other.starts.get(others + 1)];
+            let next = ends.into_iter().flatten().min().copied();
+            let (from, to) = (start.max(first), next.map_or(K::MAX, K::previous).min(last));
+            if from <= to {
+                each(region(self, mine), region(other, others), from.count_to(to) / all);
+            }
+            let Some(next) = next else { return };
+            mine += usize::from(ends[0] == Some(&next));
+            others += usize::from(ends[1] == Some(&next));
+            start = next;
+        }
     }
 
     fn octets(&self) -> usize {

@@ -2,15 +2,20 @@
 
 use crate::answer::Tables;
 use crate::counters::{self, Counters};
+use crate::explain::{Explanation, Question, explain};
+use crate::health::Checker;
 use crate::load::load;
 use crate::steer::mix;
 use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
+use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
 use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,10 +28,21 @@ const PORT_TRIES_MAX: usize = 8;
 #[derive(Debug)]
 pub struct Gslb {
     address: SocketAddr,
-    summary: Summary,
+    config: Config,
+    tables: Arc<ArcSwap<Tables>>,
+    loaded: Mutex<Loaded>,
+    reloads: AtomicU64,
+    reloads_refused: AtomicU64,
     counters: Vec<Arc<Counters>>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// What came of the files that were read last.
+#[derive(Debug, Default)]
+struct Loaded {
+    summary: Summary,
+    checker: Option<Checker>,
 }
 
 /// Unset while workers shall go on; then the time at which they must have ended.
@@ -35,7 +51,7 @@ pub(crate) type Stop = Arc<OnceLock<Instant>>;
 /// What a worker thread works with.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    pub(crate) tables: Arc<Tables>,
+    pub(crate) tables: Arc<ArcSwap<Tables>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Stop,
     pub(crate) random: Random,
@@ -71,7 +87,6 @@ pub fn check(config: &Config) -> Result<Summary, ConfigError> {
 ///
 /// # Errors
 /// [`StartError`]; nothing is left running.
-#[allow(clippy::needless_pass_by_value)] // The caller has no use for it afterwards.
 pub fn start(config: Config) -> Result<Gslb, StartError> {
     let cores =
         cores(&config).map_err(|message| ConfigError { file: None, line: None, message })?;
@@ -84,19 +99,40 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         Some(Err(error)) => return Err(StartError::Worker(error)),
         None => config.listen,
     };
-    let mut gslb =
-        Gslb { address, summary, counters: Vec::new(), stop: Stop::default(), threads: Vec::new() };
-    let tables = Arc::new(tables);
     let limits = tcp::Limits {
         connections_max: (config.tcp_connections_max / count).max(1),
         idle_timeout: config.tcp_idle_timeout,
     };
+    let checker = check_edges(&tables).map_err(StartError::Worker)?;
+    let mut gslb = Gslb {
+        address,
+        config,
+        tables: Arc::new(ArcSwap::from_pointee(tables)),
+        loaded: Mutex::new(Loaded { summary, checker }),
+        reloads: AtomicU64::new(0),
+        reloads_refused: AtomicU64::new(0),
+        counters: Vec::new(),
+        stop: Stop::default(),
+        threads: Vec::new(),
+    };
     // An error drops `gslb`, which stops the threads that run already.
     for ((&core, socket), listener) in cores.numbers().iter().zip(sockets).zip(listeners) {
-        gslb.spawn_udp(core, &tables, socket).map_err(StartError::Worker)?;
-        gslb.spawn_tcp(core, &tables, listener, limits).map_err(StartError::Worker)?;
+        gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;
+        gslb.spawn_tcp(core, listener, limits).map_err(StartError::Worker)?;
     }
     Ok(gslb)
+}
+
+/// Begins to check the edges that want it.
+fn check_edges(tables: &Tables) -> io::Result<Option<Checker>> {
+    let checked = tables.policy.edges.iter().filter_map(|edge| {
+        edge.check.clone().map(|check| (edge.name.clone(), check, Arc::clone(&edge.state)))
+    });
+    let checked: Vec<_> = checked.collect();
+    if checked.is_empty() {
+        return Ok(None);
+    }
+    Checker::start(checked).map(Some)
 }
 
 /// The cores to run on; an error is about one that is not allowed.
@@ -143,14 +179,80 @@ impl Gslb {
 
     /// What was loaded.
     #[must_use]
-    pub fn summary(&self) -> &Summary {
-        &self.summary
+    pub fn summary(&self) -> Summary {
+        self.loaded().summary.clone()
     }
 
-    /// The counters, summed over the cores: name, help, value.
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads all files again, and answers from what they say now, from one query to the next; what is known of the
+    /// health of an edge stays. If anything is wrong with them, nothing changes.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, line, key, value and what is allowed.
+    pub fn reload(&self) -> Result<Summary, ConfigError> {
+        // One at a time.
+        let mut loaded = self.loaded();
+        let (mut tables, summary) = load(&self.config).inspect_err(|_| {
+            self.reloads_refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        let before = self.tables.load_full();
+        let known: HashMap<_, _> =
+            before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
+        for edge in &mut tables.policy.edges {
+            let same = known.get(&edge.name).filter(|known| known.check == edge.check);
+            if let Some(same) = same {
+                edge.state = Arc::clone(&same.state);
+            }
+        }
+        loaded.checker = None;
+        match check_edges(&tables) {
+            Ok(checker) => loaded.checker = checker,
+            Err(error) => eprintln!("gslb: edges are not checked any more: {error}"),
+        }
+        self.tables.store(Arc::new(tables));
+        loaded.summary = summary.clone();
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+        Ok(summary)
+    }
+
+    /// Which answer a client gets, and why, by what is known now.
+    ///
+    /// # Errors
+    /// Why there is nothing to say of the name.
+    pub fn explain(&self, question: &Question) -> Result<Explanation, String> {
+        explain(&self.tables.load(), question)
+    }
+
+    /// The counters, summed over the cores, and what is known of edges: name, help, value.
     #[must_use]
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
-        counters::samples(self.counters.iter().map(AsRef::as_ref))
+        let tables = self.tables.load();
+        let edges = &tables.policy.edges;
+        let down = edges.iter().filter(|edge| !edge.state.is_up()).count();
+        let mut samples = counters::samples(self.counters.iter().map(AsRef::as_ref));
+        samples.extend([
+            ("lastmile_gslb_edges", "Edges that are known.", edges.len() as u64),
+            ("lastmile_gslb_edges_down", "Edges that are down.", down as u64),
+            (
+                "lastmile_gslb_edge_changes_total",
+                "How often edges went down or came up.",
+                edges.iter().map(|edge| edge.state.changes()).sum(),
+            ),
+            (
+                "lastmile_gslb_reloads_total",
+                "How often the files were read again.",
+                self.reloads.load(Ordering::Relaxed),
+            ),
+            (
+                "lastmile_gslb_reloads_refused_total",
+                "How often they were not taken, something being wrong with them.",
+                self.reloads_refused.load(Ordering::Relaxed),
+            ),
+        ]);
+        samples
     }
 
     /// Ends it: what has been received is answered, for at most `drain`.
@@ -159,6 +261,7 @@ impl Gslb {
     }
 
     fn end(&mut self, drain: Duration) {
+        self.loaded().checker = None;
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
         for thread in self.threads.drain(..) {
@@ -167,38 +270,31 @@ impl Gslb {
         }
     }
 
-    fn spawn_udp(
-        &mut self,
-        core: usize,
-        tables: &Arc<Tables>,
-        socket: UdpSocket,
-    ) -> io::Result<()> {
+    fn spawn_udp(&mut self, core: usize, socket: UdpSocket) -> io::Result<()> {
         udp::prepare(&socket)?;
-        self.spawn("udp", core, tables, move |worker| udp::run(&socket, worker))
+        self.spawn("udp", core, move |worker| udp::run(&socket, worker))
     }
 
     fn spawn_tcp(
         &mut self,
         core: usize,
-        tables: &Arc<Tables>,
         listener: TcpListener,
         limits: tcp::Limits,
     ) -> io::Result<()> {
         let epoll = tcp::prepare(&listener)?;
-        self.spawn("tcp", core, tables, move |worker| tcp::run(listener, epoll, worker, limits))
+        self.spawn("tcp", core, move |worker| tcp::run(listener, epoll, worker, limits))
     }
 
     fn spawn(
         &mut self,
         transport: &str,
         core: usize,
-        tables: &Arc<Tables>,
         run: impl FnOnce(Worker) + Send + 'static,
     ) -> io::Result<()> {
         let counters = Arc::new(Counters::default());
         self.counters.push(Arc::clone(&counters));
         let worker = Worker {
-            tables: Arc::clone(tables),
+            tables: Arc::clone(&self.tables),
             counters,
             stop: Arc::clone(&self.stop),
             random: Random::new(),

@@ -1,8 +1,10 @@
 //! The choice: which edges' addresses a client gets, how far the choice holds, and why. Pure.
 
+use crate::health::{Check, EdgeState};
 use crate::map::{PrefixMap, RegionIndex};
 use crate::wire::subnet::{Client, mask};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// Addresses in one answer: 16 AAAA records with question and OPT stay below 1232 octets.
 pub(crate) const ADDRESSES_MAX: usize = 16;
@@ -24,6 +26,7 @@ pub(crate) struct Policy {
 /// A place that clients are near to.
 #[derive(Debug)]
 pub(crate) struct Region {
+    pub(crate) name: Box<str>,
     /// Places in [`Policy::edges`].
     pub(crate) edges: Vec<usize>,
     /// All regions, nearest first; the first is this one.
@@ -33,12 +36,16 @@ pub(crate) struct Region {
 /// A server of clients.
 #[derive(Debug)]
 pub(crate) struct Edge {
+    pub(crate) name: Box<str>,
     /// A hash of its name: choices survive a reordering of the file.
     pub(crate) seed: u64,
     pub(crate) v4: Vec<Ipv4Addr>,
     pub(crate) v6: Vec<Ipv6Addr>,
     /// Its share of the region's clients, relative to the other edges; 0 takes none.
     pub(crate) capacity: u32,
+    /// How it is asked whether it is up; without that it always is.
+    pub(crate) check: Option<Check>,
+    pub(crate) state: Arc<EdgeState>,
 }
 
 /// A name whose addresses are chosen.
@@ -50,6 +57,18 @@ pub(crate) struct Steered {
     pub(crate) answers: usize,
     /// For clients that are in no prefix of the map.
     pub(crate) default_region: RegionIndex,
+    pub(crate) all_down: AllDown,
+}
+
+/// What is answered when no edge is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AllDown {
+    /// As if all were: the checks may be what fails.
+    All,
+    /// These addresses, not more than [`ADDRESSES_MAX`] of each family.
+    Static(Vec<Ipv4Addr>, Vec<Ipv6Addr>),
+    /// Nothing (SERVFAIL).
+    Nothing,
 }
 
 /// Which kind of address is asked for.
@@ -66,8 +85,12 @@ pub(crate) enum Why {
     Mapped,
     /// The client is in no prefix; the first address is in the name's default region.
     Default,
-    /// The client's region has no edge for this family, so the first address is in another one.
+    /// The client's region has no edge for this family that is up, so the first address is in another one.
     Spilled,
+    /// No edge is up, and the answer is what the name has for that.
+    Down,
+    /// No edge is up, and the name has nothing for that.
+    Nothing,
     /// No edge anywhere has an address of this family.
     NoEdge,
 }
@@ -83,7 +106,21 @@ pub(crate) struct Choice {
     pub(crate) why: Why,
 }
 
+/// Where a client is, and what it asks for.
+struct Place {
+    region: RegionIndex,
+    key: u64,
+    family: Family,
+}
+
 impl Choice {
+    fn put(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        for address in addresses.take(ADDRESSES_MAX - self.count) {
+            self.addresses[self.count] = address;
+            self.count += 1;
+        }
+    }
+
     /// The chosen addresses, best first.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         &self.addresses[..self.count]
@@ -106,15 +143,25 @@ impl Policy {
         };
         let spread_bits = if client.address.is_ipv4() { SPREAD_BITS_V4 } else { SPREAD_BITS_V6 };
         let key = spread_key(client, spread_bits.max(found.scope));
-        let mut spread = false;
-        for &candidate in &self.regions[usize::from(region)].order {
-            let before = choice.count;
-            spread |= self.take_region(candidate, key, family, name.answers, &mut choice);
-            if before == 0 && choice.count > 0 {
-                choice.why = if candidate == region { reason } else { Why::Spilled };
-            }
-            if choice.count == name.answers {
-                break;
+        let place = Place { region, key, family };
+        let (mut spread, first) = self.take(&place, name.answers, Edge::weight, &mut choice);
+        if choice.count > 0 {
+            choice.why = if first == region { reason } else { Why::Spilled };
+        } else if self.has(family) {
+            choice.why = Why::Down;
+            match &name.all_down {
+                AllDown::All => {
+                    let capacity = |edge: &Edge| edge.capacity;
+                    (spread, _) = self.take(&place, name.answers, capacity, &mut choice);
+                }
+                AllDown::Static(v4, v6) => {
+                    choice.scope = 0;
+                    match family {
+                        Family::V4 => choice.put(v4.iter().copied().map(IpAddr::V4)),
+                        Family::V6 => choice.put(v6.iter().copied().map(IpAddr::V6)),
+                    }
+                }
+                AllDown::Nothing => choice.why = Why::Nothing,
             }
         }
         if spread {
@@ -123,14 +170,71 @@ impl Policy {
         choice
     }
 
+    /// All edges with their regions, in the order in which a client gets them that is in `region` by so many bits of
+    /// its address, whether they are up or not.
+    pub(crate) fn ranked(
+        &self,
+        region: RegionIndex,
+        client: &Client,
+        scope: u8,
+        family: Family,
+    ) -> Vec<(RegionIndex, usize)> {
+        let spread_bits = if client.address.is_ipv4() { SPREAD_BITS_V4 } else { SPREAD_BITS_V6 };
+        let key = spread_key(client, spread_bits.max(scope));
+        let mut ranked = Vec::new();
+        for &candidate in &self.regions[usize::from(region)].order {
+            let edges = self.regions[usize::from(candidate)].edges.iter();
+            let mut edges: Vec<_> = edges
+                .map(|&index| {
+                    let edge = &self.edges[index];
+                    let takes = edge.capacity > 0 && edge.addresses(family) > 0;
+                    let rank =
+                        if takes { rank(key, edge.seed, edge.capacity) } else { f64::INFINITY };
+                    (rank, index)
+                })
+                .collect();
+            edges.sort_by(|one, other| one.0.total_cmp(&other.0));
+            ranked.extend(edges.into_iter().map(|(_, index)| (candidate, index)));
+        }
+        ranked
+    }
+
+    /// Whether any edge takes clients of this family when it is up.
+    fn has(&self, family: Family) -> bool {
+        self.edges.iter().any(|edge| edge.capacity > 0 && edge.addresses(family) > 0)
+    }
+
+    /// Appends addresses of the nearest regions, and says whether another key could give others, and which region had
+    /// the first of them.
+    fn take(
+        &self,
+        place: &Place,
+        answers: usize,
+        weight: impl Fn(&Edge) -> u32 + Copy,
+        choice: &mut Choice,
+    ) -> (bool, RegionIndex) {
+        let (mut spread, mut first) = (false, place.region);
+        for &candidate in &self.regions[usize::from(place.region)].order {
+            let before = choice.count;
+            spread |= self.take_region(candidate, place, answers, weight, choice);
+            if before == 0 && choice.count > 0 {
+                first = candidate;
+            }
+            if choice.count == answers {
+                break;
+            }
+        }
+        (spread, first)
+    }
+
     /// Appends addresses of a region's edges in the order that `key` gives them, and says whether
     /// another key could give another order.
     fn take_region(
         &self,
         region: RegionIndex,
-        key: u64,
-        family: Family,
+        &Place { key, family, .. }: &Place,
         answers: usize,
+        weight: impl Fn(&Edge) -> u32,
         choice: &mut Choice,
     ) -> bool {
         // The best so far, best first. Each edge yields an address at least, so no more edges are
@@ -140,11 +244,12 @@ impl Policy {
         let mut eligible = 0;
         for &index in &self.regions[usize::from(region)].edges {
             let edge = &self.edges[index];
-            if edge.capacity == 0 || edge.addresses(family) == 0 {
+            let weight = weight(edge);
+            if weight == 0 || edge.addresses(family) == 0 {
                 continue;
             }
             eligible += 1;
-            let entry = (rank(key, edge.seed, edge.capacity), index);
+            let entry = (rank(key, edge.seed, weight), index);
             let at = best[..wanted].partition_point(|other| other.0 <= entry.0);
             if at < wanted {
                 best[at..wanted].rotate_right(1);
@@ -169,11 +274,20 @@ impl Policy {
 }
 
 impl Edge {
-    fn addresses(&self, family: Family) -> usize {
+    /// Its share of clients now.
+    pub(crate) fn weight(&self) -> u32 {
+        if self.state.is_up() { self.capacity } else { 0 }
+    }
+
+    pub(crate) fn addresses(&self, family: Family) -> usize {
         match family {
             Family::V4 => self.v4.len(),
             Family::V6 => self.v6.len(),
         }
+    }
+
+    pub(crate) fn all_addresses(&self, family: Family) -> impl Iterator<Item = IpAddr> {
+        (0..self.addresses(family)).map(move |index| self.address(family, index))
     }
 
     fn address(&self, family: Family, index: usize) -> IpAddr {
@@ -230,16 +344,20 @@ mod tests {
 
     fn edge(name: &str, v4: &[&str], v6: &[&str], capacity: u32) -> Edge {
         Edge {
+            name: name.into(),
             seed: seed(name),
             v4: v4.iter().map(|a| a.parse().unwrap()).collect(),
             v6: v6.iter().map(|a| a.parse().unwrap()).collect(),
             capacity,
+            check: None,
+            state: Arc::default(),
         }
     }
 
     /// North has one edge, south three with capacities 1, 2 and 1, west one that is out of service.
     fn policy() -> Policy {
         let region = |edges: &[usize], order: &[RegionIndex]| Region {
+            name: order[0].to_string().into(),
             edges: edges.to_vec(),
             order: order.to_vec(),
         };
@@ -333,7 +451,7 @@ mod tests {
             ),
             ("2001:db8:5::", 48, Family::V4, 1, Some(north), 1, 32, Why::Mapped, "an IPv6 client"),
         ] {
-            let name = Steered { ttl: 20, answers, default_region: 0 };
+            let name = Steered { ttl: 20, answers, default_region: 0, all_down: AllDown::All };
             let choice = policy.choose(&name, &client(address, length), family);
             let got = choice.addresses();
             assert_eq!(got.first().map(ToString::to_string).as_deref(), first, "{note}");
@@ -341,7 +459,7 @@ mod tests {
         }
         let mut nobody = policy;
         nobody.edges[0].v6.clear();
-        let name = Steered { ttl: 20, answers: 1, default_region: 0 };
+        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down: AllDown::All };
         let choice = nobody.choose(&name, &client("10.1.0.0", 16), Family::V6);
         assert_eq!((choice.addresses().len(), choice.why), (0, Why::NoEdge), "NODATA");
     }
@@ -349,7 +467,7 @@ mod tests {
     #[test]
     fn clients_are_spread_by_capacity_and_equal_clients_are_served_alike() {
         let policy = policy();
-        let name = Steered { ttl: 20, answers: 1, default_region: 0 };
+        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down: AllDown::All };
         let pick = |policy: &Policy, block: u32, host: u32| {
             let address = IpAddr::V4((0x0a02_0000 + block * 256 + host).into());
             let client = Client { address, prefix_length: 32, source: ClientSource::Resolver };
@@ -372,6 +490,53 @@ mod tests {
         for block in 0..256 {
             let (before, after) = (pick(&policy, block, 0), pick(&without, block, 0));
             assert!(before == after || before == IpAddr::from([192, 0, 2, 11]), "only s1's move");
+        }
+    }
+
+    /// What a client of north gets for a name with `all_down`, after these edges have gone down.
+    fn after(down: &[usize], all_down: AllDown, family: Family) -> (Vec<String>, Why) {
+        let policy = policy();
+        down.iter().for_each(|&index| policy.edges[index].state.set_up(false));
+        let address = IpAddr::from([10, 1, 0, 1]);
+        let client = Client { address, prefix_length: 32, source: ClientSource::Resolver };
+        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down };
+        let choice = policy.choose(&name, &client, family);
+        (choice.addresses().iter().map(ToString::to_string).collect(), choice.why)
+    }
+
+    #[test]
+    fn edges_that_are_down_get_nobody_while_others_are_up() {
+        let fallback = AllDown::Static(vec!["192.0.2.99".parse().unwrap()], vec![]);
+        let all = [0, 1, 2, 3];
+        type Row<'a> = (&'a [usize], AllDown, Family, Option<&'a str>, Why, &'a str);
+        let rows: [Row<'_>; 7] = [
+            (&[1], AllDown::All, Family::V4, Some("192.0.2.1"), Why::Mapped, "another one's"),
+            (&[0, 1, 3], AllDown::All, Family::V4, Some("192.0.2.12"), Why::Spilled, "one is left"),
+            (&all, AllDown::All, Family::V4, Some("192.0.2.1"), Why::Down, "as if all were up"),
+            (&all, fallback.clone(), Family::V4, Some("192.0.2.99"), Why::Down, "the fallback"),
+            (&all, fallback, Family::V6, None, Why::Down, "which has no such address"),
+            (&all, AllDown::Nothing, Family::V4, None, Why::Nothing, "nothing"),
+            (&[0], AllDown::Nothing, Family::V6, None, Why::Nothing, "the only one of its family"),
+        ];
+        for (down, all_down, family, expected, why, what) in rows {
+            let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(after(down, all_down, family), (expected, why), "{what}");
+        }
+    }
+
+    #[test]
+    fn ranks_are_the_order_of_the_choice() {
+        let policy = policy();
+        let name = Steered { ttl: 20, answers: 4, default_region: 0, all_down: AllDown::All };
+        for block in 0..64 {
+            let address = IpAddr::V4((0x0a02_0000 + block * 256).into());
+            let client = Client { address, prefix_length: 24, source: ClientSource::Subnet };
+            let choice = policy.choose(&name, &client, Family::V4);
+            let ranked = policy.ranked(1, &client, policy.map.lookup(address).scope, Family::V4);
+            let first = ranked.iter().flat_map(|(_, index)| {
+                policy.edges[*index].all_addresses(Family::V4).collect::<Vec<_>>()
+            });
+            assert_eq!(first.take(4).collect::<Vec<_>>(), choice.addresses());
         }
     }
 }

@@ -294,7 +294,7 @@ impl Connection {
                 transport: Transport::Tcp,
                 random: worker.random.next(),
             };
-            let answered = answer(&worker.tables, &asked, answer_buffer);
+            let answered = answer(&worker.tables.load(), &asked, answer_buffer);
             worker.counters.count_answer(Transport::Tcp, &answered);
             // Whoever sends what is not a query does not speak DNS: nothing more is expected of it.
             if answered.octets == 0 {

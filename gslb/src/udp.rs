@@ -38,7 +38,7 @@ pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
 
 /// Answers until the worker shall stop, then what has already arrived.
 pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
-    let answer_octets_max = usize::from(worker.tables.udp_payload_max);
+    let answer_octets_max = usize::from(worker.tables.load().udp_payload_max);
     let mut buffers = Buffers {
         received: vec![0; BATCH * QUERY_OCTETS_MAX],
         answers: vec![0; BATCH * answer_octets_max],
@@ -94,6 +94,8 @@ fn receive(
 
 /// Replaces each datagram's length by its answer's; those that get none become `None`.
 fn answer_batch(worker: &mut Worker, buffers: &mut Buffers, batch: &mut [Datagram]) {
+    // One state of the tables for the whole batch.
+    let tables = worker.tables.load();
     let queries = buffers.received.chunks_exact(QUERY_OCTETS_MAX);
     let places = buffers.answers.chunks_exact_mut(buffers.answer_octets_max);
     for ((datagram, query), place) in batch.iter_mut().zip(queries).zip(places) {
@@ -110,7 +112,7 @@ fn answer_batch(worker: &mut Worker, buffers: &mut Buffers, batch: &mut [Datagra
             transport: Transport::Udp,
             random: worker.random.next(),
         };
-        let answered = answer(&worker.tables, &asked, place);
+        let answered = answer(&tables, &asked, place);
         worker.counters.count_answer(Transport::Udp, &answered);
         if answered.octets > 0 {
             *datagram = Some((address, answered.octets));

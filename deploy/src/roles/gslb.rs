@@ -34,5 +34,5 @@ pub fn launch(config: Config) -> Result<Running, Failure> {
         ErrorKind::Misuse => Failure::Misused(error.to_string()),
         ErrorKind::Failure => Failure::Failed(error.to_string()),
     })?;
-    Ok(Running { name: "gslb".to_owned(), role: Role::Gslb(gslb) })
+    Ok(Running { name: "gslb".to_owned(), role: Role::Gslb(Box::new(gslb)) })
 }

@@ -32,6 +32,7 @@ mod collapse;
 mod content;
 mod failures;
 mod files;
+mod health;
 mod load;
 mod malformed;
 mod meanwhile;

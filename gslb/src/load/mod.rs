@@ -106,7 +106,7 @@ fn load_lab(config: &Config) -> Result<Option<LabTable>, ConfigError> {
     })
 }
 
-fn read_file(path: &Path) -> Result<String, ConfigError> {
+pub(crate) fn read_file(path: &Path) -> Result<String, ConfigError> {
     let name = path.display().to_string();
     let wrong =
         |error: std::io::Error| ConfigError::new(&name, None, format!("cannot read: {error}"));

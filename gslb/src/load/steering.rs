@@ -3,16 +3,18 @@
 
 use super::master;
 use crate::ConfigError;
+use crate::health::{CHECKS_MAX, Check};
 use crate::map::{self, Prefix, PrefixMap, REGIONS_MAX, RegionIndex};
-use crate::steer::{self, ADDRESSES_MAX, Edge, Policy, Region, Steered};
+use crate::steer::{self, ADDRESSES_MAX, AllDown, Edge, Policy, Region, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
 use crate::zone::{Found, Node, Rdata, Zones};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::Spanned;
 
 /// Capacities are relative; six digits are finer than any load is known.
@@ -23,6 +25,13 @@ const CNAME_TTL_MAX: i64 = i32::MAX as i64;
 const CAPACITY_DEFAULT: i64 = 100;
 const STEERED_TTL_DEFAULT: i64 = 20;
 const CNAME_TTL_DEFAULT: i64 = 300;
+/// A dead machine is out after an interval and two waits: with these within 0.85 s.
+const INTERVAL_MS_DEFAULT: i64 = 250;
+const TIMEOUT_MS_DEFAULT: i64 = 300;
+const RISE_DEFAULT: i64 = 3;
+/// Milliseconds between checks, and for one.
+const CHECK_MS: RangeInclusive<i64> = 20..=60_000;
+const RISE: RangeInclusive<i64> = 1..=100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +46,16 @@ struct File {
     steer: Vec<SteerEntry>,
     #[serde(default)]
     onboard: Vec<OnboardEntry>,
+    #[serde(default)]
+    health: HealthEntry,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HealthEntry {
+    interval_ms: Option<Spanned<i64>>,
+    timeout_ms: Option<Spanned<i64>>,
+    rise: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +83,7 @@ struct EdgeEntry {
     region: Spanned<String>,
     addresses: Spanned<Vec<Spanned<String>>>,
     capacity: Option<Spanned<i64>>,
+    health: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +93,8 @@ struct SteerEntry {
     ttl: Option<Spanned<i64>>,
     answers: Option<Spanned<i64>>,
     default_region: Option<Spanned<String>>,
+    all_down: Option<Spanned<String>>,
+    fallback: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Deserialize)]
@@ -118,7 +140,7 @@ pub(super) fn read(
         map: PrefixMap::new(&prefixes),
         steered: Vec::new(),
     };
-    read_edges(source, &file.edge, &regions, &mut policy)?;
+    read_edges(source, &file, &regions, &mut policy)?;
     for entry in &file.steer {
         read_steered(source, entry, &regions, &mut zones, &mut policy)?;
     }
@@ -251,7 +273,8 @@ fn read_regions(
                 order.push(region);
             }
         }
-        Ok(Region { edges: Vec::new(), order })
+        let name = entry.name.get_ref().as_str().into();
+        Ok(Region { name, edges: Vec::new(), order })
     };
     entries.iter().enumerate().map(read_region).collect()
 }
@@ -283,12 +306,12 @@ fn read_prefixes(
 
 fn read_edges(
     source: &Source<'_>,
-    entries: &[EdgeEntry],
+    file: &File,
     names: &RegionNames<'_>,
     policy: &mut Policy,
 ) -> Result<(), ConfigError> {
     let mut seen = HashMap::new();
-    for (index, entry) in entries.iter().enumerate() {
+    for (index, entry) in file.edge.iter().enumerate() {
         if seen.insert(entry.name.get_ref(), index).is_some() {
             return Err(source.wrong("edge.name", &entry.name, "is already an edge above"));
         }
@@ -296,35 +319,98 @@ fn read_edges(
             .find(entry.region.get_ref())
             .map_err(|message| source.wrong("edge.region", &entry.region, message))?;
         let capacity = entry.capacity.as_ref();
-        let mut edge = Edge {
-            seed: steer::seed(entry.name.get_ref()),
-            v4: Vec::new(),
-            v6: Vec::new(),
-            capacity: source.number(
-                "edge.capacity",
-                capacity,
-                CAPACITY_DEFAULT,
-                0..=CAPACITY_MAX,
-            )?,
-        };
+        let capacity =
+            source.number("edge.capacity", capacity, CAPACITY_DEFAULT, 0..=CAPACITY_MAX)?;
         let addresses = entry.addresses.get_ref();
         if addresses.is_empty() {
             return Err(source.wrong("edge.name", &entry.name, "has no addresses"));
         }
-        for address in addresses {
-            match address.get_ref().parse() {
-                Ok(IpAddr::V4(v4)) => edge.v4.push(v4),
-                Ok(IpAddr::V6(v6)) => edge.v6.push(v6),
-                Err(_) => {
-                    let message = "is not an address such as 192.0.2.1 or 2001:db8::1";
-                    return Err(source.wrong("edge.addresses", address, message));
-                }
-            }
+        let (v4, v6) = read_addresses(source, "edge.addresses", addresses)?;
+        let check = entry.health.as_ref();
+        let check = check.map(|url| read_check(source, &file.health, url)).transpose()?;
+        let edge = Edge {
+            name: entry.name.get_ref().as_str().into(),
+            seed: steer::seed(entry.name.get_ref()),
+            v4,
+            v6,
+            capacity,
+            check,
+            state: Default::default(),
+        };
+        if policy.edges.iter().filter(|edge| edge.check.is_some()).count() >= CHECKS_MAX {
+            let message = format!("is one too many with `health`; allowed: {CHECKS_MAX}");
+            return Err(source.wrong("edge.name", &entry.name, message));
         }
         policy.regions[usize::from(region)].edges.push(policy.edges.len());
         policy.edges.push(edge);
     }
     Ok(())
+}
+
+/// Addresses by family.
+fn read_addresses(
+    source: &Source<'_>,
+    key: &str,
+    texts: &[Spanned<String>],
+) -> Result<(Vec<Ipv4Addr>, Vec<Ipv6Addr>), ConfigError> {
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for text in texts {
+        match text.get_ref().parse() {
+            Ok(IpAddr::V4(address)) => v4.push(address),
+            Ok(IpAddr::V6(address)) => v6.push(address),
+            Err(_) => {
+                let message = "is not an address such as 192.0.2.1 or 2001:db8::1";
+                return Err(source.wrong(key, text, message));
+            }
+        }
+    }
+    Ok((v4, v6))
+}
+
+fn read_check(
+    source: &Source<'_>,
+    entry: &HealthEntry,
+    url: &Spanned<String>,
+) -> Result<Check, ConfigError> {
+    let wrong = |message| source.wrong("edge.health", url, message);
+    let (address, target) = Check::place(url.get_ref()).map_err(wrong)?;
+    let number = |key: &str, value: &Option<Spanned<i64>>, default, allowed| {
+        source.number(&format!("health.{key}"), value.as_ref(), default, allowed)
+    };
+    let interval = number("interval_ms", &entry.interval_ms, INTERVAL_MS_DEFAULT, CHECK_MS)?;
+    let timeout = number("timeout_ms", &entry.timeout_ms, TIMEOUT_MS_DEFAULT, CHECK_MS)?;
+    Ok(Check {
+        address,
+        target,
+        interval: Duration::from_millis(interval.into()),
+        timeout: Duration::from_millis(timeout.into()),
+        rise: number("rise", &entry.rise, RISE_DEFAULT, RISE)?,
+    })
+}
+
+fn read_all_down(source: &Source<'_>, entry: &SteerEntry) -> Result<AllDown, ConfigError> {
+    let said = entry.all_down.as_ref();
+    let wrong = |message: &str| match said {
+        Some(said) => source.wrong("steer.all_down", said, message),
+        None => source.wrong("steer.name", &entry.name, message),
+    };
+    match (said.map(|said| said.get_ref().as_str()), &entry.fallback) {
+        (None | Some("all"), None) => Ok(AllDown::All),
+        (Some("nothing"), None) => Ok(AllDown::Nothing),
+        (None | Some("static"), Some(fallback)) => {
+            if !(1..=ADDRESSES_MAX).contains(&fallback.get_ref().len()) {
+                let message = format!("must have 1 to {ADDRESSES_MAX} addresses");
+                return Err(source.wrong("steer.fallback", fallback, message));
+            }
+            let (v4, v6) = read_addresses(source, "steer.fallback", fallback.get_ref())?;
+            Ok(AllDown::Static(v4, v6))
+        }
+        (Some("static"), None) => Err(wrong("needs `fallback`, a list of addresses")),
+        (Some("all" | "nothing"), Some(_)) => Err(wrong("goes without `fallback`")),
+        (Some(_), _) => {
+            Err(wrong("is not allowed; allowed: all, static (with `fallback`), nothing"))
+        }
+    }
 }
 
 fn read_steered(
@@ -347,6 +433,7 @@ fn read_steered(
             .find(region.get_ref())
             .map_err(|message| source.wrong("steer.default_region", region, message))?,
     };
+    let (answers, all_down) = (answers as usize, read_all_down(source, entry)?);
     let wrong = |message: &str| source.wrong("steer.name", &entry.name, message);
     let owner = source.name("steer.name", &entry.name)?;
     let node = owned_node(zones, &owner).map_err(wrong)?;
@@ -359,7 +446,7 @@ fn read_steered(
         }
     }
     node.steered = Some(policy.steered.len());
-    policy.steered.push(Steered { ttl, answers: answers as usize, default_region });
+    policy.steered.push(Steered { ttl, answers, default_region, all_down });
     Ok(())
 }
 

@@ -107,6 +107,37 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
         (steered("name = \"b.cdn.test\"\nanswers = 17"), "steer.answers: 17", "answers"),
         (steered("name = \"b.cdn.test\"\nttl = 86401"), "allowed: 0 to 86400", "ttl"),
         (
+            steered("name = \"b.cdn.test\"\nall_down = \"some\""),
+            "steer.all_down: \"some\" is not allowed; allowed: all, static",
+            "all_down",
+        ),
+        (
+            steered("name = \"b.cdn.test\"\nall_down = \"static\""),
+            "needs `fallback`, a list",
+            "static without addresses",
+        ),
+        (
+            steered("name = \"b.cdn.test\"\nall_down = \"all\"\nfallback = [\"192.0.2.1\"]"),
+            "goes without `fallback`",
+            "addresses for nothing",
+        ),
+        (steered("name = \"b.cdn.test\"\nfallback = []"), "must have 1 to 16 addresses", "none"),
+        (
+            steered("name = \"b.cdn.test\"\nfallback = [\"x\"]"),
+            "steer.fallback: \"x\"",
+            "no address",
+        ),
+        (
+            format!("{}\nhealth = \"http://edge.test/\"", edge_in("north")),
+            "edge.health: \"http://edge.test/\" is not a URL such as",
+            "a name to ask",
+        ),
+        (
+            format!("{}\nhealth = \"http://192.0.2.1/\"\n[health]\nrise = 0", edge_in("north")),
+            "health.rise: 0 is not allowed; allowed: 1 to 100",
+            "rise",
+        ),
+        (
             steered(&onboarded("w.c.test", "z.cdn.test")),
             "onboard.cname: \"z.cdn.test\" is not covered by any [[steer]]",
             "a CNAME to nowhere",

@@ -40,6 +40,7 @@ pub(crate) const HEADER_OCTETS: usize = 12;
 pub(crate) enum Rcode {
     NoError = 0,
     FormErr = 1,
+    ServFail = 2,
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,

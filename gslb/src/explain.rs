@@ -1,0 +1,219 @@
+//! A choice in words: who is asked for, where the client is, which edges there are, and which of them it gets.
+
+use crate::answer::Tables;
+use crate::load::load;
+use crate::map::Prefix;
+use crate::steer::{AllDown, Choice, Family, Steered, Why};
+use crate::wire::name::{self, LowerName};
+use crate::wire::rtype;
+use crate::wire::subnet::{Client, ClientSource};
+use crate::zone::Found;
+use crate::{Config, ConfigError};
+use serde::Serialize;
+use std::fmt;
+use std::net::IpAddr;
+
+/// CNAMEs that are followed, as for an answer.
+const CNAMES_MAX: usize = 8;
+
+/// What is to be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// A name, such as `www.customer.test`.
+    pub name: String,
+    /// An address, or a client subnet such as `192.0.2.0/24`.
+    pub client: String,
+    /// AAAA instead of A.
+    pub v6: bool,
+}
+
+/// A choice, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The steered name, where CNAMEs have led.
+    pub name: String,
+    /// `A` or `AAAA`.
+    pub rtype: &'static str,
+    /// The client as it is known.
+    pub client: String,
+    /// The region that it is in.
+    pub region: String,
+    /// What says so.
+    pub region_by: String,
+    /// All edges, in the order in which this client gets them.
+    pub candidates: Vec<Candidate>,
+    /// The answer.
+    pub addresses: Vec<IpAddr>,
+    /// Seconds.
+    pub ttl: u32,
+    /// Every client that shares so many bits of its address gets the same answer.
+    pub scope: u8,
+    /// Why these addresses.
+    pub why: String,
+}
+
+/// An edge as one client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// Its name.
+    pub edge: String,
+    /// Its region.
+    pub region: String,
+    /// As configured.
+    pub capacity: u32,
+    /// Whether it is up; without a check it always is.
+    pub is_up: bool,
+    /// What its last check came to; empty without one.
+    pub check: String,
+    /// Addresses of the type asked for.
+    pub addresses: usize,
+    /// Whether one of them is in the answer.
+    pub is_chosen: bool,
+}
+
+/// What the files of `config` give, all edges taken to be up.
+///
+/// # Errors
+/// What is wrong with the files, or why there is nothing to say of the name.
+pub fn explain_files(config: &Config, question: &Question) -> Result<Explanation, ConfigError> {
+    let (tables, _) = load(config)?;
+    explain(&tables, question).map_err(|message| ConfigError { file: None, line: None, message })
+}
+
+/// Explains one choice.
+///
+/// # Errors
+/// Why there is nothing to say: the name or the client is none, or the name is not steered.
+pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanation, String> {
+    let client = client(&question.client)?;
+    let (steered, owner) = steered(tables, &question.name)?;
+    let (family, rtype) = if question.v6 { (Family::V6, "AAAA") } else { (Family::V4, "A") };
+    let policy = &tables.policy;
+    let found = policy.map.lookup(client.address);
+    let region = found.region.unwrap_or(steered.default_region);
+    let region_name = policy.regions[usize::from(region)].name.to_string();
+    let region_by = match found.region {
+        Some(_) => format!("the map, for all of {}", network(client.address, found.scope)),
+        None => format!("default_region of {owner}, as no prefix has the client"),
+    };
+    let choice = policy.choose(steered, &client, family);
+    let candidates = policy.ranked(region, &client, found.scope, family);
+    let candidates = candidates.into_iter().map(|(region, index)| {
+        let edge = &policy.edges[index];
+        let mut addresses = edge.all_addresses(family);
+        Candidate {
+            edge: edge.name.to_string(),
+            region: policy.regions[usize::from(region)].name.to_string(),
+            capacity: edge.capacity,
+            is_up: edge.state.is_up(),
+            check: edge.state.last(),
+            addresses: edge.addresses(family),
+            is_chosen: addresses.any(|address| choice.addresses().contains(&address)),
+        }
+    });
+    let candidates: Vec<_> = candidates.collect();
+    Ok(Explanation {
+        name: owner,
+        rtype,
+        client: format!("{}/{}", client.address, client.prefix_length),
+        why: why(&choice, steered, &region_name),
+        region: region_name,
+        region_by,
+        candidates,
+        addresses: choice.addresses().to_vec(),
+        ttl: steered.ttl,
+        scope: choice.scope,
+    })
+}
+
+fn client(text: &str) -> Result<Client, String> {
+    let prefix: Prefix = text.parse().map_err(|message| format!("client: {text:?} {message}"))?;
+    let (address, prefix_length) = prefix.parts();
+    Ok(Client { address, prefix_length, source: ClientSource::Subnet })
+}
+
+/// The steered name that a name leads to.
+fn steered<'t>(tables: &'t Tables, text: &str) -> Result<(&'t Steered, String), String> {
+    let mut wire =
+        name::to_lower(&name::from_text(text).map_err(|message| format!("name: {message}"))?);
+    for _ in 0..=CNAMES_MAX {
+        let (lower, _) = LowerName::read(&wire).map_err(|_| format!("{text:?} is no name"))?;
+        let shown = name::to_text(&wire);
+        let Some((zone, skipped)) = tables.zones.find(&lower, rtype::A) else {
+            return Err(format!("{shown} is in no zone of this server"));
+        };
+        let Found::Node(node) = zone.lookup(&lower, skipped, rtype::A) else {
+            return Err(format!("{shown} is not there, or another server answers for it"));
+        };
+        if let Some(index) = node.steered {
+            return Ok((&tables.policy.steered[index], shown));
+        }
+        let target = node.rrset(rtype::CNAME).and_then(|cname| cname.target());
+        let Some(target) = target else {
+            return Err(format!("{shown} has records of its zone, the same for every client"));
+        };
+        wire = name::to_lower(target);
+    }
+    Err(format!("{text:?} leads through more than {CNAMES_MAX} CNAMEs"))
+}
+
+/// The network of an address.
+fn network(address: IpAddr, bits: u8) -> String {
+    let mask = |width| crate::wire::subnet::mask(bits, width);
+    let first: IpAddr = match address {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & (mask(32) >> 96) as u32).into()),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & mask(128)).into()),
+    };
+    format!("{first}/{bits}")
+}
+
+fn why(choice: &Choice, steered: &Steered, region: &str) -> String {
+    match choice.why {
+        Why::Mapped => format!("{region} is the client's region, and has an edge that is up"),
+        Why::Default => format!("{region} is where clients go that are in no prefix"),
+        Why::Spilled => {
+            format!("{region} has no such edge that is up: the nearest region that has one")
+        }
+        Why::Down => match steered.all_down {
+            AllDown::All => "no edge is up: as if all were".to_owned(),
+            AllDown::Static(..) => "no edge is up: the addresses of `fallback`".to_owned(),
+            AllDown::Nothing => "no edge is up".to_owned(),
+        },
+        Why::Nothing => "no edge is up, and the name has nothing for that: SERVFAIL".to_owned(),
+        Why::NoEdge => "no edge has such an address: no data".to_owned(),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rtype, client, region, region_by, why, ttl, scope, .. } = self;
+        writeln!(out, "{name} {rtype} for {client}")?;
+        writeln!(out, "  region   {region}, by {region_by}")?;
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        let addresses = if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") };
+        writeln!(out, "  answer   {addresses}, for {ttl} s and all clients of the same /{scope}")?;
+        writeln!(out, "  why      {why}")?;
+        writeln!(out, "  edges, in the order for this client:")?;
+        let width = |each: fn(&Candidate) -> &str| {
+            self.candidates.iter().map(|candidate| each(candidate).len()).max().unwrap_or(0)
+        };
+        let (edges, regions) = (width(|it| &it.edge), width(|it| &it.region));
+        for it in &self.candidates {
+            let mark = if it.is_chosen { '*' } else { ' ' };
+            let state = match (it.is_up, it.addresses) {
+                (_, 0) => "has no such address",
+                (true, _) if it.capacity == 0 => "takes no clients",
+                (true, _) => "up",
+                (false, _) => "down",
+            };
+            let check =
+                if it.check.is_empty() { String::new() } else { format!(" ({})", it.check) };
+            let (edge, region, capacity) = (&it.edge, &it.region, it.capacity);
+            writeln!(
+                out,
+                "  {mark} {edge:edges$}  {region:regions$}  capacity {capacity}  {state}{check}"
+            )?;
+        }
+        Ok(())
+    }
+}

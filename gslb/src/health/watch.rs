@@ -1,0 +1,134 @@
+//! One edge asked again and again (RFC 9110, RFC 9112), on a connection that is watched in between.
+
+use super::judge::{Judge, Outcome};
+use super::{Check, EdgeState};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::{Request, header};
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// What an answer may have; more is no answer to a check.
+const CONTENT_OCTETS_MAX: usize = 64 * 1024;
+/// What an answer's head may have (hyper's least).
+const HEAD_OCTETS_MAX: usize = 8192;
+/// A connection that is closed so soon after an answer is closed after each; that says nothing about the edge.
+const CLOSED_AT_ONCE: Duration = Duration::from_millis(20);
+
+/// An open connection, and the task that ends with it.
+struct Connection {
+    sender: SendRequest<Empty<Bytes>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Checks one edge for ever.
+pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
+    let start = Instant::now();
+    let mut judge = Judge::new(state.is_up(), check.rise);
+    let mut connection = None;
+    loop {
+        let outcome = ask(&check, &mut connection).await;
+        let is_up = judge.judge(&outcome, start.elapsed());
+        state.note(&outcome);
+        if is_up != state.is_up() {
+            let (now, target) = (if is_up { "up" } else { "down" }, &check.target);
+            eprintln!("gslb: {name} is {now}: http://{}{target} {outcome}", check.address);
+            state.set_up(is_up);
+        }
+        let is_silent = outcome == Outcome::Silent;
+        // Who was silent is asked again at once: it must be out within a second.
+        if !(is_silent && is_up) {
+            wait(check.interval, &mut connection).await;
+        }
+    }
+}
+
+/// Waits for the next check: that comes at once when the edge closes the connection.
+async fn wait(interval: Duration, connection: &mut Option<Connection>) {
+    let began = Instant::now();
+    let Some(open) = connection else { return sleep(interval).await };
+    if timeout(interval, &mut open.task).await.is_ok() {
+        *connection = None;
+        if began.elapsed() < CLOSED_AT_ONCE {
+            sleep(interval.saturating_sub(began.elapsed())).await;
+        }
+    }
+}
+
+async fn ask(check: &Check, connection: &mut Option<Connection>) -> Outcome {
+    let kept = connection.take().filter(|open| !open.sender.is_closed());
+    let was_kept = kept.is_some();
+    let mut outcome = ask_on(check, kept, connection).await;
+    if was_kept && matches!(outcome, Outcome::Refused(_)) && connection.is_none() {
+        // It may have been closed as one that was idle.
+        outcome = ask_on(check, None, connection).await;
+    }
+    outcome
+}
+
+/// Asks on an open connection, or on a new one, which is kept in `connection` if it can be used again.
+async fn ask_on(
+    check: &Check,
+    open: Option<Connection>,
+    connection: &mut Option<Connection>,
+) -> Outcome {
+    let mut open = match open {
+        Some(open) => open,
+        None => match timeout(check.timeout, connect(check)).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(why)) => return Outcome::Refused(why),
+            Err(_) => return Outcome::Silent,
+        },
+    };
+    let request = Request::get(&check.target)
+        .header(header::HOST, check.address.to_string())
+        .header(header::USER_AGENT, "lastmile-gslb");
+    let Ok(request) = request.body(Empty::new()) else {
+        return Outcome::Refused("can't be asked that".to_owned());
+    };
+    let answered = async {
+        let response = open.sender.send_request(request).await?;
+        let status = response.status();
+        let content = Limited::new(response.into_body(), CONTENT_OCTETS_MAX);
+        Ok::<_, hyper::Error>((status, content.collect().await.is_ok()))
+    };
+    let (status, is_whole) = match timeout(check.timeout, answered).await {
+        Err(_) => return Outcome::Silent,
+        Ok(Err(error)) => return Outcome::Refused(format!("does not answer: {error}")),
+        Ok(Ok(answer)) => answer,
+    };
+    if !is_whole {
+        return Outcome::Refused("breaks off its answer".to_owned());
+    }
+    *connection = Some(open);
+    match status.is_success() || status.is_redirection() {
+        true => Outcome::Passed,
+        false => Outcome::Refused(format!("answers {status}")),
+    }
+}
+
+async fn connect(check: &Check) -> Result<Connection, String> {
+    let stream = TcpStream::connect(check.address).await;
+    let stream = stream.map_err(|error| format!("can't be connected to: {error}"))?;
+    let (sender, connection) = Builder::new()
+        .max_buf_size(HEAD_OCTETS_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| format!("does not speak HTTP: {error}"))?;
+    let task = tokio::spawn(async move {
+        // How it ended is seen by who asks.
+        let _ = connection.await;
+    });
+    Ok(Connection { sender, task })
+}
