@@ -231,3 +231,6 @@ impl Contest<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn new() -> Result<Self, BenchError> {
+    pub(super) fn new() -> Result<Self, BenchError> {
         let latency = Histogram::new_with_max(LATENCY_NANOSECONDS_MAX, 3)
             .map_err(|error| BenchError::Load(error.to_string()))?;
         Ok(Self { answered: 0, lost: 0, wrong: 0, first_wrong: None, unasked: 0, latency })

@@ -26,6 +26,9 @@ const ANSWER_MAX: Duration = Duration::from_millis(200);
 /// Answers that are compared before the first round.
 const SAMPLES: u16 = 200;
 
+/// Datagrams that may come before the answer: as many as were asked for before it was.
+const OTHERS_MAX: usize = 1_000;
+
 /// Part of the queries that may be lost, as when a kernel has no memory for a moment.
 const LOST_SHARE_MAX: f64 = 0.001;
 
@@ -76,7 +79,8 @@ fn errors(tally: &Tally) -> Option<String> {
         Some("no answer".to_owned())
     } else if let Some(first) = tally.first_wrong {
         Some(format!("{wrong} wrong answers, the first: {first}"))
-    } else if unasked > 0 {
+    } else if unasked > lost {
+        // Fewer may have come too late.
         Some(format!("{unasked} answers to nothing that was asked"))
     } else {
         let share = float(lost) / float(lost + answered);
@@ -129,7 +133,7 @@ pub(super) fn probe(
 fn ask(socket: &UdpSocket, query: &[u8]) -> io::Result<Result<Vec<Ipv4Addr>, Wrong>> {
     socket.send(query)?;
     let mut place = [0; 1500];
-    loop {
+    for _ in 0..OTHERS_MAX {
         let octets = socket.recv(&mut place)?;
         let answer = place.get(..octets).unwrap_or_default();
         // Others are late answers to what was asked again.
@@ -138,6 +142,7 @@ fn ask(socket: &UdpSocket, query: &[u8]) -> io::Result<Result<Vec<Ipv4Addr>, Wro
             return Ok(message::check(answer).and_then(|()| addresses()));
         }
     }
+    Err(io::Error::other("only answers to something else"))
 }
 
 fn go_on(stop: &AtomicBool) -> Result<(), BenchError> {
@@ -153,4 +158,35 @@ fn random() -> Random {
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn float(value: u64) -> f64 {
     value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_that_say_nothing() {
+        let none = Tally::new().unwrap();
+        let good = Tally { answered: 10_000, ..none.clone() };
+        let wrong = Tally { wrong: 2, first_wrong: Some(Wrong::Rcode(5)), ..good.clone() };
+        for (tally, expected, why) in [
+            (none, Some("no answer"), "it has gone"),
+            (good.clone(), None, "as it should be"),
+            (wrong, Some("2 wrong answers, the first: RCODE 5"), "REFUSED"),
+            (Tally { lost: 5, ..good.clone() }, None, "a few lost"),
+            (Tally { lost: 5, unasked: 5, ..good.clone() }, None, "or late"),
+            (
+                Tally { unasked: 1, ..good.clone() },
+                Some("1 answers to nothing that was asked"),
+                "a wrong identifier",
+            ),
+            (
+                Tally { lost: 40, ..good },
+                Some("40 queries lost of 10040"),
+                "more than can be overlooked",
+            ),
+        ] {
+            assert_eq!(errors(&tally).as_deref(), expected, "{why}");
+        }
+    }
 }
