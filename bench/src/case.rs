@@ -140,6 +140,7 @@ impl Case {
             return false;
         }
         match (self.who, peer.kind()) {
+            (_, Kind::Names) => false,
             (Who::Growing, Kind::Cache) => peer != Peer::Haproxy,
             (_, Kind::Cache) => true,
             (Who::Everybody(_) | Who::Holders, Kind::Files { .. })

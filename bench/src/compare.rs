@@ -8,9 +8,10 @@ mod servers;
 use crate::case::{Case, Scene};
 use crate::error::BenchError;
 use crate::fingerprint::Fingerprint;
+use crate::goal::GOALS;
 use crate::origin::Origin;
-use crate::peer::{Ground, Peer};
-use crate::report::{Cell, Report, Sample, Verdict};
+use crate::peer::{Ground, Peer, present};
+use crate::report::{Cell, Report, Sample, Subject, Verdict};
 use crate::scene::{self, Loader, Played, Stage, Warm};
 use crate::watch;
 use crate::{process, wrk};
@@ -33,6 +34,20 @@ const MEMORY_ROUNDS_MAX: u32 = 2;
 /// Part of a budget that may go to rounds that are repeated: figures of all cases that are marked are worth more than
 /// clean ones of a few.
 const REPEATING_SHARE_MAX: f64 = 0.15;
+
+/// What its report is about.
+pub(crate) const SUBJECT: Subject = Subject {
+    command: "lastmile bench compare",
+    heading: "lastmile beside its peers",
+    beside: "load and origin",
+    goals: GOALS,
+    has_floors: true,
+    method: &[
+        "CPU: of all of the server's processes; memory: of the same (Pss, and files it keeps in RAM), without the \
+         kernel's sockets",
+        "ratio: the first figure by lastmile's, so above 1 is costlier than lastmile; floor: by the lower floor's",
+    ],
+};
 
 /// Objects from which on filling a cache takes so long that it is done once.
 const MANY_OBJECTS: u32 = 500_000;
@@ -80,7 +95,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
         return Err(BenchError::Settings("no core may be used".to_owned()));
     };
     let mut warnings = Vec::new();
-    let peers = present(config, &mut warnings);
+    let peers = present(&config.peers, &mut warnings);
     for warning in &warnings {
         progress(warning);
     }
@@ -98,11 +113,12 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
         lastmile: config.lastmile.clone(),
         before: config.before.clone(),
         origin: origin.address(),
+        zone: None,
         core: server,
     };
     let stage = Stage {
         origin: &origin,
-        cores: watch::Cores { server, load, origin: origin.group() },
+        cores: watch::Cores { server, load, origin: Some(origin.group()) },
         duration: config.duration,
         loader: config.loader,
         stop: &config.stop,
@@ -122,7 +138,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report, Be
         cells.extend(contest.run(case, progress)?);
     }
     let warnings = contest.warnings;
-    Ok(Report::new(fingerprint, config.rounds, config.duration, warnings, cells))
+    Ok(Report::new(SUBJECT, fingerprint, config.rounds, config.duration, warnings, cells))
 }
 
 fn check(config: &Config) -> Result<(), BenchError> {
@@ -157,18 +173,6 @@ fn check(config: &Config) -> Result<(), BenchError> {
         }
     }
     Ok(())
-}
-
-/// Those peers that are there; of the others, a warning.
-fn present(config: &Config, warnings: &mut Vec<String>) -> Vec<Peer> {
-    let (present, missing): (Vec<Peer>, Vec<Peer>) =
-        config.peers.iter().partition(|peer| peer.is_there());
-    warnings.extend(missing.iter().filter_map(|peer| {
-        let (program, package) = peer.needs()?;
-        let name = peer.name();
-        Some(format!("{name} is left out: no {program} here: apt-get install {package}"))
-    }));
-    present
 }
 
 /// What goes from case to case.
@@ -239,7 +243,7 @@ impl Contest<'_> {
                 let left = |left: Duration| left.saturating_sub(begun.elapsed());
                 self.repeating = self.repeating.map(left);
             }
-            progress(&told(case, cell.peer, &sample));
+            progress(&cell.told(&sample));
             let clean = sample.verdict == Verdict::Clean;
             cell.samples.push(sample);
             if clean {
@@ -281,7 +285,7 @@ impl Contest<'_> {
         };
         Ok(Some(Sample {
             round,
-            verdict: verdict(&played),
+            verdict: Verdict::of(played.errors, played.used),
             requests: played.requests,
             figures: played.figures,
         }))
@@ -294,32 +298,6 @@ fn rounds_of(case: &Case, rounds: u32) -> u32 {
         Scene::Load(_) | Scene::Beside { .. } | Scene::Crowd { .. } => rounds,
         Scene::Objects { objects: MANY_OBJECTS.. } => 1,
         Scene::Idle { .. } | Scene::Objects { .. } => rounds.min(MEMORY_ROUNDS_MAX),
-    }
-}
-
-fn verdict(played: &Played) -> Verdict {
-    if let Some(errors) = &played.errors {
-        Verdict::Invalid(errors.clone())
-    } else if let Some(why) = played.used.and_then(|used| used.disturbance()) {
-        Verdict::Disturbed(why)
-    } else {
-        Verdict::Clean
-    }
-}
-
-/// A sample in a line.
-fn told(case: &Case, peer: Peer, sample: &Sample) -> String {
-    let shown = case.metrics().iter().filter_map(|metric| {
-        let value = sample.figures.get(metric)?;
-        Some(format!("{} {}", metric.heading(), metric.format(*value)))
-    });
-    let figures: Vec<_> = shown.collect();
-    let line =
-        format!("{} round {} {}: {}", case.name, sample.round + 1, peer.name(), figures.join(", "));
-    match &sample.verdict {
-        Verdict::Clean => line,
-        Verdict::Disturbed(why) => format!("{line} (disturbed: {why})"),
-        Verdict::Invalid(why) => format!("{line} (invalid: {why})"),
     }
 }
 

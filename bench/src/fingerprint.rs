@@ -47,17 +47,17 @@ impl Fingerprint {
         }
     }
 
-    /// What stands beside a report, a fact a line.
+    /// What stands beside a report, a fact a line; `beside`: what is on the second of the cores.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    pub fn lines(&self, beside: &str) -> Vec<String> {
         let [server, load] = self.pinned;
         let mut lines = vec![
             format!("machine: {}, {} cores, {}", self.cpu, self.cores, self.memory),
             format!("kernel: {}, TCP {}", self.kernel, self.congestion_control),
             if server == load {
-                format!("cores: servers, load and origin share core {server}")
+                format!("cores: servers, {beside} share core {server}")
             } else {
-                format!("cores: servers on {server}, load and origin on {load}")
+                format!("cores: servers on {server}, {beside} on {load}")
             },
         ];
         lines.extend(self.versions.iter().map(|(name, version)| format!("{name}: {version}")));
@@ -92,11 +92,11 @@ mod tests {
     #[test]
     fn this_machine_is_known() {
         let taken = Fingerprint::take(&[Peer::Nginx], Path::new("/no/lastmile"), None, 2, [0, 1]);
-        let text = taken.lines().join("\n");
+        let text = taken.lines("load and origin").join("\n");
         assert!(text.contains("nginx: nginx version: nginx/"), "{text}");
         assert!(text.contains("servers on 0, load and origin on 1"), "{text}");
         assert!(!taken.kernel.is_empty(), "{text}");
         let shared = Fingerprint { pinned: [3, 3], ..taken };
-        assert!(shared.lines().join("\n").contains("share core 3"));
+        assert!(shared.lines("load and origin").join("\n").contains("share core 3"));
     }
 }

@@ -11,6 +11,7 @@
 //!   whether others disturbed it; [`memory`], what it holds.
 //! * [`statistics`], [`fingerprint`], [`report`]: what it all comes to, as text, JSON and a page
 //!   (`page`: what pages share).
+//! * [`dns`]: `lastmile bench dns`, the same for name servers.
 //! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
 //! * [`trace`]: `lastmile bench trace`, policies of a tier on synthetic traces (`zipf`: who is asked for next).
 //! * [`error`]: why there is no report.
@@ -20,6 +21,7 @@
 pub mod case;
 pub mod compare;
 pub mod cpu;
+pub mod dns;
 pub mod error;
 pub mod fingerprint;
 pub mod floor;
@@ -43,7 +45,8 @@ mod zipf;
 
 pub use case::{CASES, Case};
 pub use compare::{Config, ROUNDS_MAX, SECONDS_MAX, run};
+pub use dns::{DNS_CASES, DnsCase, DnsConfig, PREFIXES_MAX};
 pub use error::BenchError;
-pub use peer::{PEERS, Peer};
+pub use peer::{NAME_SERVERS, PEERS, Peer};
 pub use report::Report;
 pub use scene::Loader;

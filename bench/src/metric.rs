@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 pub enum Metric {
     /// CPU of all processes of the server, us per request.
     CpuUs,
+    /// Of that outside the kernel, us per request.
+    UserUs,
     /// Of that in the kernel, 0 to 1.
     SystemShare,
     /// Responses per second.
@@ -19,6 +21,10 @@ pub enum Metric {
     DownloadMbPerSecond,
     /// How much later than the first client 99 of 100 others had the whole object at most, ms.
     BehindP99Ms,
+    /// Part of the time in which the server was on a CPU, 0 to 1: near 1 unless the load is the limit.
+    BusyShare,
+    /// Requests without an answer.
+    Lost,
     /// Requests that reached the origin.
     Fetches,
     /// Requests without a whole, right response.
@@ -39,12 +45,15 @@ impl Metric {
     pub fn name(self) -> &'static str {
         match self {
             Self::CpuUs => "cpu_us",
+            Self::UserUs => "user_us",
             Self::SystemShare => "system_share",
             Self::RequestsPerSecond => "requests_per_second",
             Self::P50Us => "p50_us",
             Self::P99Us => "p99_us",
             Self::DownloadMbPerSecond => "download_mb_per_second",
             Self::BehindP99Ms => "behind_p99_ms",
+            Self::BusyShare => "busy_share",
+            Self::Lost => "lost",
             Self::Fetches => "fetches",
             Self::Errors => "errors",
             Self::ConnectionOctets => "connection_octets",
@@ -59,12 +68,15 @@ impl Metric {
     pub fn heading(self) -> &'static str {
         match self {
             Self::CpuUs => "CPU us/req",
+            Self::UserUs => "user us/req",
             Self::SystemShare => "system",
             Self::RequestsPerSecond => "req/s",
             Self::P50Us => "p50 us",
             Self::P99Us => "p99 us",
             Self::DownloadMbPerSecond => "beside MB/s",
             Self::BehindP99Ms => "behind ms",
+            Self::BusyShare => "busy",
+            Self::Lost => "lost",
             Self::Fetches => "fetches",
             Self::Errors => "errors",
             Self::ConnectionOctets | Self::ObjectOctets => "octets each",
@@ -77,13 +89,14 @@ impl Metric {
     #[must_use]
     pub fn format(self, value: f64) -> String {
         match self {
-            Self::SystemShare => format!("{:.0} %", value * 100.0),
-            Self::CpuUs => format!("{value:.2}"),
+            Self::SystemShare | Self::BusyShare => format!("{:.0} %", value * 100.0),
+            Self::CpuUs | Self::UserUs => format!("{value:.2}"),
             Self::BehindP99Ms | Self::BeforeMb | Self::AfterMb => format!("{value:.1}"),
             Self::RequestsPerSecond
             | Self::P50Us
             | Self::P99Us
             | Self::DownloadMbPerSecond
+            | Self::Lost
             | Self::Fetches
             | Self::Errors
             | Self::ConnectionOctets
@@ -95,13 +108,13 @@ impl Metric {
     #[must_use]
     pub fn told(self, value: f64) -> String {
         let unit = match self {
-            Self::CpuUs | Self::P50Us | Self::P99Us => " us",
+            Self::CpuUs | Self::UserUs | Self::P50Us | Self::P99Us => " us",
             Self::RequestsPerSecond => " req/s",
             Self::DownloadMbPerSecond => " MB/s",
             Self::BehindP99Ms => " ms",
             Self::ConnectionOctets | Self::ObjectOctets => " octets",
             Self::BeforeMb | Self::AfterMb => " MB",
-            Self::SystemShare | Self::Fetches | Self::Errors => "",
+            Self::SystemShare | Self::BusyShare | Self::Lost | Self::Fetches | Self::Errors => "",
         };
         self.format(value) + unit
     }

@@ -3,14 +3,19 @@
 //! * `place`, `installed`: a directory, an address and a filled-in configuration for programs of packages; `nginx`,
 //!   `varnish`, `trafficserver`, `squid`, `haproxy`, `h2o`: what each of them needs. Their configurations are in
 //!   `bench/peers/`.
+//! * `gdnsd`, `knot`, `nsd`, `pdns`: the same for name servers (`bench dns`).
 //! * `lastmile`: our own roles. `floor`: what this machine can do at most.
 
 mod floor;
+mod gdnsd;
 mod h2o;
 mod haproxy;
 mod installed;
+mod knot;
 pub(crate) mod lastmile;
 mod nginx;
+mod nsd;
+mod pdns;
 mod place;
 mod squid;
 mod trafficserver;
@@ -19,6 +24,8 @@ mod varnish;
 use crate::error::BenchError;
 use crate::process::{self, Program};
 use installed::Installed;
+pub(crate) use installed::directory;
+use lastmile_tuning::cpu::pin_current_thread;
 use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -52,6 +59,14 @@ pub enum Peer {
     FloorMonoio,
     /// A responder on a bare io_uring.
     FloorUring,
+    /// gdnsd, a name server that steers.
+    Gdnsd,
+    /// Knot DNS.
+    Knot,
+    /// NSD.
+    Nsd,
+    /// PowerDNS with zone files.
+    Pdns,
 }
 
 /// What a peer can be asked for.
@@ -66,6 +81,8 @@ pub enum Kind {
     },
     /// One object, whatever is asked for.
     Floor,
+    /// Names: it speaks DNS.
+    Names,
 }
 
 /// All peers but another lastmile, which comes by its path; lastmile is the first, since ratios are to it.
@@ -83,6 +100,9 @@ pub const PEERS: &[Peer] = &[
     Peer::FloorUring,
 ];
 
+/// Those of `bench dns`, lastmile's GSLB first.
+pub const NAME_SERVERS: &[Peer] = &[Peer::Lastmile, Peer::Gdnsd, Peer::Knot, Peer::Nsd, Peer::Pdns];
+
 /// What a peer needs to start.
 #[derive(Clone, Debug)]
 pub struct Ground {
@@ -90,8 +110,10 @@ pub struct Ground {
     pub lastmile: PathBuf,
     /// Another one, for [`Peer::Before`].
     pub before: Option<PathBuf>,
-    /// Where the origin listens.
+    /// Where the origin listens; name servers ask for none.
     pub origin: SocketAddr,
+    /// Directory with the zone, for name servers.
+    pub zone: Option<PathBuf>,
     /// The core that the server runs on.
     pub core: usize,
 }
@@ -144,6 +166,10 @@ impl Peer {
             Self::H2o => "h2o",
             Self::FloorMonoio => "floor-monoio",
             Self::FloorUring => "floor-uring",
+            Self::Gdnsd => "gdnsd",
+            Self::Knot => "knot",
+            Self::Nsd => "nsd",
+            Self::Pdns => "pdns",
         }
     }
 
@@ -152,10 +178,15 @@ impl Peer {
     /// # Errors
     /// One line with the names that there are.
     pub fn named(name: &str) -> Result<Self, String> {
-        PEERS.iter().copied().find(|peer| peer.name() == name).ok_or_else(|| {
-            let names: Vec<_> = PEERS.iter().map(|peer| peer.name()).collect();
-            format!("{name:?} is not a peer; allowed: {}", names.join(", "))
-        })
+        among(PEERS, name)
+    }
+
+    /// The name server that `--peer` calls `name`.
+    ///
+    /// # Errors
+    /// One line with the names that there are.
+    pub fn name_server(name: &str) -> Result<Self, String> {
+        among(NAME_SERVERS, name)
     }
 
     /// What it can be asked for.
@@ -173,6 +204,7 @@ impl Peer {
             Self::NginxStatic => Kind::Files { proxy: false },
             Self::H2o => Kind::Files { proxy: true },
             Self::FloorMonoio | Self::FloorUring => Kind::Floor,
+            Self::Gdnsd | Self::Knot | Self::Nsd | Self::Pdns => Kind::Names,
         }
     }
 
@@ -188,6 +220,10 @@ impl Peer {
             Self::TrafficServer => Some(&trafficserver::TRAFFIC_SERVER),
             Self::Squid => Some(&squid::SQUID),
             Self::H2o => Some(&h2o::H2O),
+            Self::Gdnsd => Some(&gdnsd::NAMES),
+            Self::Knot => Some(&knot::NAMES),
+            Self::Nsd => Some(&nsd::NSD),
+            Self::Pdns => Some(&pdns::PDNS),
         }
     }
 
@@ -222,6 +258,35 @@ impl Peer {
         }
     }
 
+    /// Starts it as a name server of the ground's zone, on the cores of this thread; it accepts connections over TCP
+    /// when this returns. `subnets`: with the map of subnets, for those that [steer](Self::steers).
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_names(self, ground: &Ground, subnets: bool) -> Result<Server, BenchError> {
+        let installed = match (self, subnets) {
+            (Self::Gdnsd, true) => &gdnsd::SUBNETS,
+            (Self::Knot, true) => &knot::SUBNETS,
+            _ => match self.installed() {
+                Some(installed) => installed,
+                None => return lastmile::start_gslb(ground, self.name(), subnets),
+            },
+        };
+        installed.start(self.name(), ground).map_err(|error| match error {
+            BenchError::Peer { peer, what } => {
+                let package = installed.package;
+                BenchError::Peer { peer, what: format!("{what} (packages: {package})") }
+            }
+            other => other,
+        })
+    }
+
+    /// Whether it chooses answers by the client's subnet out of a list of prefixes.
+    #[must_use]
+    pub fn steers(self) -> bool {
+        matches!(self, Self::Lastmile | Self::Gdnsd | Self::Knot)
+    }
+
     /// Its version in its own words.
     #[must_use]
     pub fn version(self, lastmile: &Path, before: Option<&Path>) -> String {
@@ -237,6 +302,37 @@ impl Serialize for Peer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
+}
+
+fn among(peers: &[Peer], name: &str) -> Result<Peer, String> {
+    peers.iter().copied().find(|peer| peer.name() == name).ok_or_else(|| {
+        let names: Vec<_> = peers.iter().map(|peer| peer.name()).collect();
+        format!("{name:?} is not a peer; allowed: {}", names.join(", "))
+    })
+}
+
+/// Those of `peers` that are there; of the others, a warning.
+pub(crate) fn present(peers: &[Peer], warnings: &mut Vec<String>) -> Vec<Peer> {
+    let (present, missing): (Vec<Peer>, Vec<Peer>) = peers.iter().partition(|peer| peer.is_there());
+    warnings.extend(missing.iter().filter_map(|peer| {
+        let (program, package) = peer.needs()?;
+        let name = peer.name();
+        Some(format!("{name} is left out: no {program} here: apt-get install {package}"))
+    }));
+    present
+}
+
+/// Calls `start` on `core`, which programs inherit from the thread that starts them; then goes back to the core `load`.
+pub(crate) fn on_core<T>(
+    core: usize,
+    load: usize,
+    start: impl FnOnce() -> Result<T, BenchError>,
+) -> Result<T, BenchError> {
+    let pinning = |error| BenchError::Io("pinning to a core", error);
+    pin_current_thread(core).map_err(pinning)?;
+    let started = start();
+    pin_current_thread(load).map_err(pinning)?;
+    started
 }
 
 /// The first line that a program prints, wherever it prints it.

@@ -9,16 +9,37 @@ pub use goals::GoalFound;
 
 use crate::case::Case;
 use crate::fingerprint::Fingerprint;
+use crate::goal::Goal;
 use crate::metric::Metric;
 use crate::peer::{Kind, Peer};
 use crate::statistics::Spread;
+use crate::watch::Used;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The result of `lastmile bench compare`.
+/// What a report is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Subject {
+    /// The command that makes it.
+    pub(crate) command: &'static str,
+    /// Above its page.
+    pub(crate) heading: &'static str,
+    /// What is on the other core than the servers.
+    pub(crate) beside: &'static str,
+    /// What lastmile must reach.
+    pub(crate) goals: &'static [Goal],
+    /// Whether floors take part.
+    pub(crate) has_floors: bool,
+    /// How its figures came to be.
+    pub(crate) method: &'static [&'static str],
+}
+
+/// The result of `lastmile bench compare` or `lastmile bench dns`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    #[serde(skip)]
+    subject: Subject,
     /// Where it was measured.
     pub fingerprint: Fingerprint,
     /// Rounds asked for.
@@ -76,6 +97,19 @@ pub enum Verdict {
     Invalid(String),
 }
 
+impl Verdict {
+    /// Of what went wrong, and of what was used meanwhile where that matters.
+    pub(crate) fn of(errors: Option<String>, used: Option<Used>) -> Self {
+        if let Some(errors) = errors {
+            Self::Invalid(errors)
+        } else if let Some(why) = used.and_then(|used| used.disturbance()) {
+            Self::Disturbed(why)
+        } else {
+            Self::Clean
+        }
+    }
+}
+
 /// What the rounds of a cell come to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
@@ -102,8 +136,33 @@ impl Figures {
 
 impl Cell {
     pub(crate) fn new(case: &Case, peer: Peer) -> Self {
-        let (metrics, samples) = (case.metrics(), Vec::new());
-        Self { case: case.name, title: case.title, peer, metrics, samples, figures: None }
+        Self::of(case.name, case.title, case.metrics(), peer)
+    }
+
+    /// Without samples; there is a metric.
+    pub(crate) fn of(
+        case: &'static str,
+        title: &'static str,
+        metrics: &'static [Metric],
+        peer: Peer,
+    ) -> Self {
+        Self { case, title, peer, metrics, samples: Vec::new(), figures: None }
+    }
+
+    /// One of its samples in a line.
+    pub(crate) fn told(&self, sample: &Sample) -> String {
+        let shown = self.metrics.iter().filter_map(|metric| {
+            let value = sample.figures.get(metric)?;
+            Some(format!("{} {}", metric.heading(), metric.format(*value)))
+        });
+        let figures: Vec<_> = shown.collect();
+        let (case, round, peer) = (self.case, sample.round + 1, self.peer.name());
+        let line = format!("{case} round {round} {peer}: {}", figures.join(", "));
+        match &sample.verdict {
+            Verdict::Clean => line,
+            Verdict::Disturbed(why) => format!("{line} (disturbed: {why})"),
+            Verdict::Invalid(why) => format!("{line} (invalid: {why})"),
+        }
     }
 
     /// The metric of bars and ratios.
@@ -149,6 +208,7 @@ impl Cell {
 impl Report {
     /// A report on `cells`, whose figures come out of their samples.
     pub(crate) fn new(
+        subject: Subject,
         fingerprint: Fingerprint,
         rounds: u32,
         duration: Duration,
@@ -156,14 +216,14 @@ impl Report {
         cells: Vec<Cell>,
     ) -> Self {
         let (seconds, goals) = (duration.as_secs_f64(), Vec::new());
-        let mut report = Self { fingerprint, rounds, seconds, warnings, goals, cells };
+        let mut report = Self { subject, fingerprint, rounds, seconds, warnings, goals, cells };
         for cell in &mut report.cells {
             cell.figures = cell.summarize();
         }
         for cells in report.cells.chunk_by_mut(|one, next| one.case == next.case) {
             relate(cells);
         }
-        report.goals = goals::found(&report.cells);
+        report.goals = goals::found(subject.goals, &report.cells);
         report
     }
 
@@ -174,19 +234,12 @@ impl Report {
 
     /// What stands below all figures: how they came to be.
     fn method(&self) -> Vec<String> {
-        let mut lines = vec![
-            format!(
-                "{} rounds of {} s, interleaved; medians of the rounds that count",
-                self.rounds, self.seconds
-            ),
-            "CPU: of all of the server's processes; memory: of the same (Pss, and files it keeps in RAM), \
-             without the kernel's sockets"
-                .to_owned(),
-            "ratio: the first figure by lastmile's, so above 1 is costlier than lastmile; floor: by the \
-             lower floor's"
-                .to_owned(),
-        ];
-        lines.extend(self.fingerprint.lines());
+        let mut lines = vec![format!(
+            "{} rounds of {} s, interleaved; medians of the rounds that count",
+            self.rounds, self.seconds
+        )];
+        lines.extend(self.subject.method.iter().map(|&line| line.to_owned()));
+        lines.extend(self.fingerprint.lines(self.subject.beside));
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines
     }

@@ -19,8 +19,8 @@ pub struct Cores {
     pub server: usize,
     /// The core of load and origin.
     pub load: usize,
-    /// The process group of the origin.
-    pub origin: i32,
+    /// The process group of the origin, if there is one.
+    pub origin: Option<i32>,
 }
 
 /// One moment.
@@ -57,11 +57,13 @@ impl Moment {
     /// When `/proc` does not tell.
     pub fn now(cores: Cores, group: i32) -> Result<Self, BenchError> {
         let io = |error: io::Error| BenchError::Io("CPU times", error);
+        let origin = cores.origin.map_or_else(|| Ok(ProgramTime::default()), cpu::of_group);
+        let origin = origin.map_err(io)?;
         Ok(Self {
             cores,
             at: Instant::now(),
             server: cpu::of_group(group).map_err(io)?,
-            load: cpu::of_self() + cpu::of_group(cores.origin).map_err(io)?.total,
+            load: cpu::of_self() + origin.total,
             server_core: cpu::of_core(cores.server).map_err(io)?,
             load_core: cpu::of_core(cores.load).map_err(io)?,
         })
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn differences() {
-        let cores = Cores { server: 0, load: 1, origin: 0 };
+        let cores = Cores { server: 0, load: 1, origin: None };
         let start = Moment {
             cores,
             at: Instant::now(),
@@ -167,7 +169,7 @@ mod tests {
     fn this_process_is_the_load() {
         let group = nix::unistd::getpgrp().as_raw();
         let core = lastmile_tuning::cpu::Cores::allowed().unwrap().numbers()[0];
-        let cores = Cores { server: core, load: core, origin: group };
+        let cores = Cores { server: core, load: core, origin: Some(group) };
         let start = Moment::now(cores, group).unwrap();
         let used = start.until(&Moment::now(cores, group).unwrap());
         assert!(used.cpu >= 0.0);

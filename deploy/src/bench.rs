@@ -1,7 +1,8 @@
 //! `lastmile bench`: measurements, from their flags. `load`: of any server; `floor`: of what can be done
-//! at most; `compare`: beside peers; `trace`: policies of a tier.
+//! at most; `compare`: beside peers; `dns`: the GSLB beside others; `trace`: policies of a tier.
 
 mod compare;
+mod dns;
 mod floor;
 mod load;
 mod trace;
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
 use compare::CompareFlags;
+use dns::DnsFlags;
 use floor::FloorFlags;
 use lastmile_bench::BenchError;
 use load::LoadFlags;
@@ -33,6 +35,9 @@ pub enum BenchCommand {
     /// The edge beside other caches on the same core: CPU per request, latencies, memory, goals
     #[command(after_help = compare::after_help())]
     Compare(CompareFlags),
+    /// The GSLB beside other name servers on the same core: CPU per query, queries/s, goals
+    #[command(after_help = dns::EXAMPLES)]
+    Dns(DnsFlags),
     /// Put load on a server, as many requests or as often as is asked, and say what became of them
     #[command(after_help = load::EXAMPLES)]
     Load(Box<LoadFlags>),
@@ -51,12 +56,12 @@ pub enum BenchCommand {
 pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
     match &flags.command {
         Some(BenchCommand::Compare(flags)) => compare::run(flags),
+        Some(BenchCommand::Dns(flags)) => dns::run(flags),
         Some(BenchCommand::Load(flags)) => load::run(flags),
         Some(BenchCommand::Floor(flags)) => floor::run(flags),
         Some(BenchCommand::Trace(flags)) => trace::run(flags),
         None => {
-            let what =
-                "bench: a command is missing; allowed: compare, load, floor, trace (see --help)";
+            let what = "bench: a command is missing; allowed: compare, dns, load, floor, trace (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }

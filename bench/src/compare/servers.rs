@@ -2,8 +2,7 @@
 
 use crate::case::{Case, Scene};
 use crate::error::BenchError;
-use crate::peer::{Ground, Kind, Peer, Server};
-use lastmile_tuning::cpu::pin_current_thread;
+use crate::peer::{Ground, Kind, Peer, Server, on_core};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -40,12 +39,8 @@ impl Servers {
         match kept.entry(peer) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
-                let pinning = |error| BenchError::Io("pinning to a core", error);
-                // Programs inherit the core of the thread that starts them.
-                pin_current_thread(self.ground.core).map_err(pinning)?;
-                let started = peer.start(&self.ground, case.octets());
-                pin_current_thread(self.load).map_err(pinning)?;
-                Ok(entry.insert(started?))
+                let start = || peer.start(&self.ground, case.octets());
+                Ok(entry.insert(on_core(self.ground.core, self.load, start)?))
             }
         }
     }

@@ -61,7 +61,7 @@ fn verdicts() {
         (None, busy, "disturbed", "another program on the core"),
         (errors(), busy, "invalid", "errors weigh more than noise"),
     ] {
-        let found = match verdict(&Played { errors, used, ..Played::default() }) {
+        let found = match Verdict::of(errors, used) {
             Verdict::Clean => "clean",
             Verdict::Disturbed(_) => "disturbed",
             Verdict::Invalid(_) => "invalid",
@@ -84,7 +84,7 @@ fn rounds_about_memory_are_few() {
 fn peers_that_are_not_here_are_left_out_with_a_warning() {
     let config = Config { peers: PEERS.to_vec(), ..config() };
     let mut warnings = Vec::new();
-    let there = present(&config, &mut warnings);
+    let there = present(&config.peers, &mut warnings);
     assert_eq!(there.len() + warnings.len(), PEERS.len(), "{warnings:?}");
     assert!(there.contains(&Peer::Lastmile) && there.contains(&Peer::FloorMonoio), "{there:?}");
     for warning in &warnings {

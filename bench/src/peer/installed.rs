@@ -112,12 +112,13 @@ impl Ground {
     /// A place on this ground.
     pub(super) fn place(&self, directory: &Path, listen: SocketAddr) -> Place {
         let directory = directory.to_path_buf();
-        Place { directory, listen, origin: self.origin, core: self.core }
+        let zone = self.zone.clone().unwrap_or_default();
+        Place { directory, listen, origin: self.origin, zone, core: self.core }
     }
 }
 
 /// A new directory for a peer, in memory where that can be had.
-pub(super) fn directory() -> Result<TempDir, BenchError> {
+pub(crate) fn directory() -> Result<TempDir, BenchError> {
     let builder = || tempfile::Builder::new().prefix("lastmile-bench-").to_owned();
     let io = |error| BenchError::Io("a temporary directory", error);
     let made = builder().tempdir_in(MEMORY).or_else(|_| builder().tempdir()).map_err(io)?;

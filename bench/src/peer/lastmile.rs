@@ -35,6 +35,25 @@ pub(super) fn start_edge(
     start_role(executable, name, &[&arguments[..], &more].concat()).map(|(server, _)| server)
 }
 
+/// `subnets`: with the map.
+pub(super) fn start_gslb(
+    ground: &Ground,
+    name: &'static str,
+    subnets: bool,
+) -> Result<Server, BenchError> {
+    let zone = ground.zone.clone().unwrap_or_default();
+    let path = |file: &str| zone.join(file).display().to_string();
+    let core = ground.core.to_string();
+    let (file, map) = if subnets {
+        (path("lastmile-subnets.toml"), vec!["--map".to_owned(), path("map.csv")])
+    } else {
+        (path("lastmile.toml"), Vec::new())
+    };
+    let mut arguments = vec!["gslb", "--listen", "127.0.0.1:0", "--cores", &core, "--zone", &file];
+    arguments.extend(map.iter().map(String::as_str));
+    start_role(&ground.lastmile, name, &arguments).map(|(server, _)| server)
+}
+
 /// Starts a role, which prints where it listens once it does; returns that line too.
 ///
 /// # Errors

@@ -11,6 +11,8 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     pub(super) listen: SocketAddr,
     pub(super) origin: SocketAddr,
+    /// The directory with the zone, for name servers.
+    pub(super) zone: PathBuf,
     pub(super) core: usize,
 }
 
@@ -34,10 +36,12 @@ impl Place {
             ("@FILES@", self.files().display().to_string()),
             ("@LISTEN@", self.listen.to_string()),
             ("@LISTEN_HOST@", self.listen.ip().to_string()),
+            ("@LISTEN_AT@", format!("{}@{}", self.listen.ip(), self.listen.port())),
             ("@LISTEN_PORT@", self.listen.port().to_string()),
             ("@ORIGIN@", self.origin.to_string()),
             ("@ORIGIN_HOST@", self.origin.ip().to_string()),
             ("@ORIGIN_PORT@", self.origin.port().to_string()),
+            ("@ZONE@", self.zone.display().to_string()),
             ("@CORE@", self.core.to_string()),
         ];
         let more = more.iter().map(|(word, value)| (*word, (*value).to_owned()));
@@ -69,6 +73,7 @@ mod tests {
             directory: directory.path().to_path_buf(),
             listen: "127.0.0.1:4711".parse().unwrap(),
             origin: "127.0.0.1:4712".parse().unwrap(),
+            zone: PathBuf::new(),
             core: 3,
         };
         let template = "# @LISTEN@ is an address\n  # @X@\nlisten @LISTEN@ @X@ @CORE@;\n\

@@ -59,7 +59,13 @@ const LOOKS: usize = 5_000;
 
 fn ground() -> Ground {
     let core = lastmile_tuning::cpu::Cores::allowed().unwrap().numbers()[0];
-    Ground { lastmile: "/no/such/lastmile".into(), before: None, origin: origin(), core }
+    Ground {
+        lastmile: "/no/such/lastmile".into(),
+        before: None,
+        origin: origin(),
+        zone: None,
+        core,
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the figures mean for the goals.
 
 use super::Cell;
-use crate::goal::{Against, GOALS, Goal};
+use crate::goal::{Against, Goal};
 use crate::metric::Metric;
 use crate::peer::Peer;
 use serde::Serialize;
@@ -28,8 +28,8 @@ pub struct GoalFound {
     pub(super) source: Goal,
 }
 
-/// The goals of all cases of `cells`.
-pub(super) fn found(cells: &[Cell]) -> Vec<GoalFound> {
+/// Those of `goals` whose cases are among `cells`.
+pub(super) fn found(goals: &[Goal], cells: &[Cell]) -> Vec<GoalFound> {
     let figure = |metric: Metric| {
         move |case: &str, peer: Peer| {
             let cell = cells.iter().find(|cell| cell.case == case && cell.peer == peer)?;
@@ -37,7 +37,7 @@ pub(super) fn found(cells: &[Cell]) -> Vec<GoalFound> {
         }
     };
     let measured = |goal: &&Goal| cells.iter().any(|cell| cell.case == goal.case);
-    GOALS
+    goals
         .iter()
         .filter(measured)
         .map(|goal| {

@@ -23,7 +23,7 @@ const LONGEST_TIMES: f64 = 5.0;
 const STYLE: &str = include_str!("html.css");
 
 pub(super) fn render(report: &Report) -> String {
-    let mut page = begin("lastmile bench compare", "lastmile beside its peers");
+    let mut page = begin(report.subject.command, report.subject.heading);
     push(
         &mut page,
         format_args!(
@@ -145,7 +145,7 @@ fn bar(page: &mut String, cell: &Cell, top: usize, scale: f64) {
     let (class, strong) = match (cell.peer, cell.peer.kind()) {
         (Peer::Lastmile, _) => ("own", " class=\"strong\""),
         (_, Kind::Floor) => ("floor", ""),
-        (_, Kind::Cache | Kind::Files { .. }) => ("peer", ""),
+        (_, Kind::Cache | Kind::Files { .. } | Kind::Names) => ("peer", ""),
     };
     push(
         page,

@@ -47,7 +47,14 @@ pub(crate) fn report() -> Report {
         pinned: [0, 1],
         versions: vec![("nginx", "1.22".to_owned())],
     };
-    Report::new(fingerprint, 3, Duration::from_secs(1), vec!["one core".to_owned()], cells)
+    Report::new(
+        crate::compare::SUBJECT,
+        fingerprint,
+        3,
+        Duration::from_secs(1),
+        vec!["one core".to_owned()],
+        cells,
+    )
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::metric::Metric;
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
     for cells in report.by_case() {
-        text.push_str(&case(cells));
+        text.push_str(&case(cells, report.subject.has_floors));
         text.push('\n');
     }
     if !report.goals.is_empty() {
@@ -30,7 +30,7 @@ fn goals(report: &Report) -> String {
 }
 
 /// The table of one case.
-fn case(of_case: &[Cell]) -> String {
+fn case(of_case: &[Cell], has_floors: bool) -> String {
     let Some(first) = of_case.first() else { return String::new() };
     let mut headings = vec!["  server".to_owned()];
     for (at, metric) in first.metrics.iter().enumerate() {
@@ -39,12 +39,14 @@ fn case(of_case: &[Cell]) -> String {
             headings.push("[min-max]".to_owned());
         }
     }
-    headings.extend(["ratio", "floor", "rounds"].map(str::to_owned));
+    headings.push("ratio".to_owned());
+    headings.extend(has_floors.then(|| "floor".to_owned()));
+    headings.push("rounds".to_owned());
     let columns = headings.len();
     let mut rows = vec![headings];
     let mut failures = Vec::new();
     for cell in of_case {
-        match row(cell) {
+        match row(cell, has_floors) {
             Some(row) => rows.push(row),
             None => failures.push(format!(
                 "  {}: no valid round: {}\n",
@@ -58,7 +60,7 @@ fn case(of_case: &[Cell]) -> String {
     format!("{} ({})\n{}{}", first.title, first.case, aligned(&rows, &sides), failures.concat())
 }
 
-fn row(cell: &Cell) -> Option<Vec<String>> {
+fn row(cell: &Cell, has_floors: bool) -> Option<Vec<String>> {
     let figures = cell.figures.as_ref()?;
     let mut row = vec![format!("  {}", cell.peer.name())];
     let median = |metric: Metric| {
@@ -74,7 +76,9 @@ fn row(cell: &Cell) -> Option<Vec<String>> {
     }
     let quotient =
         |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    row.extend([quotient(figures.ratio), quotient(figures.floor_ratio), rounds_of(figures)]);
+    row.push(quotient(figures.ratio));
+    row.extend(has_floors.then(|| quotient(figures.floor_ratio)));
+    row.push(rounds_of(figures));
     Some(row)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn play(
     };
     let fetched = stage.origin.requests()? - fetched;
     let errors = measured.errors.or_else(|| match peer.kind() {
-        Kind::Floor => None,
+        Kind::Floor | Kind::Names => None,
         Kind::Cache | Kind::Files { .. } => elsewhere(requests.outcome, fetched, measured.total),
     });
     if errors.is_some() {

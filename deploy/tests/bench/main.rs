@@ -4,6 +4,7 @@
 //! | file | what is shown |
 //! | --- | --- |
 //! | `compare` | figures of every peer, and that nothing is left running |
+//! | `dns` | figures of our own name server |
 //! | `load` | requests of every kind against the synthetic origin |
 //! | `floor` | a server that parses nothing, asked and measured |
 //! | `trace` | policies of a tier on small traces |
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
 mod compare;
+mod dns;
 mod floor;
 mod load;
 #[path = "../process/mod.rs"]
@@ -32,6 +34,6 @@ fn misused(rows: &[(&[&str], &str, &str)]) {
 
 #[test]
 fn a_command_is_needed() {
-    let allowed = "bench: a command is missing; allowed: compare, load, floor, trace";
+    let allowed = "bench: a command is missing; allowed: compare, dns, load, floor, trace";
     misused(&[(&["bench"], allowed, "nothing to do")]);
 }
