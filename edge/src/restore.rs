@@ -22,8 +22,8 @@ use lastmile_http::cache::reuse::{Reuse, reuse};
 use lastmile_http::cache::vary::selects;
 use std::sync::Arc;
 
-/// Contents of at least this are sent while they are read: some 5 ms of a fast disk. What is shorter is checked before its
-/// first octet is sent, so that what turns out to be damaged is fetched without anybody noticing.
+/// Contents of at least this are sent while they are read: some 5 ms of a fast disk. What is shorter is checked before
+/// its first octet is sent, so that what turns out to be damaged is fetched without anybody noticing.
 const LONG_OCTETS_MIN: u64 = 4 << 20;
 
 /// Groups of extents of one content that are read at the same time, or wait for the one before.
