@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// Pixels of a drawing: names, bars with their figures, other figures to the right.
 const WIDTH: usize = 660;
 const NAME_PIXELS: f64 = 116.0;
-const BAR_PIXELS_MAX: f64 = 260.0;
+const BAR_PIXELS_MAX: f64 = 215.0;
 
 /// Pixels from one bar to the next, and of a bar.
 const STEP_PIXELS: usize = 24;
@@ -210,7 +210,7 @@ mod tests {
         let page = report().html();
         for (part, why) in [
             ("<h2>1 KB hit, 64 connections</h2>", "a heading for each case"),
-            ("width=\"260.0\"", "the longest bar"),
+            ("width=\"215.0\"", "the longest bar"),
             ("7.00</text>", "figures beside it"),
             ("14.00 ×2.00</text>", "the ratio"),
             ("30.00 *</text>", "a mark"),

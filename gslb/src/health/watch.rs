@@ -17,9 +17,6 @@ use tokio::time::{Instant, sleep, timeout};
 const CONTENT_OCTETS_MAX: usize = 64 * 1024;
 /// What an answer's head may have (hyper's least).
 const HEAD_OCTETS_MAX: usize = 8192;
-/// A connection that is closed so soon after an answer is closed after each; that says nothing about the edge.
-const CLOSED_AT_ONCE: Duration = Duration::from_millis(20);
-
 /// An open connection, and the task that ends with it.
 struct Connection {
     sender: SendRequest<Empty<Bytes>>,
@@ -36,7 +33,7 @@ impl Drop for Connection {
 pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
     let start = Instant::now();
     let mut judge = Judge::new(state.is_up(), check.rise);
-    let mut connection = None;
+    let (mut connection, mut is_early) = (None, false);
     loop {
         let outcome = ask(&check, &mut connection).await;
         let is_up = judge.judge(&outcome, start.elapsed());
@@ -49,21 +46,27 @@ pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
         let is_silent = outcome == Outcome::Silent;
         // Who was silent is asked again at once: it must be out within a second.
         if !(is_silent && is_up) {
-            wait(check.interval, &mut connection).await;
+            is_early = wait(check.interval, &mut connection, is_early).await;
         }
     }
 }
 
-/// Waits for the next check: that comes at once when the edge closes the connection.
-async fn wait(interval: Duration, connection: &mut Option<Connection>) {
+/// Waits for the next check: that comes at once when the edge closes the connection, but only once in an interval, since
+/// some close it after each answer. Whether it comes early; `was_early` is what the one before did.
+async fn wait(interval: Duration, connection: &mut Option<Connection>, was_early: bool) -> bool {
     let began = Instant::now();
-    let Some(open) = connection else { return sleep(interval).await };
-    if timeout(interval, &mut open.task).await.is_ok() {
-        *connection = None;
-        if began.elapsed() < CLOSED_AT_ONCE {
-            sleep(interval.saturating_sub(began.elapsed())).await;
-        }
+    let Some(open) = connection else {
+        sleep(interval).await;
+        return false;
+    };
+    if timeout(interval, &mut open.task).await.is_err() {
+        return false;
     }
+    *connection = None;
+    if was_early {
+        sleep(interval.saturating_sub(began.elapsed())).await;
+    }
+    !was_early
 }
 
 async fn ask(check: &Check, connection: &mut Option<Connection>) -> Outcome {
