@@ -51,8 +51,8 @@ pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
     }
 }
 
-/// Waits for the next check: that comes at once when the edge closes the connection, but only once in an interval, since
-/// some close it after each answer. Whether it comes early; `was_early` is what the one before did.
+/// Waits for the next check: that comes at once when the edge closes the connection, but only once in an interval,
+/// since some close it after each answer. Whether it comes early; `was_early` is what the one before did.
 async fn wait(interval: Duration, connection: &mut Option<Connection>, was_early: bool) -> bool {
     let began = Instant::now();
     let Some(open) = connection else {
