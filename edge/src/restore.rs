@@ -288,7 +288,8 @@ impl Begun {
         let fill = Arc::new(Fill::alone());
         let reader = fill.reader().expect("a fill that has not overflowed has its first octet");
         self.beginning.iter().for_each(|piece| fill.push(piece.clone()));
-        turn.admit(key.octets, &response, octets, &fill);
+        let stored = (Arc::clone(&at.log), at.identity);
+        turn.admit(stored, key.octets, &response, octets, &fill);
         let (key, io) = ((key.hash, key.octets.to_vec()), worker.io.clone());
         let worker = worker.handle();
         io.spawn(async move {

@@ -328,6 +328,8 @@ struct Loading {
 /// A stored response whose content, of so many octets, is being read into a fill.
 struct Reading {
     key: Box<[u8]>,
+    /// Where it was found.
+    stored: (Arc<Log>, Identity),
     response: StoredResponse,
     octets: u64,
     fill: Arc<Fill>,
@@ -359,6 +361,7 @@ impl Turn {
     /// Lets others join the reading of the content of `response`, whose octets will come to `fill`.
     pub(crate) fn admit(
         &self,
+        stored: (Arc<Log>, Identity),
         key: &[u8],
         response: &StoredResponse,
         octets: u64,
@@ -369,7 +372,7 @@ impl Turn {
         // Another number: who can't join waits anew.
         loading.number = self.tier.turns.fetch_add(1, Ordering::Relaxed);
         let (response, fill) = (response.clone(), Arc::clone(fill));
-        loading.reading = Some(Reading { key: key.into(), response, octets, fill });
+        loading.reading = Some(Reading { key: key.into(), stored, response, octets, fill });
         let waiting = core::mem::take(&mut loading.waiting);
         drop(all);
         waiting.into_iter().for_each(Waker::wake);
@@ -507,6 +510,7 @@ impl SsdTier {
                 Some(other) => {
                     if let Some(reading) = &other.reading
                         && *reading.key == *key
+                        && reading.stored.0.index.has(reading.stored.1)
                         && is_wanted(&reading.response)
                         && let Some(reader) = reading.fill.reader()
                     {
