@@ -46,6 +46,7 @@ pub(crate) const SUBJECT: Subject = Subject {
         "CPU: of all of the server's processes; memory: of the same (Pss, and files it keeps in RAM), without the \
          kernel's sockets",
         "ratio: the first figure by lastmile's, so above 1 is costlier than lastmile; floor: by the lower floor's",
+        "where TCP is BBR, lastmile and the floors are on another one on loopback (--congestion), the others on BBR",
     ],
 };
 

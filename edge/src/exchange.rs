@@ -19,7 +19,7 @@ use crate::relay::relay;
 use crate::request::Request;
 use crate::respond::{insert_fields, respond_stored, status_of};
 use crate::restore::restore;
-use crate::ssd::Restoring;
+use crate::ssd::turns::Restoring;
 use crate::store::{Begun, Earlier, begin_fill, freshen, is_outdated_by, remove_selected};
 use crate::stored::StoredResponse;
 use crate::stream::{Arriving, Cause, stream_fill};

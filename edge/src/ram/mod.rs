@@ -68,6 +68,10 @@ const QUEUES_OCTETS: u64 = 2 * 3 * CHUNK_OCTETS;
 /// counted.
 const HOLES_ONE_IN: u64 = 256;
 
+/// Blocks leave one in so many octets of the capacity to reservations. Else each would take pages from the heap, which
+/// had to give them back to the system, and the block behind it would take new ones.
+const SPARE_ONE_IN: u64 = 256;
+
 /// Octets free between small objects above which those go that keep a page each: this share of the capacity.
 const WASTE_ONE_IN: u64 = 32;
 
@@ -314,10 +318,6 @@ impl<V: Stored> RamTier<V> {
 fn sum(octets: &[&[u8]]) -> u64 {
     octets.iter().map(|part| part.len() as u64).sum()
 }
-
-/// Blocks leave one in so many octets of the capacity to reservations. Else each would take pages from the heap, which
-/// had to give them back to the system, and the block behind it would take new ones.
-const SPARE_ONE_IN: u64 = 256;
 
 /// What an attempt to take memory came to.
 enum Attempt<R> {

@@ -169,6 +169,15 @@ mod tests {
         for (octets, expected, why) in rows {
             assert_eq!(account.take(octets, holes, 0), expected, "{why}");
         }
+        let spare = [
+            (0, 50, Err(Shortage::Evictable(50)), "50 more are left"),
+            (0, 600, Err(Shortage::Evictable(600)), "all that there could be"),
+            (0, 601, Ok(()), "more there could not be, so none are"),
+            (600, 1, Err(Shortage::Evictable(600)), "what is asked for comes first"),
+        ];
+        for (octets, spare, expected, why) in spare {
+            assert_eq!(account.take(octets, 200, spare), expected, "{why}");
+        }
         account.unsettle(400);
         account.give(900);
         assert_eq!(account.octets(), 100);

@@ -1,7 +1,8 @@
 //! The SSD tier: what does not fit into RAM, on files or block devices, through restarts and crashes.
 //!
 //! `layout` (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
-//! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`.
+//! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`, `turns` (one
+//! reads for all).
 //!
 //! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a
 //! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
@@ -19,15 +20,13 @@ pub(crate) mod offers;
 pub(crate) mod reader;
 mod recovery;
 mod seen;
+pub(crate) mod turns;
 pub(crate) mod writer;
 
-use crate::fill::{Fill, Reader};
 use crate::io::Io;
 use crate::stored::StoredResponse;
-use core::future::poll_fn;
 use core::hash::Hasher;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use core::task::{Poll, Waker};
 use device::Device;
 use index::{Identity, Index};
 use lastmile_http::cache::freshness::StoredPolicy;
@@ -38,6 +37,7 @@ use siphasher::sip::SipHasher13;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use turns::{Turned, Turns};
 
 /// Errors of a device, one after the other, after which it is not used any more.
 const ERRORS_MAX: u32 = 16;
@@ -312,78 +312,8 @@ impl Drop for Held {
 pub(crate) struct SsdTier {
     logs: Vec<Arc<Log>>,
     admission: Admission,
-    loading: Mutex<HashMap<u64, Loading>>,
-    turns: AtomicU64,
+    turns: Arc<Turns>,
     hits: AtomicU64,
-}
-
-/// What is stored under a key is being loaded.
-struct Loading {
-    number: u64,
-    waiting: Vec<Waker>,
-    /// Whose content is being read, for all.
-    reading: Option<Reading>,
-}
-
-/// A stored response whose content, of so many octets, is being read into a fill.
-struct Reading {
-    key: Box<[u8]>,
-    /// Where it was found.
-    stored: (Arc<Log>, Identity),
-    response: StoredResponse,
-    octets: u64,
-    fill: Arc<Fill>,
-}
-
-/// A stored response whose content, of so many octets, is still being read.
-pub(crate) struct Restoring {
-    pub(crate) response: StoredResponse,
-    pub(crate) octets: u64,
-    pub(crate) reader: Reader,
-}
-
-/// The only one that loads what is stored under a key.
-pub(crate) struct Turn {
-    tier: Arc<SsdTier>,
-    hash: u64,
-}
-
-/// What has become of waiting for a [`Turn`].
-pub(crate) enum Turned {
-    Own(Turn),
-    /// Somebody else has had it.
-    Over,
-    /// Somebody else has it, and is reading what is wanted.
-    Joined(Restoring),
-}
-
-impl Turn {
-    /// Lets others join the reading of the content of `response`, whose octets will come to `fill`.
-    pub(crate) fn admit(
-        &self,
-        stored: (Arc<Log>, Identity),
-        key: &[u8],
-        response: &StoredResponse,
-        octets: u64,
-        fill: &Arc<Fill>,
-    ) {
-        let mut all = self.tier.loading();
-        let Some(loading) = all.get_mut(&self.hash) else { return };
-        // Another number: who can't join waits anew.
-        loading.number = self.tier.turns.fetch_add(1, Ordering::Relaxed);
-        let (response, fill) = (response.clone(), Arc::clone(fill));
-        loading.reading = Some(Reading { key: key.into(), stored, response, octets, fill });
-        let waiting = core::mem::take(&mut loading.waiting);
-        drop(all);
-        waiting.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let loaded = self.tier.loading().remove(&self.hash);
-        loaded.into_iter().flat_map(|loaded| loaded.waiting).for_each(Waker::wake);
-    }
 }
 
 impl SsdTier {
@@ -403,16 +333,12 @@ impl SsdTier {
         if logs.is_empty() {
             return None;
         }
-        let (loading, turns, hits) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Some(Arc::new(Self { logs, admission, loading, turns, hits }))
+        let (turns, hits) = (Arc::default(), AtomicU64::new(0));
+        Some(Arc::new(Self { logs, admission, turns, hits }))
     }
 
     pub(crate) fn logs(&self) -> &[Arc<Log>] {
         &self.logs
-    }
-
-    fn loading(&self) -> MutexGuard<'_, HashMap<u64, Loading>> {
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something that is stored in RAM may be written.
@@ -494,44 +420,14 @@ impl SsdTier {
         self.logs.iter().any(|log| !log.has_failed() && log.index.has_some(log.hash(key)))
     }
 
-    /// Waits while somebody else loads what is stored under `key`, unless that is being read and `is_wanted`.
+    /// Waits for the turn to load what is stored under `key`: see [`Turns::next`].
     pub(crate) async fn turn<I: Io>(
-        self: &Arc<Self>,
+        &self,
         io: &I,
         key: &[u8],
         is_wanted: impl Fn(&StoredResponse) -> bool,
     ) -> Turned {
-        let hash = self.logs[0].hash(key);
-        // Whom it waits for.
-        let mut waits_for = None;
-        poll_fn(|context| {
-            let mut loading = self.loading();
-            match loading.get_mut(&hash) {
-                Some(other) => {
-                    if let Some(reading) = &other.reading
-                        && *reading.key == *key
-                        && reading.stored.0.index.has(reading.stored.1)
-                        && is_wanted(&reading.response)
-                        && let Some(reader) = reading.fill.reader()
-                    {
-                        let (response, octets) = (reading.response.clone(), reading.octets);
-                        return Poll::Ready(Turned::Joined(Restoring { response, octets, reader }));
-                    }
-                    if waits_for.replace(other.number) != Some(other.number) {
-                        other.waiting.push(io.portable_waker(context.waker()));
-                    }
-                    Poll::Pending
-                }
-                None if waits_for.is_some() => Poll::Ready(Turned::Over),
-                None => {
-                    let number = self.turns.fetch_add(1, Ordering::Relaxed);
-                    let entry = Loading { number, waiting: Vec::new(), reading: None };
-                    loading.insert(hash, entry);
-                    Poll::Ready(Turned::Own(Turn { tier: Arc::clone(self), hash }))
-                }
-            }
-        })
-        .await
+        self.turns.next(io, (self.logs[0].hash(key), key), is_wanted).await
     }
 
     pub(crate) fn count_hit(&self) {
