@@ -1,8 +1,8 @@
 //! The SSD tier: what does not fit into RAM, on files or block devices, through restarts and crashes.
 //!
 //! `layout` (the octets), [`device`] (opening, locking), `index` (where everything is, 16 octets an object), `offers`
-//! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`, `turns` (one
-//! reads for all).
+//! (what is to be written), `writer` (writes it, makes room), `recovery` (what was there before), `reader`, `turns`
+//! (one reads for all).
 //!
 //! Responses come in when they are used for the second time, in RAM or after they have left it (`seen`). One task of a
 //! worker writes them, in batches; until their batch is written they are in RAM only. What is asked for and not in RAM
