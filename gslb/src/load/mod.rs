@@ -3,16 +3,21 @@
 //! | file | job |
 //! | --- | --- |
 //! | `master.rs` | records in master-file form become RRsets of a zone |
-//! | `steering.rs` | the zone file's tables become zones, policy and names |
+//! | `file.rs` | the zone file as TOML, and how its mistakes are told |
+//! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
+//! | `steering.rs` | all of it becomes zones, policy and names |
 
+mod edges;
+mod file;
 mod master;
+mod regions;
 mod steering;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
 use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
+use file::Source;
 use std::path::Path;
-use steering::Source;
 
 /// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes
 /// has 100 MB.

@@ -1,0 +1,138 @@
+//! The zone file as TOML: its tables and keys, and how its mistakes are told.
+
+use crate::ConfigError;
+use crate::wire::name;
+use serde::Deserialize;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) zone: Vec<ZoneEntry>,
+    #[serde(default)]
+    pub(super) region: Vec<RegionEntry>,
+    #[serde(default)]
+    pub(super) edge: Vec<EdgeEntry>,
+    #[serde(default)]
+    pub(super) steer: Vec<SteerEntry>,
+    #[serde(default)]
+    pub(super) onboard: Vec<OnboardEntry>,
+    #[serde(default)]
+    pub(super) health: HealthEntry,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HealthEntry {
+    pub(super) interval_ms: Option<Spanned<i64>>,
+    pub(super) timeout_ms: Option<Spanned<i64>>,
+    pub(super) rise: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ZoneEntry {
+    pub(super) name: Spanned<String>,
+    pub(super) records: Option<Spanned<String>>,
+    pub(super) file: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegionEntry {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) nearest: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) prefixes: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EdgeEntry {
+    pub(super) name: Spanned<String>,
+    pub(super) region: Spanned<String>,
+    pub(super) addresses: Spanned<Vec<Spanned<String>>>,
+    pub(super) capacity: Option<Spanned<i64>>,
+    pub(super) health: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SteerEntry {
+    pub(super) name: Spanned<String>,
+    pub(super) ttl: Option<Spanned<i64>>,
+    pub(super) answers: Option<Spanned<i64>>,
+    pub(super) default_region: Option<Spanned<String>>,
+    pub(super) all_down: Option<Spanned<String>>,
+    pub(super) fallback: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OnboardEntry {
+    pub(super) customer: Spanned<String>,
+    pub(super) cname: Spanned<String>,
+    pub(super) ttl: Option<Spanned<i64>>,
+}
+
+/// The text of the zone file, and how to speak of it.
+pub(super) struct Source<'a> {
+    /// For errors.
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    /// Files that it names are relative to it.
+    pub(super) directory: &'a Path,
+}
+
+impl Source<'_> {
+    pub(super) fn line(&self, at: usize) -> usize {
+        1 + self.text.bytes().take(at).filter(|&octet| octet == b'\n').count()
+    }
+
+    /// An error at a value: its place, its key, itself, and what is wrong.
+    pub(super) fn wrong<T: std::fmt::Debug>(
+        &self,
+        key: &str,
+        value: &Spanned<T>,
+        message: impl std::fmt::Display,
+    ) -> ConfigError {
+        let message = format!("{key}: {:?} {message}", value.get_ref());
+        ConfigError::new(self.name, Some(self.line(value.span().start)), message)
+    }
+
+    pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
+        let line = error.span().map(|Range { start, .. }| self.line(start));
+        let written = line.and_then(|line| self.text.lines().nth(line - 1)).unwrap_or("").trim();
+        let message = error.message().replace('\n', ": ");
+        ConfigError::new(self.name, line, format!("`{written}`: {message}"))
+    }
+
+    pub(super) fn name(
+        &self,
+        key: &str,
+        value: &Spanned<String>,
+    ) -> Result<Box<[u8]>, ConfigError> {
+        name::from_text(value.get_ref()).map_err(|message| self.wrong(key, value, message))
+    }
+
+    pub(super) fn number(
+        &self,
+        key: &str,
+        value: Option<&Spanned<i64>>,
+        default: i64,
+        allowed: RangeInclusive<i64>,
+    ) -> Result<u32, ConfigError> {
+        match value {
+            None => Ok(default as u32),
+            Some(value) if allowed.contains(value.get_ref()) => Ok(*value.get_ref() as u32),
+            Some(value) => {
+                let (from, to) = (allowed.start(), allowed.end());
+                Err(self.wrong(key, value, format!("is not allowed; allowed: {from} to {to}")))
+            }
+        }
+    }
+}

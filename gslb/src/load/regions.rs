@@ -1,0 +1,89 @@
+//! `[[region]]` and the prefixes of the map.
+
+use super::file::{RegionEntry, Source};
+use crate::ConfigError;
+use crate::map::{self, Prefix, REGIONS_MAX, RegionIndex};
+use crate::steer::Region;
+use std::collections::HashMap;
+
+/// Regions by name.
+pub(super) struct RegionNames<'a> {
+    indices: HashMap<&'a str, RegionIndex>,
+    listed: String,
+}
+
+impl<'a> RegionNames<'a> {
+    pub(super) fn new(
+        source: &Source<'_>,
+        entries: &'a [RegionEntry],
+    ) -> Result<Self, ConfigError> {
+        let mut indices = HashMap::new();
+        for (index, entry) in entries.iter().enumerate() {
+            if index >= REGIONS_MAX {
+                return Err(source.wrong("region.name", &entry.name, "is one region too many"));
+            }
+            if indices.insert(entry.name.get_ref().as_str(), index as RegionIndex).is_some() {
+                return Err(source.wrong("region.name", &entry.name, "is already a region above"));
+            }
+        }
+        let names: Vec<_> = entries.iter().map(|entry| entry.name.get_ref().as_str()).collect();
+        Ok(Self { indices, listed: names.join(", ") })
+    }
+
+    pub(super) fn find(&self, name: &str) -> Result<RegionIndex, String> {
+        let found = self.indices.get(name).copied();
+        found.ok_or_else(|| format!("is not a region; allowed: {}", self.listed))
+    }
+}
+
+pub(super) fn read_regions(
+    source: &Source<'_>,
+    entries: &[RegionEntry],
+    names: &RegionNames<'_>,
+) -> Result<Vec<Region>, ConfigError> {
+    let read_region = |(index, entry): (usize, &RegionEntry)| {
+        let mut order = vec![index as RegionIndex];
+        for near in &entry.nearest {
+            let region = names
+                .find(near.get_ref())
+                .map_err(|message| source.wrong("region.nearest", near, message))?;
+            if !order.contains(&region) {
+                order.push(region);
+            }
+        }
+        // Regions that `nearest` leaves out follow in the order of the file.
+        for region in 0..entries.len() as RegionIndex {
+            if !order.contains(&region) {
+                order.push(region);
+            }
+        }
+        let name = entry.name.get_ref().as_str().into();
+        Ok(Region { name, edges: Vec::new(), order })
+    };
+    entries.iter().enumerate().map(read_region).collect()
+}
+
+/// The CSV's prefixes and, over them, the inline ones.
+pub(super) fn read_prefixes(
+    source: &Source<'_>,
+    entries: &[RegionEntry],
+    names: &RegionNames<'_>,
+    csv: Option<(&str, &str)>,
+) -> Result<HashMap<Prefix, RegionIndex>, ConfigError> {
+    let mut inline = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        for text in &entry.prefixes {
+            let wrong = |message: &str| source.wrong("region.prefixes", text, message);
+            let prefix: Prefix = text.get_ref().parse().map_err(wrong)?;
+            map::insert(&mut inline, prefix, index as RegionIndex).map_err(wrong)?;
+        }
+    }
+    let Some((csv_name, csv_text)) = csv else { return Ok(inline) };
+    let mut prefixes = HashMap::new();
+    let find =
+        |name: &str| names.find(name).map_err(|message| format!("region: {name:?} {message}"));
+    map::read_csv(csv_text, find, &mut prefixes)
+        .map_err(|(line, message)| ConfigError::new(csv_name, Some(line), message))?;
+    prefixes.extend(inline);
+    Ok(prefixes)
+}
