@@ -1,7 +1,9 @@
 //! From a query's octets to an answer's: the one function that owns every branch. Pure, and
 //! allocates nothing.
 
-use crate::steer::{Choice, Family, Policy, Steered, Why};
+mod draft;
+
+use crate::steer::{Family, Policy, Why};
 use crate::table::{self, LabTable, Row};
 use crate::wire::name::{self, LowerName};
 use crate::wire::query::{Problem, Query, flag};
@@ -9,6 +11,7 @@ use crate::wire::subnet::{Client, Subnet};
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
+use draft::{Draft, Section, header};
 use std::net::IpAddr;
 
 /// CNAMEs followed for one answer. Onboarding takes one; a loop ends here.
@@ -142,56 +145,7 @@ fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
     Answered { octets: writer.octets(), reason, truncated: false }
 }
 
-/// A header with the query's ID.
-fn header(packet: &[u8], flags: u16, counts: [u16; 4]) -> [u8; HEADER_OCTETS] {
-    let mut header = [0; HEADER_OCTETS];
-    header[..2].copy_from_slice(&packet[..2]);
-    header[2..4].copy_from_slice(&flags.to_be_bytes());
-    for (index, count) in counts.into_iter().enumerate() {
-        header[4 + 2 * index..6 + 2 * index].copy_from_slice(&count.to_be_bytes());
-    }
-    header
-}
-
-/// Sections behind the question, as indices of their counts.
-#[derive(Clone, Copy)]
-enum Section {
-    Answer = 0,
-    Authority = 1,
-    Additional = 2,
-}
-
-/// An answer in the making.
-struct Draft<'q, 'o> {
-    query: &'q Query,
-    writer: Writer<'o>,
-    counts: [u16; 3],
-    authoritative: bool,
-    truncated: bool,
-    rcode: Rcode,
-    scope: u8,
-    reason: Reason,
-}
-
-impl<'q, 'o> Draft<'q, 'o> {
-    fn new(query: &'q Query, writer: Writer<'o>) -> Self {
-        Self {
-            query,
-            writer,
-            counts: [0; 3],
-            authoritative: false,
-            truncated: false,
-            rcode: Rcode::NoError,
-            scope: 0,
-            reason: Reason::Static,
-        }
-    }
-
-    fn end(&mut self, rcode: Rcode, reason: Reason) {
-        self.rcode = rcode;
-        self.reason = reason;
-    }
-
+impl Draft<'_, '_> {
     /// Fills the sections. `Err` when an RRset that belongs to the answer did not fit.
     fn resolve(&mut self, tables: &Tables, client: &Client, random: u64) -> Result<(), Full> {
         let query = self.query;
@@ -350,136 +304,6 @@ impl<'q, 'o> Draft<'q, 'o> {
             }
         }
         Ok(())
-    }
-
-    /// RFC 2308 §3: a negative answer carries the zone's SOA.
-    fn put_soa(&mut self, zone: &Zone) -> Result<(), Full> {
-        match zone.apex_node().rrset(rtype::SOA) {
-            Some(soa) => self.put_rrset(Section::Authority, &zone.apex, soa, soa.negative_ttl()),
-            None => Ok(()),
-        }
-    }
-
-    fn put_choice(&mut self, owner: &[u8], name: &Steered, choice: &Choice) -> Result<(), Full> {
-        let addresses = choice.addresses();
-        self.put_whole(Section::Answer, addresses.len(), |draft| {
-            addresses.iter().try_for_each(|&to| draft.put_address(owner, name.ttl, to))
-        })
-    }
-
-    fn put_rrset(
-        &mut self,
-        section: Section,
-        owner: &[u8],
-        rrset: &Rrset,
-        ttl: u32,
-    ) -> Result<(), Full> {
-        self.put_whole(section, rrset.records.len(), |draft| {
-            rrset.records.iter().try_for_each(|rdata| {
-                draft.put_head(owner, rrset.rtype, ttl)?;
-                draft.put_named_data(|writer| put_rdata(writer, rdata))
-            })
-        })
-    }
-
-    /// Writes `count` records, or none of them if not all fit (RFC 2181 §9).
-    fn put_whole(
-        &mut self,
-        section: Section,
-        count: usize,
-        write: impl FnOnce(&mut Self) -> Result<(), Full>,
-    ) -> Result<(), Full> {
-        let mark = self.writer.mark();
-        let outcome = write(self);
-        match outcome {
-            Ok(()) => self.counts[section as usize] += count as u16,
-            Err(Full) => self.writer.rewind(mark),
-        }
-        outcome
-    }
-
-    fn put_head(&mut self, owner: &[u8], rtype: u16, ttl: u32) -> Result<(), Full> {
-        self.writer.put_owner(owner)?;
-        self.writer.put_u16(rtype)?;
-        self.writer.put_u16(CLASS_IN)?;
-        self.writer.put_u32(ttl)
-    }
-
-    fn put_address(&mut self, owner: &[u8], ttl: u32, address: IpAddr) -> Result<(), Full> {
-        match address {
-            IpAddr::V4(address) => {
-                self.put_head(owner, rtype::A, ttl)?;
-                self.writer.put_u16(4)?;
-                self.writer.put(&address.octets())
-            }
-            IpAddr::V6(address) => {
-                self.put_head(owner, rtype::AAAA, ttl)?;
-                self.writer.put_u16(16)?;
-                self.writer.put(&address.octets())
-            }
-        }
-    }
-
-    /// Data whose length is known only when its names have been compressed.
-    fn put_named_data(
-        &mut self,
-        write: impl FnOnce(&mut Writer<'o>) -> Result<(), Full>,
-    ) -> Result<(), Full> {
-        let length_at = self.writer.octets();
-        self.writer.put_u16(0)?;
-        write(&mut self.writer)?;
-        let octets = self.writer.octets() - length_at - 2;
-        self.writer.patch_u16(length_at, octets as u16);
-        Ok(())
-    }
-
-    /// Adds the OPT record (RFC 6891 §7: exactly when asked with one) and the header.
-    fn finish(mut self, packet: &[u8], limit: usize, udp_payload_max: u16) -> Answered {
-        self.writer.set_limit(limit);
-        if let Some(edns) = self.query.edns {
-            let fits = self.put_whole(Section::Additional, 1, |draft| {
-                let writer = &mut draft.writer;
-                writer.put(&[0])?;
-                writer.put_u16(rtype::OPT)?;
-                writer.put_u16(udp_payload_max)?;
-                let upper_rcode = (draft.rcode as u16 >> 4) as u8;
-                let do_bit = if edns.dnssec_ok { 0x80 } else { 0 };
-                writer.put(&[upper_rcode, 0, do_bit, 0])?;
-                match edns.subnet {
-                    Some(subnet) => {
-                        writer.put_u16(subnet.octets() as u16)?;
-                        // RFC 7871 §7.2.1: the scope of a hidden client is 0.
-                        subnet.write(if subnet.is_hidden() { 0 } else { draft.scope }, writer)
-                    }
-                    None => writer.put_u16(0),
-                }
-            });
-            debug_assert!(fits.is_ok(), "place was kept for the OPT record");
-        }
-        let asked_flags = u16::from_be_bytes([packet[2], packet[3]]);
-        let mut flags = flag::QR | (asked_flags & (flag::RD | flag::CD)) | (self.rcode as u16 & 15);
-        flags |= if self.authoritative { flag::AA } else { 0 };
-        flags |= if self.truncated { flag::TC } else { 0 };
-        let [answers, authorities, additionals] = self.counts;
-        let counts = [1, answers, authorities, additionals];
-        self.writer.set_header(&header(packet, flags, counts));
-        Answered { octets: self.writer.octets(), reason: self.reason, truncated: self.truncated }
-    }
-}
-
-fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
-    match rdata {
-        Rdata::Octets(octets) => writer.put(octets),
-        Rdata::Name(name) => writer.put_name(name),
-        Rdata::Mx { preference, exchange } => {
-            writer.put_u16(*preference)?;
-            writer.put_name(exchange)
-        }
-        Rdata::Soa { mname, rname, numbers } => {
-            writer.put_name(mname)?;
-            writer.put_name(rname)?;
-            numbers.iter().try_for_each(|&number| writer.put_u32(number))
-        }
     }
 }
 

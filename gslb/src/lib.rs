@@ -9,7 +9,7 @@
 //! | `server.rs` | start: load, bind, workers on each core; stop |
 //! | `udp.rs`, `tcp.rs` | packets in, packets out |
 //! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
-//! | `answer.rs` | the one function from a query to its answer |
+//! | `answer.rs` | the one function from a query to its answer; `answer/draft.rs`: the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map.rs` | the region of a client |
