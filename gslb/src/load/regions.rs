@@ -2,7 +2,9 @@
 
 use super::file::{RegionEntry, Source};
 use crate::ConfigError;
-use crate::map::{self, Prefix, REGIONS_MAX, RegionIndex};
+use crate::map::{
+    Conflict, Layer, Prefix, PrefixMap, Prefixes, REGIONS_MAX, RegionIndex, read_csv,
+};
 use crate::steer::Region;
 use std::collections::HashMap;
 
@@ -63,27 +65,39 @@ pub(super) fn read_regions(
     entries.iter().enumerate().map(read_region).collect()
 }
 
-/// The CSV's prefixes and, over them, the inline ones.
-pub(super) fn read_prefixes(
+/// The map of the CSV's prefixes and, over them, the inline ones, and how many prefixes that are.
+pub(super) fn read_map(
     source: &Source<'_>,
     entries: &[RegionEntry],
     names: &RegionNames<'_>,
     csv: Option<(&str, &str)>,
-) -> Result<HashMap<Prefix, RegionIndex>, ConfigError> {
-    let mut inline = HashMap::new();
+) -> Result<(PrefixMap, usize), ConfigError> {
+    let mut prefixes = Prefixes::default();
+    let mut inline = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         for text in &entry.prefixes {
             let wrong = |message: &str| source.wrong("region.prefixes", text, message);
             let prefix: Prefix = text.get_ref().parse().map_err(wrong)?;
-            map::insert(&mut inline, prefix, index as RegionIndex).map_err(wrong)?;
+            let place = inline.len();
+            prefixes.push(prefix, index as RegionIndex, Layer::Inline, place).map_err(wrong)?;
+            inline.push(text);
         }
     }
-    let Some((csv_name, csv_text)) = csv else { return Ok(inline) };
-    let mut prefixes = HashMap::new();
-    let find =
-        |name: &str| names.find(name).map_err(|message| format!("region: {name:?} {message}"));
-    map::read_csv(csv_text, find, &mut prefixes)
-        .map_err(|(line, message)| ConfigError::new(csv_name, Some(line), message))?;
-    prefixes.extend(inline);
-    Ok(prefixes)
+    let csv_name = csv.map_or("", |(name, _)| name);
+    if let Some((_, text)) = csv {
+        let find =
+            |name: &str| names.find(name).map_err(|message| format!("region: {name:?} {message}"));
+        read_csv(text, find, &mut prefixes)
+            .map_err(|(line, message)| ConfigError::new(csv_name, Some(line), message))?;
+    }
+    prefixes.compile().map_err(|Conflict { prefix, layer, place }| {
+        const TWICE: &str = "already has another region";
+        match layer {
+            Layer::Inline => source.wrong("region.prefixes", inline[place], TWICE),
+            Layer::Csv => {
+                let message = format!("prefix: \"{prefix}\" {TWICE}");
+                ConfigError::new(csv_name, Some(place), message)
+            }
+        }
+    })
 }

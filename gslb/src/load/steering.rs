@@ -4,9 +4,8 @@
 use super::edges::{read_addresses, read_edges};
 use super::file::{File, OnboardEntry, Source, SteerEntry, ZoneEntry};
 use super::master;
-use super::regions::{RegionNames, read_prefixes, read_regions};
+use super::regions::{RegionNames, read_map, read_regions};
 use crate::ConfigError;
-use crate::map::PrefixMap;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -37,11 +36,11 @@ pub(super) fn read(
         read_zone(source, entry, &mut zones)?;
     }
     let regions = RegionNames::new(source, &file.region)?;
-    let prefixes = read_prefixes(source, &file.region, &regions, csv)?;
+    let (map, prefixes) = read_map(source, &file.region, &regions, csv)?;
     let mut policy = Policy {
         regions: read_regions(source, &file.region, &regions)?,
         edges: Vec::new(),
-        map: PrefixMap::new(&prefixes),
+        map,
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;
@@ -52,7 +51,7 @@ pub(super) fn read(
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
-    Ok(Steering { zones, policy, prefixes: prefixes.len(), cnames_elsewhere })
+    Ok(Steering { zones, policy, prefixes, cnames_elsewhere })
 }
 
 fn read_zone(source: &Source<'_>, entry: &ZoneEntry, zones: &mut Zones) -> Result<(), ConfigError> {
