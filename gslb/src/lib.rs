@@ -12,7 +12,7 @@
 //! | `answer.rs` | the one function from a query to its answer; `answer/draft.rs`: the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
 //! | `table.rs` | what the lab's table says about it |
-//! | `map.rs` | the region of a client |
+//! | `map/` | the region of a client |
 //! | `steer.rs` | the edges for that client |
 //! | `health.rs` | which of them are up |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
