@@ -94,7 +94,19 @@ pub(crate) struct Answered {
 /// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP
 /// may take all of it.
 pub(crate) fn answer(tables: &Tables, asked: &Asked<'_>, out: &mut [u8]) -> Answered {
-    let query = match Query::read(asked.packet) {
+    let mut query = Query::empty();
+    let read = query.read(asked.packet);
+    answer_query(tables, asked, read.map(|()| &query), out)
+}
+
+/// As [`answer`], for a packet that has been read.
+pub(crate) fn answer_query(
+    tables: &Tables,
+    asked: &Asked<'_>,
+    read: Result<&Query, Problem>,
+    out: &mut [u8],
+) -> Answered {
+    let query = match read {
         Ok(query) => query,
         Err(problem) => return answer_problem(problem, asked.packet, out),
     };
@@ -109,7 +121,7 @@ pub(crate) fn answer(tables: &Tables, asked: &Asked<'_>, out: &mut [u8]) -> Answ
     // The OPT record comes last but must fit, so its place is kept free.
     let subnet = query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
     let opt_octets = query.edns.map_or(0, |_| OPT_OCTETS + subnet.map_or(0, Subnet::octets));
-    let mut draft = Draft::new(&query, Writer::new(out, limit - opt_octets));
+    let mut draft = Draft::new(query, Writer::new(out, limit - opt_octets));
     let question = &asked.packet[HEADER_OCTETS..query.question_end];
     // Question and OPT take at most 306 octets, so this and `finish` always fit.
     let _ = draft.writer.put_question(question);

@@ -2,9 +2,11 @@
 
 mod batch;
 
-use crate::answer::{Asked, Transport, answer};
+use crate::answer::{Asked, Transport, answer_query};
 use crate::server::Worker;
-use batch::{Batch, Datagram};
+use crate::wire::query::{Problem, Query};
+use crate::wire::subnet::Client;
+use batch::{BATCH, Batch, Datagram};
 use nix::errno::Errno;
 use nix::libc::{MSG_DONTWAIT, MSG_WAITFORONE};
 use std::io;
@@ -19,9 +21,17 @@ pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
     socket.set_read_timeout(Some(STOP_CHECK))
 }
 
+/// A datagram that has been read: the query, if it is one.
+struct Read {
+    query: Query,
+    outcome: Result<(), Problem>,
+}
+
 /// Answers until the worker shall stop, then what has already arrived.
 pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
     let mut batch = Batch::new(usize::from(worker.tables.load().udp_payload_max));
+    let mut reads: Vec<Read> = Vec::new();
+    reads.resize_with(BATCH, || Read { query: Query::empty(), outcome: Err(Problem::Silence) });
     loop {
         let deadline = worker.stop.get().copied();
         let flags = if deadline.is_none() { MSG_WAITFORONE } else { MSG_DONTWAIT };
@@ -32,7 +42,7 @@ pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
                 }
             }
             Ok(count) => {
-                answer_batch(&mut worker, &mut batch, count);
+                answer_batch(&mut worker, &mut batch, &mut reads[..count]);
                 batch.send(socket, || worker.counters.udp_failed.count());
             }
             Err(Errno::EINTR) => {}
@@ -45,11 +55,18 @@ pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
     }
 }
 
-fn answer_batch(worker: &mut Worker, batch: &mut Batch, count: usize) {
+fn answer_batch(worker: &mut Worker, batch: &mut Batch, reads: &mut [Read]) {
     // One state of the tables for the whole batch.
     let tables = worker.tables.load();
-    for at in 0..count {
-        let Some(Datagram { packet, peer, answer: place }) = batch.datagram(at) else { continue };
+    let clients = reads.iter_mut().enumerate().filter_map(|(at, read)| {
+        let Datagram { packet, peer, .. } = batch.datagram(at)?;
+        read.outcome = read.query.read(packet);
+        let subnet = read.query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
+        read.outcome.is_ok().then(|| Client::new(subnet, peer.ip()).address)
+    });
+    tables.policy.map.warm(clients);
+    for (at, read) in reads.iter().enumerate() {
+        let Some(Datagram { packet, peer, answer }) = batch.datagram(at) else { continue };
         if peer.port() == 0 {
             worker.counters.port_zero.count();
             continue;
@@ -60,7 +77,8 @@ fn answer_batch(worker: &mut Worker, batch: &mut Batch, count: usize) {
             transport: Transport::Udp,
             random: worker.random.next(),
         };
-        let answered = answer(&tables, &asked, place);
+        let query = read.outcome.map(|()| &read.query);
+        let answered = answer_query(&tables, &asked, query, answer);
         worker.counters.count_answer(Transport::Udp, &answered);
         if answered.octets > 0 {
             batch.answer(at, answered.octets);

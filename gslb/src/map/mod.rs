@@ -18,9 +18,10 @@ use prefix::key;
 pub(crate) use prefixes::{Conflict, Layer, Prefixes};
 #[cfg(test)]
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use trie::{Runs, Trie};
+use trie::{Runs, Trie, Value};
 
 /// Index of a region; `u16` so that a run in the trie takes 4 octets.
 pub(crate) type RegionIndex = u16;
@@ -28,6 +29,9 @@ pub(crate) type RegionIndex = u16;
 const NONE: RegionIndex = u16::MAX;
 /// Regions, one less than indices because of [`NONE`].
 pub(crate) const REGIONS_MAX: usize = u16::MAX as usize - 1;
+
+/// Look-ups that are prepared together: more than a batch of datagrams has.
+const WARMED_MAX: usize = 64;
 
 /// What a lookup found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,22 @@ impl PrefixMap {
     /// The region of an address.
     pub(crate) fn lookup(&self, address: IpAddr) -> Match {
         self.trie(address).lookup(key(address))
+    }
+
+    /// Touches what [`Self::lookup`] of each of these addresses will read (64 at most; more are left out). The reads
+    /// do not wait for each other, as those of one look-up after another do.
+    pub(crate) fn warm(&self, addresses: impl Iterator<Item = IpAddr>) {
+        let mut found = [(Value::default(), true); WARMED_MAX];
+        let mut count = 0;
+        for (found, address) in found.iter_mut().zip(addresses) {
+            *found = (self.trie(address).first(key(address)), address.is_ipv4());
+            count += 1;
+        }
+        let touched = found[..count].iter().fold(0, |sum: u32, &(value, is_v4)| {
+            let trie = if is_v4 { &self.v4 } else { &self.v6 };
+            sum.wrapping_add(trie.touch(value))
+        });
+        black_box(touched);
     }
 
     /// Runs of addresses for which neither this map nor `other` changes: the region of each, and their share of all

@@ -17,7 +17,7 @@ const INDEXED_RUNS_MIN: usize = 128;
 
 /// What a run leads to: [`NODE`], with [`WIDE`] and an offset; or a region in the lower 16 bits, and in the array of
 /// the first 16 bits a scope above them.
-type Value = u32;
+pub(super) type Value = u32;
 const NODE: Value = 1 << 31;
 /// A node whose values have 32 bits, because there are nodes among them. Others have regions only, of 16.
 const WIDE: Value = 1 << 30;
@@ -124,6 +124,21 @@ impl Trie {
             }
         };
         (0..=u16::MAX).map(value).collect()
+    }
+
+    /// Where the look-up of a key begins: not a node, or the first one.
+    pub(super) fn first(&self, key: u128) -> Value {
+        self.first.get(usize::from(digit(key, 0))).copied().unwrap_or_default()
+    }
+
+    /// Reads a part of each cache line of a node, up to four, that a search in it reads first.
+    pub(super) fn touch(&self, value: Value) -> u32 {
+        if value & NODE == 0 {
+            return 0;
+        }
+        let at = (value & (WIDE - 1)) as usize;
+        let octet = |line: usize| self.nodes.get(at + 32 * line).copied().map_or(0, u32::from);
+        octet(0) + octet(1)
     }
 
     /// The region of a key, and how many of its bits decide that.

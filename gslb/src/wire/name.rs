@@ -23,17 +23,29 @@ pub(crate) struct LowerName {
 pub(crate) struct BadName;
 
 impl LowerName {
+    /// The root.
+    pub(crate) const fn root() -> Self {
+        Self { octets: [0; NAME_OCTETS_MAX], starts: [0; LABELS_MAX + 1], labels: 0 }
+    }
+
     /// Reads the name that begins `octets` and also returns how many octets it takes. Pointers are
     /// refused: in a question there is nothing before it to point to, and our tables hold none.
     pub(crate) fn read(octets: &[u8]) -> Result<(Self, usize), BadName> {
-        let mut name =
-            Self { octets: [0; NAME_OCTETS_MAX], starts: [0; LABELS_MAX + 1], labels: 0 };
+        let mut name = Self::root();
+        let length = name.replace(octets)?;
+        Ok((name, length))
+    }
+
+    /// As [`Self::read`], into a name that is there; after an error it is none.
+    pub(crate) fn replace(&mut self, octets: &[u8]) -> Result<usize, BadName> {
+        self.labels = 0;
         let mut at = 0;
         loop {
             let length = *octets.get(at).ok_or(BadName)?;
-            name.starts[usize::from(name.labels)] = u8::try_from(at).map_err(|_| BadName)?;
+            self.starts[usize::from(self.labels)] = u8::try_from(at).map_err(|_| BadName)?;
             if length == 0 {
-                return Ok((name, at + 1));
+                self.octets[at] = 0;
+                return Ok(at + 1);
             }
             let end = at + 1 + usize::from(length);
             // The root's octet must still fit, hence `>=`.
@@ -41,11 +53,11 @@ impl LowerName {
                 return Err(BadName);
             }
             let label = octets.get(at + 1..end).ok_or(BadName)?;
-            name.octets[at] = length;
-            for (lower, octet) in name.octets[at + 1..end].iter_mut().zip(label) {
+            self.octets[at] = length;
+            for (lower, octet) in self.octets[at + 1..end].iter_mut().zip(label) {
                 *lower = octet.to_ascii_lowercase();
             }
-            name.labels += 1;
+            self.labels += 1;
             at = end;
         }
     }

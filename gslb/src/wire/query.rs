@@ -57,8 +57,13 @@ pub(crate) enum Problem {
 }
 
 impl Query {
-    /// Reads a packet.
-    pub(crate) fn read(packet: &[u8]) -> Result<Self, Problem> {
+    /// A place for one.
+    pub(crate) const fn empty() -> Self {
+        Self { name: LowerName::root(), qtype: 0, qclass: 0, question_end: 0, edns: None }
+    }
+
+    /// Reads a packet; after an error nothing in it means anything.
+    pub(crate) fn read(&mut self, packet: &[u8]) -> Result<(), Problem> {
         let header = packet.get(..HEADER_OCTETS).ok_or(Problem::Silence)?;
         let word = |index: usize| u16::from_be_bytes([header[2 * index], header[2 * index + 1]]);
         let flags = word(1);
@@ -73,17 +78,17 @@ impl Query {
         if word(2) != 1 {
             return Err(reply(Rcode::FormErr));
         }
-        let (name, octets) =
-            LowerName::read(&packet[HEADER_OCTETS..]).map_err(|_| reply(Rcode::FormErr))?;
-        let at = HEADER_OCTETS + octets;
+        let name = self.name.replace(&packet[HEADER_OCTETS..]);
+        let at = HEADER_OCTETS + name.map_err(|_| reply(Rcode::FormErr))?;
         let (Some(qtype), Some(qclass)) = (read_u16(packet, at), read_u16(packet, at + 2)) else {
             return Err(reply(Rcode::FormErr));
         };
-        let question_end = at + 4;
+        (self.qtype, self.qclass, self.question_end) = (qtype, qclass, at + 4);
         let records = [word(3), word(4), word(5)];
-        let edns = read_records(packet, question_end, records)
-            .ok_or(Problem::Reply { rcode: Rcode::FormErr, question_end: Some(question_end) })?;
-        Ok(Self { name, qtype, qclass, question_end, edns })
+        let malformed =
+            Problem::Reply { rcode: Rcode::FormErr, question_end: Some(self.question_end) };
+        self.edns = read_records(packet, self.question_end, records).ok_or(malformed)?;
+        Ok(())
     }
 }
 
@@ -150,7 +155,8 @@ mod tests {
     type Case<'a> = (&'a [&'a [u8]], Result<Option<Edns>, Problem>, &'a str);
 
     fn outcome(parts: &[&[u8]]) -> Result<Option<Edns>, Problem> {
-        Query::read(&parts.concat()).map(|query| query.edns)
+        let mut query = Query::empty();
+        query.read(&parts.concat()).map(|()| query.edns)
     }
 
     #[test]
