@@ -72,7 +72,7 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let (signal, set) = (Stop::on_signal()?, Arc::clone(&stop));
     std::thread::spawn(move || {
-        signal.wait(None);
+        signal.wait(None, None);
         set.store(true, Ordering::Relaxed);
     });
     Ok(stop)

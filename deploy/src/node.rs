@@ -34,7 +34,12 @@ pub fn run(
         }
     };
     say(&line);
-    stop.wait(flags.limit.map(|limit| limit.0));
+    let reload = || match board.reload() {
+        Ok(summary) => eprintln!("lastmile: read again: {summary}"),
+        Err(why) => eprintln!("lastmile: not taken: {why}"),
+    };
+    let reload: Option<&dyn Fn()> = if board.can_reload() { Some(&reload) } else { None };
+    stop.wait(flags.limit.map(|limit| limit.0), reload);
     board.stop(flags.drain.0);
     drop(admin);
     Ok(())

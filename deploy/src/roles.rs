@@ -152,6 +152,12 @@ impl Board {
         self.ending.subscribe()
     }
 
+    /// Whether anything here reads its files again when it is told to.
+    #[must_use]
+    pub fn can_reload(&self) -> bool {
+        self.lock().iter().any(|running| running.gslb().is_some())
+    }
+
     /// Lets each GSLB read its files again, and returns what they hold.
     ///
     /// # Errors

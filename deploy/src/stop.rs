@@ -1,48 +1,73 @@
-//! What ends a running process: Ctrl-C, TERM, or the time given by `--for`.
+//! What ends a running process: Ctrl-C, TERM, or the time given by `--for`; and HUP, which makes it read its files again.
 
 use crate::failure::Failure;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 /// The exit status of a process that is told a second time to end while it drains.
 const IMPATIENT_STATUS: i32 = 130;
 
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    End,
+    Hup,
+}
+
 /// The request to end, once it has come.
 #[derive(Debug)]
 pub struct Stop {
-    asked: Receiver<()>,
-    // Keeps the channel open when the handler is gone, so that waiting never ends by itself.
-    _asker: SyncSender<()>,
+    told: Receiver<Told>,
+    // Keeps the channel open when the thread is gone, so that waiting never ends by itself.
+    _teller: SyncSender<Told>,
 }
 
 impl Stop {
     /// Catches INT, TERM and HUP from here on; to be called before anything is started, so that a
-    /// signal during the start ends it as cleanly. A second signal ends the process at once.
+    /// signal during the start ends it as cleanly. A second INT or TERM ends the process at once.
     ///
     /// # Errors
-    /// When the handlers cannot be set, which happens when it is called twice.
+    /// When the handlers or their thread cannot be made.
     pub fn on_signal() -> Result<Self, Failure> {
-        let (asker, asked) = sync_channel(1);
-        let handler = asker.clone();
-        let mut before = false;
-        ctrlc::set_handler(move || {
-            if std::mem::replace(&mut before, true) {
-                std::process::exit(IMPATIENT_STATUS);
+        let failed = |error: std::io::Error| Failure::Failed(format!("signals: {error}"));
+        // A HUP that comes while one waits says nothing new; an end finds its place beside it.
+        let (teller, told) = sync_channel(2);
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+        let sender = teller.clone();
+        let watch = move || {
+            let mut before = false;
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    let _ = sender.try_send(Told::Hup);
+                    continue;
+                }
+                if std::mem::replace(&mut before, true) {
+                    std::process::exit(IMPATIENT_STATUS);
+                }
+                let _ = sender.send(Told::End);
             }
-            let _ = handler.try_send(());
-        })
-        .map_err(|error| Failure::Failed(format!("signals: {error}")))?;
-        Ok(Self { asked, _asker: asker })
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(failed)?;
+        Ok(Self { told, _teller: teller })
     }
 
-    /// Returns when a signal has come, or after `limit`.
-    pub fn wait(&self, limit: Option<Duration>) {
-        match limit {
-            Some(limit) => match self.asked.recv_timeout(limit) {
-                Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            },
-            None => {
-                let _ = self.asked.recv();
+    /// Returns when a signal says that all shall end, or after `limit`. HUP is for `reload` if there is one, otherwise
+    /// it ends as well.
+    pub fn wait(&self, limit: Option<Duration>, reload: Option<&dyn Fn()>) {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let told = match deadline {
+                // Also when the time is over.
+                Some(at) => {
+                    self.told.recv_timeout(at.saturating_duration_since(Instant::now())).ok()
+                }
+                None => self.told.recv().ok(),
+            };
+            match (told, reload) {
+                (Some(Told::Hup), Some(reload)) => reload(),
+                _ => return,
             }
         }
     }

@@ -28,7 +28,7 @@ pub fn run(flags: &UpFlags) -> Result<(), Failure> {
     let board = Arc::new(Board::default());
     let outcome = start(flags, &board).map(|(site, up)| {
         say(&if flags.json { up.json() } else { up.table() });
-        stop.wait(flags.process.limit.map(|limit| limit.0));
+        stop.wait(flags.process.limit.map(|limit| limit.0), None);
         (site, up)
     });
     let drain = if outcome.is_ok() { flags.process.drain.0 } else { Duration::ZERO };

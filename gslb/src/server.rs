@@ -233,10 +233,10 @@ impl Gslb {
         let edges = &tables.policy.edges;
         let down = edges.iter().filter(|edge| !edge.state.is_up()).count();
         let mut samples = counters::samples(self.counters.iter().map(AsRef::as_ref));
-        let summary = self.summary();
+        let map = &tables.policy.map;
         samples.extend([
-            ("lastmile_gslb_prefixes", "Prefixes of the map.", summary.prefixes as u64),
-            ("lastmile_gslb_map_octets", "Octets of the map.", summary.map_octets as u64),
+            ("lastmile_gslb_prefixes", "Prefixes of the map.", map.prefixes() as u64),
+            ("lastmile_gslb_map_octets", "Octets of the map.", map.octets() as u64),
             ("lastmile_gslb_edges", "Edges that are known.", edges.len() as u64),
             ("lastmile_gslb_edges_down", "Edges that are down.", down as u64),
             (

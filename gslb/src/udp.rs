@@ -7,6 +7,7 @@ use crate::server::Worker;
 use crate::wire::query::{Problem, Query};
 use crate::wire::subnet::Client;
 use batch::{BATCH, Batch, Datagram};
+use lastmile_tuning::socket::never_fragment;
 use nix::errno::Errno;
 use nix::libc::{MSG_DONTWAIT, MSG_WAITFORONE};
 use std::io;
@@ -18,6 +19,7 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// Makes a socket ready for [`run`].
 pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+    never_fragment(socket)?;
     socket.set_read_timeout(Some(STOP_CHECK))
 }
 

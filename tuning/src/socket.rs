@@ -1,5 +1,8 @@
 //! Listeners and connections with the options that matter to an edge.
 
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::convert::Infallible;
 use std::io;
@@ -122,6 +125,20 @@ pub fn bind_udp(address: SocketAddr, count: usize) -> io::Result<Vec<UdpSocket>>
     Ok(sockets)
 }
 
+/// Lets no datagram of a socket be fragmented (DF), neither here nor on its way, and believes no ICMP about the path's
+/// MTU: for answers that are short enough for any path. Fragments can be forged, and an MTU too (RFC 9715 §3.1, ip(7)
+/// `IP_PMTUDISC_PROBE`). The kernel then needs no identifier for each (RFC 6864 §4.1).
+///
+/// # Errors
+/// What setsockopt(2) returns.
+pub fn never_fragment(socket: &UdpSocket) -> io::Result<()> {
+    match socket.local_addr()? {
+        SocketAddr::V4(_) => set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(_) => set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?,
+    }
+    Ok(())
+}
+
 /// Takes a socket between two ends of this machine off a congestion control that paces (BBR): it gets `cubic` or, where
 /// that is not allowed, `reno`. `address` is where it listens or whom it is connected to; all but addresses of the
 /// loopback are left alone, and so is a socket that refuses.
@@ -226,6 +243,17 @@ mod tests {
         let first = bind_udp(ANY.parse().unwrap(), 2).unwrap();
         let error = bind_udp(first[0].local_addr().unwrap(), 1).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn datagrams_are_not_fragmented() {
+        use rustix::net::sockopt::{ip_mtu_discover, ipv6_mtu_discover};
+        let v4 = UdpSocket::bind(ANY).unwrap();
+        never_fragment(&v4).unwrap();
+        assert_eq!(ip_mtu_discover(&v4).unwrap(), Ipv4PathMtuDiscovery::PROBE);
+        let v6 = UdpSocket::bind("[::1]:0").unwrap();
+        never_fragment(&v6).unwrap();
+        assert_eq!(ipv6_mtu_discover(&v6).unwrap(), Ipv6PathMtuDiscovery::PROBE);
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn serve(flags: &FloorFlags) -> Result<(), Failure> {
     let address = floor::serve(flags.listen, io, flags.octets, flags.core)
         .map_err(|error| failure(&error))?;
     say(&format!("floor listens on {address}"));
-    stop.wait(None);
+    stop.wait(None, None);
     Ok(())
 }
 

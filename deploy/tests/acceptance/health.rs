@@ -64,7 +64,7 @@ impl Edge {
 }
 
 struct Gslb {
-    _process: Started,
+    process: Started,
     address: String,
     admin: String,
 }
@@ -77,7 +77,7 @@ impl Gslb {
         let words: Vec<_> = line.trim().split([' ', ',']).collect();
         let address = words.iter().position(|word| *word == "on").map(|at| words[at + 1]).unwrap();
         let admin = words.last().unwrap();
-        Self { _process: process, address: address.to_owned(), admin: (*admin).to_owned() }
+        Self { process, address: address.to_owned(), admin: (*admin).to_owned() }
     }
 
     /// The addresses for a client, or the status when there is none.
@@ -167,6 +167,11 @@ fn files_are_read_again_or_refused() {
     assert_eq!(gslb.answer("10.1.2.0/24"), "192.0.2.3", "from now on");
     assert_eq!(gslb.answer("10.2.2.0/24"), "192.0.2.3", "that the other is down is not forgotten");
     assert!(gslb.post("/healthz").contains(" 405 "));
+    std::fs::write(&file, good.replace("192.0.2.1", "192.0.2.4")).unwrap();
+    gslb.process.signal(Signal::SIGHUP);
+    gslb.wait_for("10.1.2.0/24", "192.0.2.4");
+    gslb.process.signal(Signal::SIGTERM);
+    assert!(gslb.process.end().0.success(), "HUP has not ended it, nor spoilt its end");
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
         regions: steering.policy.regions.len(),
         edges: steering.policy.edges.len(),
         steered_names: steering.policy.steered.len(),
-        prefixes: steering.prefixes,
+        prefixes: steering.policy.map.prefixes(),
         map_octets: steering.policy.map.octets(),
         lab_rows: lab.as_ref().map_or(0, LabTable::len),
         cnames_elsewhere: steering.cnames_elsewhere,

@@ -65,13 +65,13 @@ pub(super) fn read_regions(
     entries.iter().enumerate().map(read_region).collect()
 }
 
-/// The map of the CSV's prefixes and, over them, the inline ones, and how many prefixes that are.
+/// The map of the CSV's prefixes and, over them, the inline ones.
 pub(super) fn read_map(
     source: &Source<'_>,
     entries: &[RegionEntry],
     names: &RegionNames<'_>,
     csv: Option<(&str, &str)>,
-) -> Result<(PrefixMap, usize), ConfigError> {
+) -> Result<PrefixMap, ConfigError> {
     let mut prefixes = Prefixes::default();
     let mut inline = Vec::new();
     for (index, entry) in entries.iter().enumerate() {

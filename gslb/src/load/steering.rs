@@ -21,7 +21,6 @@ const CNAME_TTL_DEFAULT: i64 = 300;
 pub(super) struct Steering {
     pub(super) zones: Zones,
     pub(super) policy: Policy,
-    pub(super) prefixes: usize,
     pub(super) cnames_elsewhere: Vec<(String, String)>,
 }
 
@@ -36,7 +35,7 @@ pub(super) fn read(
         read_zone(source, entry, &mut zones)?;
     }
     let regions = RegionNames::new(source, &file.region)?;
-    let (map, prefixes) = read_map(source, &file.region, &regions, csv)?;
+    let map = read_map(source, &file.region, &regions, csv)?;
     let mut policy = Policy {
         regions: read_regions(source, &file.region, &regions)?,
         edges: Vec::new(),
@@ -51,7 +50,7 @@ pub(super) fn read(
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
-    Ok(Steering { zones, policy, prefixes, cnames_elsewhere })
+    Ok(Steering { zones, policy, cnames_elsewhere })
 }
 
 fn read_zone(source: &Source<'_>, entry: &ZoneEntry, zones: &mut Zones) -> Result<(), ConfigError> {

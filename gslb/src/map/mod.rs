@@ -47,6 +47,7 @@ pub(crate) struct Match {
 pub(crate) struct PrefixMap {
     v4: Trie,
     v6: Trie,
+    prefixes: usize,
 }
 
 impl PrefixMap {
@@ -56,11 +57,7 @@ impl PrefixMap {
         for (&prefix, &region) in prefixes {
             assert_eq!(all.push(prefix, region, Layer::Csv, 0), Ok(()));
         }
-        all.compile().expect("a prefix of a map is there once").0
-    }
-
-    fn from_runs(v4: &Runs, v6: &Runs) -> Self {
-        Self { v4: Trie::new(v4), v6: Trie::new(v6) }
+        all.compile().expect("a prefix of a map is there once")
     }
 
     fn trie(&self, address: IpAddr) -> &Trie {
@@ -98,6 +95,11 @@ impl PrefixMap {
     ) {
         compare(&self.v4.runs(), &other.v4.runs(), 0..=u128::MAX, each_v4);
         compare(&self.v6.runs(), &other.v6.runs(), 2 << 124..=(4 << 124) - 1, each_v6);
+    }
+
+    /// Different prefixes that it was made of.
+    pub(crate) fn prefixes(&self) -> usize {
+        self.prefixes
     }
 
     /// Octets that the map takes.

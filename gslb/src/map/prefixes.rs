@@ -1,7 +1,7 @@
 //! Prefixes from several sources, and what they come to: runs of addresses that have one region each.
 
 use super::prefix::{Prefix, key};
-use super::trie::Runs;
+use super::trie::{Runs, Trie};
 use super::{NONE, PrefixMap, RegionIndex};
 use std::net::IpAddr;
 
@@ -66,18 +66,19 @@ impl Prefixes {
         Ok(())
     }
 
-    /// The map that they make, and how many different ones they are.
+    /// The map that they make.
     ///
     /// # Errors
     /// The first prefix that has two regions.
-    pub(crate) fn compile(mut self) -> Result<(PrefixMap, usize), Conflict> {
+    pub(crate) fn compile(mut self) -> Result<PrefixMap, Conflict> {
         let conflicts = [resolve(&mut self.v4, true), resolve(&mut self.v6, false)];
         let first = conflicts.into_iter().flatten().min_by_key(|it| (it.layer, it.place));
         if let Some(conflict) = first {
             return Err(conflict);
         }
-        let count = self.v4.len() + self.v6.len();
-        Ok((PrefixMap::from_runs(&runs(&self.v4), &runs(&self.v6)), count))
+        let prefixes = self.v4.len() + self.v6.len();
+        let [v4, v6] = [&self.v4, &self.v6].map(|entries| Trie::new(&runs(entries)));
+        Ok(PrefixMap { v4, v6, prefixes })
     }
 }
 

@@ -65,7 +65,7 @@ fn prefixes_and_csv_lines_that_are_refused() {
         };
         let read = read_csv(text, region, &mut prefixes).map_err(|(line, _)| line);
         let compiled = |()| prefixes.compile().map_err(|conflict| conflict.place);
-        let outcome = read.and_then(compiled).map(|(_, count)| count);
+        let outcome = read.and_then(compiled).map(|map| map.prefixes());
         assert_eq!(outcome, expected, "{text:?}: {why}");
     }
 }
@@ -82,8 +82,8 @@ fn the_same_prefix_in_a_later_layer_overrides() {
     ] {
         prefixes.push(prefix.parse().unwrap(), region, layer, place).unwrap();
     }
-    let (map, count) = prefixes.compile().unwrap();
-    assert_eq!(count, 3);
+    let map = prefixes.compile().unwrap();
+    assert_eq!(map.prefixes(), 3);
     for (address, region, why) in [
         ("10.2.0.0", 1, "inline over the CSV"),
         ("10.1.0.0", 2, "but the longer prefix of an earlier layer counts"),
@@ -122,8 +122,8 @@ fn large() -> Prefixes {
 
 #[test]
 fn a_large_map_is_small() {
-    let (map, count) = large().compile().unwrap();
-    assert_eq!(count, 1_200_000);
+    let map = large().compile().unwrap();
+    assert_eq!(map.prefixes(), 1_200_000);
     assert!(map.octets() <= 16 << 20, "{} octets", map.octets());
     let found = map.lookup(IpAddr::V4((123_456 << 12 | 0x12).into()));
     assert_eq!(found, Match { region: Some((123_456 % 7) as RegionIndex), scope: 24 });
