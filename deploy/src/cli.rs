@@ -11,7 +11,7 @@ use lastmile_edge::{IoChoice, Upstream};
 use lastmile_tuning::cpu::Cores;
 use lastmile_tuning::socket::Congestion;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// The whole command line.
@@ -56,6 +56,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   lastmile gslb --listen 127.0.0.1:5353 --zone gslb/examples/cdn.toml
   lastmile gslb --listen 127.0.0.1:5353 --lab-table dns_table.txt
+  lastmile gslb --zone cdn.toml --log queries.jsonl --log-sample 100
   lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
   dig @127.0.0.1 -p 5353 www.customer.test +subnet=10.1.0.0/16")]
     Gslb(GslbFlags),
@@ -250,6 +251,12 @@ pub struct GslbFlags {
     /// Run a worker on each of these cores [default: all]
     #[arg(long, value_name = "LIST")]
     pub cores: Option<Cores>,
+    /// Write a line of JSON for some of the queries to FILE, - for stderr
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// For one of N queries, at random; 1: for all
+    #[arg(long, value_name = "N", default_value = "1000", requires = "log", value_parser = one_in)]
+    pub log_sample: u32,
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
@@ -262,13 +269,15 @@ pub enum GslbCommand {
     #[command(after_help = "Examples:
   lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
   lastmile gslb why www.customer.test --client 2001:db8::/48 --type AAAA --zone cdn.toml
+  lastmile gslb why www.customer.test --resolver 192.0.2.53 --zone cdn.toml
   lastmile gslb why www.customer.test --client 10.1.2.3 --admin 127.0.0.1:9100")]
     Why(WhyFlags),
     /// Say which share of the clients a new map or zone file would move to another region
     #[command(after_help = "Examples:
   lastmile gslb diff old.toml new.toml                   zone files with their prefixes
   lastmile gslb diff old.csv new.csv --zone cdn.toml     maps, for the regions of one zone file
-  lastmile gslb diff old.csv new.csv --zone cdn.toml --clients seen.txt")]
+  lastmile gslb diff old.csv new.csv --zone cdn.toml --clients seen.txt
+  lastmile gslb diff old.csv new.csv --zone cdn.toml --clients queries.jsonl     the log of `gslb --log`")]
     Diff(DiffFlags),
 }
 
@@ -284,7 +293,7 @@ pub struct DiffFlags {
     /// OLD and NEW are maps for the regions of this zone file
     #[arg(long, value_name = "FILE")]
     pub zone: Option<PathBuf>,
-    /// Count the clients in FILE too: an address or a prefix at the start of each line
+    /// Count the clients in FILE too: an address or a prefix at the start of each line, or the log of `gslb --log`
     #[arg(long, value_name = "FILE")]
     pub clients: Option<PathBuf>,
     /// Print JSON
@@ -299,8 +308,11 @@ pub struct WhyFlags {
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Who asks: an address, or a client subnet
-    #[arg(long, value_name = "ADDR[/BITS]")]
-    pub client: String,
+    #[arg(long, value_name = "ADDR[/BITS]", required_unless_present = "resolver")]
+    pub client: Option<String>,
+    /// Who asks: a resolver that says nothing of its client
+    #[arg(long, value_name = "ADDR", conflicts_with = "client")]
+    pub resolver: Option<IpAddr>,
     /// The type that is asked for: A or AAAA
     #[arg(long = "type", value_name = "TYPE", default_value = "A", value_parser = ["A", "AAAA"])]
     pub rtype: String,
@@ -357,6 +369,13 @@ fn edges(text: &str) -> Result<u8, String> {
     text.parse().ok().filter(|count| (1..=crate::up::EDGES_MAX).contains(count)).ok_or_else(|| {
         format!("{text:?} is not a number of edges; allowed: 1 to {}", crate::up::EDGES_MAX)
     })
+}
+
+fn one_in(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| format!("{text:?} is not a number of queries; allowed: 1 to {}", u32::MAX))
 }
 
 fn port_base(text: &str) -> Result<u16, String> {

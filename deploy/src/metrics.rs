@@ -22,7 +22,7 @@ pub fn prometheus(reports: &[Report], uptime: Duration) -> String {
     for report in reports {
         for (name, help, value) in &report.samples {
             // A name may come with labels of its own: `decisions_total{reason="stale"}`.
-            let (name, own) = name.split_once('{').map_or((*name, ""), |(name, labels)| {
+            let (name, own) = name.split_once('{').map_or((&**name, ""), |(name, labels)| {
                 (name, labels.strip_suffix('}').unwrap_or(labels))
             });
             let comma = if own.is_empty() { "" } else { "," };
@@ -59,7 +59,7 @@ pub fn json(reports: &[Report], uptime: Duration) -> Value {
             let counters: serde_json::Map<_, _> = report
                 .samples
                 .iter()
-                .map(|(name, _, value)| ((*name).to_owned(), Value::from(*value)))
+                .map(|(name, _, value)| (name.to_string(), Value::from(*value)))
                 .collect();
             json!({
                 "role": report.name,
@@ -89,8 +89,10 @@ mod tests {
     use super::*;
 
     fn report(name: &str, kind: &'static str, hits: u64) -> Report {
-        let samples =
-            vec![("hits_total", "Answered\nfrom RAM.", hits), ("connections", "Open.", 3)];
+        let samples = vec![
+            ("hits_total".into(), "Answered\nfrom RAM.", hits),
+            ("connections".into(), "Open.", 3),
+        ];
         Report { name: name.to_owned(), kind, addresses: Vec::new(), samples }
     }
 
@@ -116,14 +118,18 @@ mod tests {
     fn a_metric_has_its_own_labels_behind_the_role() {
         let mut report = report("edge-1", "edge", 7);
         report.samples = vec![
-            ("decisions_total{reason=\"hit\"}", "Why.", 1),
-            ("decisions_total{reason=\"stale\"}", "Why.", 2),
+            ("decisions_total{reason=\"hit\"}".into(), "Why.", 1),
+            ("decisions_total{reason=\"stale\"}".into(), "Why.", 2),
+            ("odd{name=\"a}{b\"}".into(), "Braces.", 3),
         ];
         let text = prometheus(&[report], Duration::ZERO);
         let expected = "# HELP lastmile_edge_decisions_total Why.\n\
             # TYPE lastmile_edge_decisions_total counter\n\
             lastmile_edge_decisions_total{role=\"edge-1\",reason=\"hit\"} 1\n\
-            lastmile_edge_decisions_total{role=\"edge-1\",reason=\"stale\"} 2\n";
+            lastmile_edge_decisions_total{role=\"edge-1\",reason=\"stale\"} 2\n\
+            # HELP lastmile_edge_odd Braces.\n\
+            # TYPE lastmile_edge_odd gauge\n\
+            lastmile_edge_odd{role=\"edge-1\",name=\"a}{b\"} 3\n";
         assert!(text.starts_with(expected), "{text}");
     }
 

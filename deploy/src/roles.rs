@@ -4,14 +4,15 @@ pub mod edge;
 pub mod gslb;
 pub mod origin;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// One counter or gauge: name (counters end in `_total`), what it counts, value.
-pub type Sample = (&'static str, &'static str, u64);
+/// One counter or gauge: name (counters end in `_total`; labels may follow, as in `up{edge="e1"}`), what it counts, value.
+pub type Sample = (Cow<'static, str>, &'static str, u64);
 
 /// A role that runs in threads of this process.
 pub enum Role {
@@ -69,8 +70,8 @@ impl Running {
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         match &self.role {
-            Role::Origin(origin) => origin.samples(),
-            Role::Edge(edge) => edge.samples(),
+            Role::Origin(origin) => owned(origin.samples()),
+            Role::Edge(edge) => owned(edge.samples()),
             Role::Gslb(gslb) => gslb.samples(),
         }
     }
@@ -83,6 +84,11 @@ impl Running {
             Role::Gslb(gslb) => gslb.stop(drain),
         }
     }
+}
+
+/// The samples of a role all of whose names are known before it runs.
+fn owned(samples: Vec<(&'static str, &'static str, u64)>) -> Vec<Sample> {
+    samples.into_iter().map(|(name, help, value)| (name.into(), help, value)).collect()
 }
 
 /// What one role tells about itself at one moment.

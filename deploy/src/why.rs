@@ -20,9 +20,11 @@ const ANSWER_OCTETS_MAX: u64 = 16 << 20;
 /// [`Failure::Misused`] for a name, a client or a file that is wrong; [`Failure::Failed`] when the running GSLB does
 /// not answer.
 pub fn run(flags: &WhyFlags) -> Result<(), Failure> {
+    let resolver = flags.resolver.map(|address| address.to_string());
     let question = Question {
         name: flags.name.clone(),
-        client: flags.client.clone(),
+        is_resolver: resolver.is_some(),
+        client: resolver.or_else(|| flags.client.clone()).unwrap_or_default(),
         v6: flags.rtype == "AAAA",
     };
     if let Some(admin) = flags.admin {
@@ -55,25 +57,29 @@ pub fn json(explanation: &Explanation) -> String {
 /// What is missing or not understood.
 pub fn question(query: &str) -> Result<(Question, bool), String> {
     let (mut name, mut client, mut v6, mut is_json) = (None, None, false, false);
+    let mut is_resolver = false;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
         match (key, value.as_str()) {
             ("name", _) => name = Some(value),
-            ("client", _) => client = Some(value),
+            ("client" | "resolver", _) => {
+                is_resolver = key == "resolver";
+                client = Some(value);
+            }
             ("type", "A") => v6 = false,
             ("type", "AAAA") => v6 = true,
             ("format", "json") => is_json = true,
             ("format", "text") => is_json = false,
             _ => {
-                let allowed = "name, client, type=A|AAAA, format=text|json";
+                let allowed = "name, client or resolver, type=A|AAAA, format=text|json";
                 return Err(format!("{pair:?} is not understood; allowed: {allowed}"));
             }
         }
     }
     let name = name.ok_or("name is missing")?;
     let client = client.ok_or("client is missing")?;
-    Ok((Question { name, client, v6 }, is_json))
+    Ok((Question { name, client, is_resolver, v6 }, is_json))
 }
 
 /// Asks the admin server.
@@ -82,7 +88,8 @@ fn ask(admin: SocketAddr, question: &Question, is_json: bool) -> Result<String, 
     let (name, client) = (encode(&question.name), encode(&question.client));
     let rtype = if question.v6 { "AAAA" } else { "A" };
     let format = if is_json { "json" } else { "text" };
-    let target = format!("/why?name={name}&client={client}&type={rtype}&format={format}");
+    let who = if question.is_resolver { "resolver" } else { "client" };
+    let target = format!("/why?name={name}&{who}={client}&type={rtype}&format={format}");
     let exchange = || -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&admin, ANSWER_TIME_MAX)?;
         stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
@@ -111,7 +118,11 @@ mod tests {
     fn questions() {
         let read = question("name=www.a.test&client=2001%3Adb8%3A%3A%2F32&type=AAAA&format=json");
         let (name, client) = ("www.a.test".to_owned(), "2001:db8::/32".to_owned());
-        assert_eq!(read, Ok((Question { name, client, v6: true }, true)));
+        let asked = Question { name, client, is_resolver: false, v6: true };
+        assert_eq!(read, Ok((asked.clone(), true)));
+        let client = "192.0.2.53".to_owned();
+        let asked = Question { client, is_resolver: true, v6: false, ..asked };
+        assert_eq!(question("name=www.a.test&resolver=192.0.2.53"), Ok((asked, false)));
         for (query, why) in [
             ("", "name is missing"),
             ("name=a", "client is missing"),

@@ -3,8 +3,9 @@
 
 mod draft;
 
-use crate::steer::{Family, Policy, Why};
+use crate::steer::{Family, Placed, Policy, Why};
 use crate::table::{self, LabTable, Row};
+use crate::tally::Tally;
 use crate::wire::name::{self, LowerName};
 use crate::wire::query::{Problem, Query, flag};
 use crate::wire::subnet::{Client, Subnet};
@@ -13,6 +14,7 @@ use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
 use draft::{Draft, Section, header};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// CNAMEs followed for one answer. Onboarding takes one; a loop ends here.
 const CNAMES_MAX: usize = 8;
@@ -30,6 +32,8 @@ pub(crate) struct Tables {
     pub(crate) zones: Zones,
     pub(crate) policy: Policy,
     pub(crate) lab: Option<LabTable>,
+    /// How often these tables answered with each region and edge.
+    pub(crate) tally: Arc<Tally>,
     /// The largest answer over UDP in octets.
     pub(crate) udp_payload_max: u16,
 }
@@ -89,6 +93,17 @@ pub(crate) struct Answered {
     pub(crate) octets: usize,
     pub(crate) reason: Reason,
     pub(crate) truncated: bool,
+    pub(crate) rcode: Rcode,
+    /// As in the answer's client subnet, if it has one.
+    pub(crate) scope: u8,
+    /// Of a steered name: where the client is, and its first edge.
+    pub(crate) placed: Option<Placed>,
+}
+
+impl Answered {
+    fn without_records(octets: usize, reason: Reason, rcode: Rcode) -> Self {
+        Self { octets, reason, truncated: false, rcode, scope: 0, placed: None }
+    }
 }
 
 /// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP
@@ -141,7 +156,7 @@ pub(crate) fn answer_query(
 fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
     let (rcode, question_end) = match problem {
         Problem::Silence => {
-            return Answered { octets: 0, reason: Reason::Silence, truncated: false };
+            return Answered::without_records(0, Reason::Silence, Rcode::NoError);
         }
         Problem::Reply { rcode, question_end } => (rcode, question_end),
     };
@@ -154,7 +169,7 @@ fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
     let flags = flag::QR | (asked_flags & (flag::OPCODE | flag::RD | flag::CD)) | rcode as u16;
     writer.set_header(&header(packet, flags, [questions, 0, 0, 0]));
     let reason = if rcode == Rcode::NotImp { Reason::NotImplemented } else { Reason::Malformed };
-    Answered { octets: writer.octets(), reason, truncated: false }
+    Answered::without_records(writer.octets(), reason, rcode)
 }
 
 impl Draft<'_, '_> {
@@ -245,6 +260,7 @@ impl Draft<'_, '_> {
             let steered = &policy.steered[index];
             let choice = policy.choose(steered, client, family);
             self.reason = Reason::Steered(choice.why);
+            self.placed = Some(choice.placed);
             if choice.why == Why::Nothing {
                 self.authoritative = false;
                 self.rcode = Rcode::ServFail;

@@ -1,5 +1,6 @@
 //! What a GSLB is told at its start.
 
+use crate::QueryLog;
 use lastmile_tuning::cpu::Cores;
 use std::fmt;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct Config {
     pub tcp_connections_max: usize,
     /// A TCP connection that brings no whole query for so long is closed (RFC 7766 §6.2.3).
     pub tcp_idle_timeout: Duration,
+    /// Where queries are logged.
+    pub log: Option<QueryLog>,
 }
 
 impl Default for Config {
@@ -43,6 +46,7 @@ impl Default for Config {
             udp_payload_max: 1232,
             tcp_connections_max: 1024,
             tcp_idle_timeout: Duration::from_secs(10),
+            log: None,
         }
     }
 }

@@ -2,7 +2,24 @@
 
 use crate::answer::{Answered, Reason, Transport};
 use crate::steer::Why;
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter or a gauge: its name with labels, if it has some, as in `edge_up{edge="e1"}`; what it counts; its value.
+pub type Sample = (Cow<'static, str>, &'static str, u64);
+
+/// A name with labels, their values escaped as the text form of Prometheus wants it.
+pub(crate) fn labelled(name: &str, labels: &[(&str, &str)]) -> Cow<'static, str> {
+    let mut out = format!("{name}{{");
+    for (index, (label, value)) in labels.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let value = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+        let _ = write!(out, "{comma}{label}=\"{value}\"");
+    }
+    out.push('}');
+    out.into()
+}
 
 /// One row for each counter: field, exported name, help.
 macro_rules! counters {
@@ -17,9 +34,9 @@ macro_rules! counters {
         /// Sums over the workers: name, help, value.
         pub(crate) fn samples<'a>(
             workers: impl Iterator<Item = &'a Counters> + Clone,
-        ) -> Vec<(&'static str, &'static str, u64)> {
+        ) -> Vec<Sample> {
             vec![$((
-                $name,
+                $name.into(),
                 $help,
                 workers.clone().map(|counters| counters.$field.value()).sum(),
             ),)*]
@@ -32,6 +49,8 @@ counters! {
     queries_tcp, "lastmile_gslb_queries_tcp_total", "Messages received over TCP.";
     steered_mapped, "lastmile_gslb_answers_steered_mapped_total",
         "Answers with edges of the region that the map gives the client.";
+    steered_listed, "lastmile_gslb_answers_steered_listed_total",
+        "Answers with edges of the region that a list gives the clients of their resolver.";
     steered_default, "lastmile_gslb_answers_steered_default_total",
         "Answers with edges of the default region, the client being in no prefix.";
     steered_spilled, "lastmile_gslb_answers_steered_spilled_total",
@@ -79,7 +98,7 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    fn value(&self) -> u64 {
+    pub(crate) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -97,6 +116,7 @@ impl Counters {
         match answered.reason {
             Reason::Silence => &self.silence,
             Reason::Steered(Why::Mapped) => &self.steered_mapped,
+            Reason::Steered(Why::Listed) => &self.steered_listed,
             Reason::Steered(Why::Default) => &self.steered_default,
             Reason::Steered(Why::Spilled) => &self.steered_spilled,
             Reason::Steered(Why::Down) => &self.steered_down,
@@ -123,12 +143,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn values_of_labels_are_escaped() {
+        for (value, expected, why) in [
+            ("eu-west", "up{edge=\"eu-west\",a=\"b\"}", "as it is"),
+            ("a\"},b{\\\n", "up{edge=\"a\\\"},b{\\\\\\n\",a=\"b\"}", "quote, backslash, line end"),
+            ("Köln", "up{edge=\"Köln\",a=\"b\"}", "UTF-8 stays"),
+        ] {
+            assert_eq!(labelled("up", &[("edge", value), ("a", "b")]), expected, "{why}");
+        }
+    }
+
+    #[test]
     fn samples_sum_over_the_workers_and_names_are_unique() {
         let workers = [Counters::default(), Counters::default()];
         workers[0].lab.count();
         workers[1].lab.count();
         let samples = samples(workers.iter());
-        let mut names: Vec<_> = samples.iter().map(|sample| sample.0).collect();
+        let mut names: Vec<_> = samples.iter().map(|sample| &sample.0).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), samples.len());

@@ -1,12 +1,14 @@
 //! Two maps beside each other: which share of the address space, and of clients that were seen, another one would move.
 
 use crate::load::{load, read_file};
-use crate::map::{Prefix, PrefixMap, RegionIndex};
+use crate::map::{Prefix, RegionIndex};
 use crate::steer::Policy;
+use crate::wire::subnet::{Client, ClientSource};
 use crate::{Config, ConfigError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// What is said of clients that no prefix has.
@@ -35,7 +37,7 @@ pub struct Move {
 }
 
 /// Compares what two configurations make of the address space, and of the clients in a file: an address or a prefix
-/// begins each of its lines; `#` begins a comment.
+/// begins each of its lines, and `#` a comment, or they are those of the query log ([`crate::QueryLog`]).
 ///
 /// # Errors
 /// The first thing that is wrong with a file.
@@ -65,20 +67,43 @@ fn seen(old: &Policy, new: &Policy, file: &Path) -> Result<Vec<Move>, ConfigErro
     let text = read_file(file)?;
     let (mut moves, mut all) = (Moves::default(), 0_u64);
     for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default();
-        let first = line.split([' ', '\t', ',']).find(|word| !word.is_empty());
-        let Some(first) = first else { continue };
-        let prefix: Prefix = first.parse().map_err(|message| {
-            let message = format!("{first:?} {message}");
+        let client = read_client(line).map_err(|message| {
             ConfigError::new(&file.display().to_string(), Some(number + 1), message)
         })?;
-        let region = |map: &PrefixMap| map.lookup(prefix.parts().0).region;
-        moves.add(name(old, region(&old.map)), name(new, region(&new.map)), 1.0);
+        let Some(client) = client else { continue };
+        let region = |policy: &Policy| policy.locate(&client).0.region;
+        moves.add(name(old, region(old)), name(new, region(new)), 1.0);
         all += 1;
     }
     let mut moves = moves.sorted();
     moves.iter_mut().for_each(|it| it.share /= all as f64);
     Ok(moves)
+}
+
+/// What counts of a line of the query log.
+#[derive(Deserialize)]
+struct Logged {
+    client: IpAddr,
+    subnet: Option<String>,
+}
+
+/// The client of a line, if it has one.
+fn read_client(line: &str) -> Result<Option<Client>, String> {
+    let subnet = |text: &str| {
+        let prefix: Prefix = text.parse().map_err(|message| format!("{text:?} {message}"))?;
+        let (address, prefix_length) = prefix.parts();
+        Ok(Some(Client { address, prefix_length, source: ClientSource::Subnet }))
+    };
+    if line.trim_start().starts_with('{') {
+        let logged: Logged = serde_json::from_str(line)
+            .map_err(|error| format!("is no line of the query log: {error}"))?;
+        return match &logged.subnet {
+            Some(text) => subnet(text),
+            None => Ok(Some(Client::new(None, logged.client))),
+        };
+    }
+    let words = line.split('#').next().unwrap_or_default();
+    words.split([' ', '\t', ',']).find(|word| !word.is_empty()).map_or(Ok(None), subnet)
 }
 
 /// Shares by where they come from and where they go.
@@ -166,5 +191,8 @@ mod tests {
         std::fs::write(file.path(), "10.0.0.1\nnobody\n").unwrap();
         let error = diff(&old, &new, Some(file.path())).unwrap_err().to_string();
         assert!(error.contains(":2: \"nobody\" is not a prefix"), "{error}");
+        std::fs::write(file.path(), "{\"client\":\"10.0.0.1\",\"subnet\":7}\n").unwrap();
+        let error = diff(&old, &new, Some(file.path())).unwrap_err().to_string();
+        assert!(error.contains(":1: is no line of the query log: invalid type"), "{error}");
     }
 }

@@ -23,6 +23,8 @@ pub struct Question {
     pub name: String,
     /// An address, or a client subnet such as `192.0.2.0/24`.
     pub client: String,
+    /// The client is a resolver that says nothing of whom it asks for; its address is taken as it is.
+    pub is_resolver: bool,
     /// AAAA instead of A.
     pub v6: bool,
 }
@@ -85,16 +87,20 @@ pub fn explain_files(config: &Config, question: &Question) -> Result<Explanation
 /// # Errors
 /// Why there is nothing to say: the name or the client is none, or the name is not steered.
 pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanation, String> {
-    let client = client(&question.client)?;
+    let client = client(question)?;
     let (steered, owner) = steered(tables, &question.name)?;
     let (family, rtype) = if question.v6 { (Family::V6, "AAAA") } else { (Family::V4, "A") };
     let policy = &tables.policy;
-    let found = policy.map.lookup(client.address);
+    let (found, by) = policy.locate(&client);
     let region = found.region.unwrap_or(steered.default_region);
     let region_name = policy.regions[usize::from(region)].name.to_string();
-    let region_by = match found.region {
-        Some(_) => format!("the map, for all of {}", network(client.address, found.scope)),
-        None => format!("default_region of {owner}, as no prefix has the client"),
+    let all = network(client.address, found.scope);
+    let region_by = match by {
+        Why::Listed => format!("the list of resolvers, for all of {all}"),
+        Why::Default => format!("default_region of {owner}, as no prefix has the client"),
+        Why::Mapped | Why::Spilled | Why::Down | Why::Nothing | Why::NoEdge => {
+            format!("the map, for all of {all}")
+        }
     };
     let choice = policy.choose(steered, &client, family);
     let candidates = policy.ranked(region, &client, found.scope, family);
@@ -126,7 +132,12 @@ pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanatio
     })
 }
 
-fn client(text: &str) -> Result<Client, String> {
+fn client(question: &Question) -> Result<Client, String> {
+    let text = &question.client;
+    if question.is_resolver {
+        let address = text.parse().map_err(|_| format!("resolver: {text:?} is not an address"))?;
+        return Ok(Client::new(None, address));
+    }
     let prefix: Prefix = text.parse().map_err(|message| format!("client: {text:?} {message}"))?;
     let (address, prefix_length) = prefix.parts();
     Ok(Client { address, prefix_length, source: ClientSource::Subnet })
@@ -170,6 +181,7 @@ fn network(address: IpAddr, bits: u8) -> String {
 fn why(choice: &Choice, steered: &Steered, region: &str) -> String {
     match choice.why {
         Why::Mapped => format!("{region} is the client's region, and has an edge that is up"),
+        Why::Listed => format!("{region} has this resolver's clients, and an edge that is up"),
         Why::Default => format!("{region} is where clients go that are in no prefix"),
         Why::Spilled => {
             format!("{region} has no such edge that is up: the nearest region that has one")

@@ -16,7 +16,8 @@
 //! | `steer.rs` | the edges for that client |
 //! | `health.rs` | which of them are up |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
-//! | `counters.rs` | what is counted, and why |
+//! | `counters.rs`, `tally.rs` | what is counted, and why; for each region and edge |
+//! | `log.rs` | a line for some of the queries |
 
 mod answer;
 mod config;
@@ -26,17 +27,21 @@ mod error;
 mod explain;
 mod health;
 mod load;
+mod log;
 mod map;
 mod server;
 mod steer;
 mod table;
+mod tally;
 mod tcp;
 mod udp;
 mod wire;
 mod zone;
 
 pub use config::{Config, Summary, ZoneSource};
+pub use counters::Sample;
 pub use diff::{Difference, Move, diff};
 pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
+pub use log::QueryLog;
 pub use server::{Gslb, check, start};

@@ -1,16 +1,18 @@
 //! Start: load, bind, workers on each core; stop.
 
-use crate::answer::Tables;
-use crate::counters::{self, Counters};
+use crate::answer::{Answered, Asked, Tables};
+use crate::counters::{self, Counters, Sample, labelled};
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
 use crate::load::load;
-use crate::steer::mix;
+use crate::log::{QueryLog, Sampler};
+use crate::steer::{Policy, mix};
+use crate::tally::{Ledger, Tally};
 use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
 use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
 use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 /// machine may have a tenth of its ports taken; eight misses in a row are then one in a hundred
 /// million.
 const PORT_TRIES_MAX: usize = 8;
+/// Workers on each core: UDP and TCP.
+const WORKERS_EACH: usize = 2;
 
 /// A running GSLB. Dropping it without [`Gslb::stop`] stops it without a drain time.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub struct Gslb {
     reloads: AtomicU64,
     reloads_refused: AtomicU64,
     counters: Vec<Arc<Counters>>,
+    ledger: Mutex<Ledger>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
 }
@@ -52,9 +57,29 @@ pub(crate) type Stop = Arc<OnceLock<Instant>>;
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) tables: Arc<ArcSwap<Tables>>,
+    /// Counts from 0; its place in a [`Tally`].
+    pub(crate) number: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Stop,
     pub(crate) random: Random,
+    pub(crate) sampler: Option<Sampler>,
+}
+
+impl Worker {
+    /// Counts a query and its answer, which was found in `tables` and begins `answer`, and logs it if it is its turn.
+    pub(crate) fn note(
+        &mut self,
+        tables: &Tables,
+        asked: &Asked<'_>,
+        answered: &Answered,
+        answer: &[u8],
+    ) {
+        self.counters.count_answer(asked.transport, answered);
+        tables.tally.count(self.number, answered);
+        if let Some(sampler) = &mut self.sampler {
+            sampler.offer(tables.tally.names(), asked, answered, answer);
+        }
+    }
 }
 
 /// Random numbers for choices that nobody gains from guessing.
@@ -90,7 +115,7 @@ pub fn check(config: &Config) -> Result<Summary, ConfigError> {
 pub fn start(config: Config) -> Result<Gslb, StartError> {
     let cores =
         cores(&config).map_err(|message| ConfigError { file: None, line: None, message })?;
-    let (tables, summary) = load(&config)?;
+    let (mut tables, summary) = load(&config)?;
     let count = cores.numbers().len();
     let (listeners, sockets) =
         bind(config.listen, count).map_err(|error| StartError::Bind(config.listen, error))?;
@@ -103,6 +128,9 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         connections_max: (config.tcp_connections_max / count).max(1),
         idle_timeout: config.tcp_idle_timeout,
     };
+    tables.tally = Arc::new(Tally::new(&tables.policy, count * WORKERS_EACH));
+    let mut ledger = Ledger::default();
+    ledger.replace(Arc::clone(&tables.tally));
     let checker = check_edges(&tables).map_err(StartError::Worker)?;
     let mut gslb = Gslb {
         address,
@@ -112,6 +140,7 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         reloads: AtomicU64::new(0),
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
+        ledger: Mutex::new(ledger),
         stop: Stop::default(),
         threads: Vec::new(),
     };
@@ -133,6 +162,30 @@ fn check_edges(tables: &Tables) -> io::Result<Option<Checker>> {
         return Ok(None);
     }
     Checker::start(checked).map(Some)
+}
+
+/// The edges of `before` whose state `after` does not have, and how often it had changed.
+fn given_up(before: &Policy, after: &Policy) -> Vec<(Box<str>, u64)> {
+    let goes_on: HashSet<_> = after.edges.iter().map(|edge| Arc::as_ptr(&edge.state)).collect();
+    let gone = before.edges.iter().filter(|edge| !goes_on.contains(&Arc::as_ptr(&edge.state)));
+    gone.map(|edge| (edge.name.clone(), edge.state.changes())).collect()
+}
+
+/// What is known of each edge, and how often it changed, by this name.
+fn edge_samples(policy: &Policy, ledger: &Ledger) -> Vec<Sample> {
+    let mut changes: BTreeMap<&str, u64> = ledger.changes().collect();
+    for edge in &policy.edges {
+        *changes.entry(&edge.name).or_default() += edge.state.changes();
+    }
+    let up = policy.edges.iter().map(|edge| {
+        let name = labelled("lastmile_gslb_edge_up", &[("edge", &edge.name)]);
+        (name, "Whether the edge is up (1) or down (0).", u64::from(edge.state.is_up()))
+    });
+    let changes = changes.into_iter().map(|(edge, count)| {
+        let name = labelled("lastmile_gslb_edge_changes_total", &[("edge", edge)]);
+        (name, "How often the edge went down or came up.", count)
+    });
+    up.chain(changes).collect()
 }
 
 /// The cores to run on; an error is about one that is not allowed.
@@ -183,6 +236,10 @@ impl Gslb {
         self.loaded().summary.clone()
     }
 
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,12 +264,24 @@ impl Gslb {
                 edge.state = Arc::clone(&same.state);
             }
         }
+        tables.tally = Arc::new(Tally::new(&tables.policy, self.counters.len()));
+        let tally = Arc::clone(&tables.tally);
         loaded.checker = None;
+        let changes = given_up(&before.policy, &tables.policy);
         match check_edges(&tables) {
             Ok(checker) => loaded.checker = checker,
             Err(error) => eprintln!("gslb: edges are not checked any more: {error}"),
         }
+        // Who asks for the counts meanwhile waits, so that none seems to go down.
+        let mut ledger = self.ledger();
         self.tables.store(Arc::new(tables));
+        for (edge, count) in changes {
+            ledger.keep_changes(&edge, count);
+        }
+        // Ours would keep the tables from being settled.
+        drop(before);
+        ledger.replace(tally);
+        drop(ledger);
         loaded.summary = summary.clone();
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(summary)
@@ -226,24 +295,21 @@ impl Gslb {
         explain(&self.tables.load(), question)
     }
 
-    /// The counters, summed over the cores, and what is known of edges: name, help, value.
+    /// The counters, summed over the cores, and what is known of regions and edges.
     #[must_use]
-    pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
+    pub fn samples(&self) -> Vec<Sample> {
+        // First, so that tables and counts are of the same moment.
+        let mut ledger = self.ledger();
         let tables = self.tables.load();
         let edges = &tables.policy.edges;
         let down = edges.iter().filter(|edge| !edge.state.is_up()).count();
         let mut samples = counters::samples(self.counters.iter().map(AsRef::as_ref));
         let map = &tables.policy.map;
-        samples.extend([
+        let others = [
             ("lastmile_gslb_prefixes", "Prefixes of the map.", map.prefixes() as u64),
             ("lastmile_gslb_map_octets", "Octets of the map.", map.octets() as u64),
             ("lastmile_gslb_edges", "Edges that are known.", edges.len() as u64),
             ("lastmile_gslb_edges_down", "Edges that are down.", down as u64),
-            (
-                "lastmile_gslb_edge_changes_total",
-                "How often edges went down or came up.",
-                edges.iter().map(|edge| edge.state.changes()).sum(),
-            ),
             (
                 "lastmile_gslb_reloads_total",
                 "How often the files were read again.",
@@ -254,7 +320,15 @@ impl Gslb {
                 "How often they were not taken, something being wrong with them.",
                 self.reloads_refused.load(Ordering::Relaxed),
             ),
-        ]);
+            (
+                "lastmile_gslb_log_dropped_total",
+                "Lines of the query log that were lost.",
+                self.config.log.as_ref().map_or(0, QueryLog::dropped),
+            ),
+        ];
+        samples.extend(others.map(|(name, help, value)| (name.into(), help, value)));
+        samples.extend(edge_samples(&tables.policy, &ledger));
+        samples.extend(ledger.samples());
         samples
     }
 
@@ -295,12 +369,15 @@ impl Gslb {
         run: impl FnOnce(Worker) + Send + 'static,
     ) -> io::Result<()> {
         let counters = Arc::new(Counters::default());
+        let number = self.counters.len();
         self.counters.push(Arc::clone(&counters));
         let worker = Worker {
             tables: Arc::clone(&self.tables),
+            number,
             counters,
             stop: Arc::clone(&self.stop),
             random: Random::new(),
+            sampler: self.config.log.clone().map(|log| Sampler::new(log, Random::new())),
         };
         let thread = thread::Builder::new().name(format!("gslb-{transport}-{core}"));
         self.threads.push(thread.spawn(move || {

@@ -1,8 +1,8 @@
 //! The choice: which edges' addresses a client gets, how far the choice holds, and why. Pure.
 
 use crate::health::{Check, EdgeState};
-use crate::map::{PrefixMap, RegionIndex};
-use crate::wire::subnet::{Client, mask};
+use crate::map::{Match, PrefixMap, RegionIndex};
+use crate::wire::subnet::{Client, ClientSource, mask};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) regions: Vec<Region>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) map: PrefixMap,
+    /// Where the clients of resolvers are whose own address does not tell; none is the usual case.
+    pub(crate) resolvers: Option<PrefixMap>,
     pub(crate) steered: Vec<Steered>,
 }
 
@@ -83,6 +85,9 @@ pub(crate) enum Family {
 pub(crate) enum Why {
     /// The first address is in the region that the map says.
     Mapped,
+    /// The client is known by its resolver alone, and the first address is in the region that the list of resolvers
+    /// says.
+    Listed,
     /// The client is in no prefix; the first address is in the name's default region.
     Default,
     /// The client's region has no edge for this family that is up, so the first address is in another one.
@@ -104,6 +109,17 @@ pub(crate) struct Choice {
     pub(crate) scope: u8,
     /// Why.
     pub(crate) why: Why,
+    /// For whom, and which edge is first.
+    pub(crate) placed: Placed,
+}
+
+/// Where a client is, and whose address its answer begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// The client's region, whichever one's edges it gets.
+    pub(crate) region: RegionIndex,
+    /// The edge's place in [`Policy::edges`]; none when the answer has no edge's address.
+    pub(crate) edge: Option<u32>,
 }
 
 /// Where a client is, and what it asks for.
@@ -130,16 +146,14 @@ impl Choice {
 impl Policy {
     /// Chooses for `client`, who asks for `name`.
     pub(crate) fn choose(&self, name: &Steered, client: &Client, family: Family) -> Choice {
-        let found = self.map.lookup(client.address);
-        let (region, reason) = match found.region {
-            Some(region) => (region, Why::Mapped),
-            None => (name.default_region, Why::Default),
-        };
+        let (found, reason) = self.locate(client);
+        let region = found.region.unwrap_or(name.default_region);
         let mut choice = Choice {
             addresses: [IpAddr::V4(Ipv4Addr::UNSPECIFIED); ADDRESSES_MAX],
             count: 0,
             scope: found.scope,
             why: Why::NoEdge,
+            placed: Placed { region, edge: None },
         };
         let spread_bits = if client.address.is_ipv4() { SPREAD_BITS_V4 } else { SPREAD_BITS_V6 };
         let key = spread_key(client, spread_bits.max(found.scope));
@@ -168,6 +182,20 @@ impl Policy {
             choice.scope = choice.scope.max(spread_bits);
         }
         choice
+    }
+
+    /// The region of a client, and what says so: [`Why::Mapped`], [`Why::Listed`], or [`Why::Default`] without a region.
+    pub(crate) fn locate(&self, client: &Client) -> (Match, Why) {
+        if let Some(resolvers) = &self.resolvers
+            && client.source == ClientSource::Resolver
+        {
+            let found = resolvers.lookup(client.address);
+            if found.region.is_some() {
+                return (found, Why::Listed);
+            }
+        }
+        let found = self.map.lookup(client.address);
+        (found, if found.region.is_some() { Why::Mapped } else { Why::Default })
     }
 
     /// All edges with their regions, in the order in which a client gets them that is in `region` by so many bits of
@@ -259,6 +287,7 @@ impl Policy {
         let mut spread = eligible > 1;
         for &(_, index) in best[..wanted].iter().take(eligible) {
             let edge = &self.edges[index];
+            choice.placed.edge.get_or_insert(index as u32);
             let count = edge.addresses(family);
             spread |= count > 1;
             let first = (mix(key ^ edge.seed.rotate_left(32)) % count as u64) as usize;
@@ -379,6 +408,7 @@ mod tests {
                 edge("w", &["192.0.2.21"], &[], 0),
             ],
             map: PrefixMap::new(&prefixes),
+            resolvers: None,
             steered: Vec::new(),
         }
     }

@@ -294,8 +294,9 @@ impl Connection {
                 transport: Transport::Tcp,
                 random: worker.random.next(),
             };
-            let answered = answer(&worker.tables.load(), &asked, answer_buffer);
-            worker.counters.count_answer(Transport::Tcp, &answered);
+            let tables = worker.tables.load();
+            let answered = answer(&tables, &asked, answer_buffer);
+            worker.note(&tables, &asked, &answered, answer_buffer);
             // Whoever sends what is not a query does not speak DNS: nothing more is expected of it.
             if answered.octets == 0 {
                 self.give_up(worker);

@@ -81,7 +81,7 @@ fn answer_batch(worker: &mut Worker, batch: &mut Batch, reads: &mut [Read]) {
         };
         let query = read.outcome.map(|()| &read.query);
         let answered = answer_query(&tables, &asked, query, answer);
-        worker.counters.count_answer(Transport::Udp, &answered);
+        worker.note(&tables, &asked, &answered, answer);
         if answered.octets > 0 {
             batch.answer(at, answered.octets);
         }

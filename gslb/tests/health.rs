@@ -37,7 +37,8 @@ name = "www.cdn.test"
 /// Whether the edge is up, and what the last check came to.
 fn state(gslb: &Gslb) -> (bool, String) {
     let (name, client) = ("www.cdn.test".to_owned(), "192.0.2.77".to_owned());
-    let explained = gslb.explain(&Question { name, client, v6: false }).unwrap();
+    let explained =
+        gslb.explain(&Question { name, client, is_resolver: false, v6: false }).unwrap();
     (explained.candidates[0].is_up, explained.candidates[0].check.clone())
 }
 

@@ -3,7 +3,7 @@
 use super::{Role, Running};
 use crate::cli::GslbFlags;
 use crate::failure::Failure;
-use lastmile_gslb::{Config, ErrorKind, ZoneSource};
+use lastmile_gslb::{Config, ErrorKind, QueryLog, ZoneSource};
 
 /// Starts a GSLB; it answers when this returns.
 ///
@@ -14,6 +14,10 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         let what = "gslb: nothing to answer with: give --zone FILE or --lab-table FILE";
         return Err(Failure::Misused(what.to_owned()));
     }
+    let log = flags.log.as_deref().map(|path| {
+        QueryLog::start(path, flags.log_sample)
+            .map_err(|error| Failure::Misused(format!("--log: {}: {error}", path.display())))
+    });
     launch(Config {
         listen: flags.listen,
         cores: flags.cores.clone(),
@@ -21,6 +25,7 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         map: flags.map.clone(),
         lab_table: flags.lab_table.clone(),
         lab_locations: flags.lab_locations.clone(),
+        log: log.transpose()?,
         ..Config::default()
     })
 }

@@ -1,7 +1,7 @@
 //! An answer in the making: sections, whole RRsets or nothing, the OPT record, the header.
 
 use super::{Answered, Reason};
-use crate::steer::{Choice, Steered};
+use crate::steer::{Choice, Placed, Steered};
 use crate::wire::query::{Query, flag};
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
@@ -26,6 +26,7 @@ pub(super) struct Draft<'q, 'o> {
     pub(super) rcode: Rcode,
     pub(super) scope: u8,
     pub(super) reason: Reason,
+    pub(super) placed: Option<Placed>,
 }
 
 impl<'q, 'o> Draft<'q, 'o> {
@@ -39,6 +40,7 @@ impl<'q, 'o> Draft<'q, 'o> {
             rcode: Rcode::NoError,
             scope: 0,
             reason: Reason::Static,
+            placed: None,
         }
     }
 
@@ -168,7 +170,14 @@ impl<'q, 'o> Draft<'q, 'o> {
         let [answers, authorities, additionals] = self.counts;
         let counts = [1, answers, authorities, additionals];
         self.writer.set_header(&header(packet, flags, counts));
-        Answered { octets: self.writer.octets(), reason: self.reason, truncated: self.truncated }
+        Answered {
+            octets: self.writer.octets(),
+            reason: self.reason,
+            truncated: self.truncated,
+            rcode: self.rcode,
+            scope: self.scope,
+            placed: self.placed,
+        }
     }
 }
 

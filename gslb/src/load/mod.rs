@@ -18,6 +18,7 @@ use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
 use file::Source;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes
 /// has 100 MB.
@@ -65,6 +66,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
         zones: steering.zones,
         policy: steering.policy,
         lab,
+        tally: Arc::default(),
         udp_payload_max: config.udp_payload_max,
     };
     Ok((tables, summary))

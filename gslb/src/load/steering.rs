@@ -40,6 +40,7 @@ pub(super) fn read(
         regions: read_regions(source, &file.region, &regions)?,
         edges: Vec::new(),
         map,
+        resolvers: None,
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;

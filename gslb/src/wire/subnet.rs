@@ -75,6 +75,11 @@ impl Subnet {
         self.source == 0
     }
 
+    /// The address and how many bits of it are known.
+    pub(crate) fn parts(&self) -> (IpAddr, u8) {
+        (self.address, self.source)
+    }
+
     /// Octets that the option takes in an answer, code and length included.
     pub(crate) fn octets(&self) -> usize {
         8 + usize::from(self.source).div_ceil(8)
