@@ -78,7 +78,15 @@ fn of_gslb(config: &Config) -> Result<String, Failure> {
 /// What a file is, by its extension and by its tables: a zone file's are arrays.
 fn guess(path: &Path, text: &str) -> Kind {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let zone = ["[[zone]]", "[[region]]", "[[edge]]", "[[steer]]", "[[onboard]]"];
+    let zone = [
+        "[[zone]]",
+        "[[region]]",
+        "[[edge]]",
+        "[[steer]]",
+        "[[onboard]]",
+        "[[import]]",
+        "[[resolver]]",
+    ];
     match extension {
         "csv" => Kind::Map,
         "toml" if text.lines().any(|line| zone.contains(&line.trim())) => Kind::Zone,

@@ -78,8 +78,10 @@ pub struct Summary {
     pub edges: usize,
     /// Steered names.
     pub steered_names: usize,
-    /// Prefixes of the map, inline and CSV together.
+    /// Prefixes of the map: inline, of the CSV and of databases together.
     pub prefixes: usize,
+    /// Prefixes of resolvers whose clients are elsewhere.
+    pub resolver_prefixes: usize,
     /// Octets that the compiled map takes.
     pub map_octets: usize,
     /// Rows of the lab's table.
@@ -95,6 +97,10 @@ impl fmt::Display for Summary {
             out,
             "{zones} zones with {records} records, {regions} regions with {edges} edges, \
              {steered_names} steered names, {prefixes} prefixes, {lab_rows} lab rows"
-        )
+        )?;
+        match self.resolver_prefixes {
+            0 => Ok(()),
+            prefixes => write!(out, ", {prefixes} prefixes of resolvers"),
+        }
     }
 }

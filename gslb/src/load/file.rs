@@ -21,6 +21,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) onboard: Vec<OnboardEntry>,
     #[serde(default)]
+    pub(super) import: Vec<ImportEntry>,
+    #[serde(default)]
+    pub(super) resolver: Vec<ResolverEntry>,
+    #[serde(default)]
     pub(super) health: HealthEntry,
 }
 
@@ -77,6 +81,41 @@ pub(super) struct OnboardEntry {
     pub(super) customer: Spanned<String>,
     pub(super) cname: Spanned<String>,
     pub(super) ttl: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportEntry {
+    pub(super) file: Spanned<PathBuf>,
+    #[serde(default)]
+    pub(super) rules: Vec<RuleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleEntry {
+    #[serde(default)]
+    pub(super) continent: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) country: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) subdivision: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) city: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) asn: Vec<Spanned<i64>>,
+    pub(super) within_km: Option<Spanned<f64>>,
+    pub(super) of: Option<Spanned<[f64; 2]>>,
+    pub(super) region: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResolverEntry {
+    #[serde(default)]
+    pub(super) prefixes: Vec<Spanned<String>>,
+    pub(super) file: Option<Spanned<PathBuf>>,
+    pub(super) region: Option<Spanned<String>>,
 }
 
 /// The text of the zone file, and how to speak of it.

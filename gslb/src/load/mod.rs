@@ -5,15 +5,20 @@
 //! | `master.rs` | records in master-file form become RRsets of a zone |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
+//! | `import.rs` | networks of databases become prefixes of the map |
+//! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
 mod file;
+mod import;
 mod master;
 mod regions;
+mod resolvers;
 mod steering;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
+use crate::map::PrefixMap;
 use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
 use file::Source;
@@ -58,6 +63,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
         edges: steering.policy.edges.len(),
         steered_names: steering.policy.steered.len(),
         prefixes: steering.policy.map.prefixes(),
+        resolver_prefixes: steering.policy.resolvers.as_ref().map_or(0, PrefixMap::prefixes),
         map_octets: steering.policy.map.octets(),
         lab_rows: lab.as_ref().map_or(0, LabTable::len),
         cnames_elsewhere: steering.cnames_elsewhere,
@@ -114,6 +120,13 @@ fn load_lab(config: &Config) -> Result<Option<LabTable>, ConfigError> {
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(read_octets(path)?).map_err(|error| {
+        let message = format!("cannot read: it is not UTF-8 text: {error}");
+        ConfigError::new(&path.display().to_string(), None, message)
+    })
+}
+
+fn read_octets(path: &Path) -> Result<Vec<u8>, ConfigError> {
     let name = path.display().to_string();
     let wrong =
         |error: std::io::Error| ConfigError::new(&name, None, format!("cannot read: {error}"));
@@ -122,7 +135,7 @@ pub(crate) fn read_file(path: &Path) -> Result<String, ConfigError> {
         let message = format!("has {octets} octets, at most {FILE_OCTETS_MAX}");
         return Err(ConfigError::new(&name, None, message));
     }
-    std::fs::read_to_string(path).map_err(wrong)
+    std::fs::read(path).map_err(wrong)
 }
 
 #[cfg(test)]

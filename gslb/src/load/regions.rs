@@ -1,6 +1,7 @@
 //! `[[region]]` and the prefixes of the map.
 
-use super::file::{RegionEntry, Source};
+use super::file::{File, RegionEntry, Source};
+use super::import::read_imports;
 use crate::ConfigError;
 use crate::map::{
     Conflict, Layer, Prefix, PrefixMap, Prefixes, REGIONS_MAX, RegionIndex, read_csv,
@@ -65,16 +66,16 @@ pub(super) fn read_regions(
     entries.iter().enumerate().map(read_region).collect()
 }
 
-/// The map of the CSV's prefixes and, over them, the inline ones.
+/// The map of the networks of databases, over them the CSV's prefixes, and over these the inline ones.
 pub(super) fn read_map(
     source: &Source<'_>,
-    entries: &[RegionEntry],
+    file: &File,
     names: &RegionNames<'_>,
     csv: Option<(&str, &str)>,
 ) -> Result<PrefixMap, ConfigError> {
     let mut prefixes = Prefixes::default();
     let mut inline = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
+    for (index, entry) in file.region.iter().enumerate() {
         for text in &entry.prefixes {
             let wrong = |message: &str| source.wrong("region.prefixes", text, message);
             let prefix: Prefix = text.get_ref().parse().map_err(wrong)?;
@@ -87,14 +88,18 @@ pub(super) fn read_map(
     if let Some((_, text)) = csv {
         let find =
             |name: &str| names.find(name).map_err(|message| format!("region: {name:?} {message}"));
-        read_csv(text, find, &mut prefixes)
-            .map_err(|(line, message)| ConfigError::new(csv_name, Some(line), message))?;
+        read_csv(text, find, |prefix, region, line| {
+            prefixes.push(prefix, region, Layer::Csv, line)
+        })
+        .map_err(|(line, message)| ConfigError::new(csv_name, Some(line), message))?;
     }
+    read_imports(source, &file.import, names, &mut prefixes)?;
     prefixes.compile().map_err(|Conflict { prefix, layer, place }| {
         const TWICE: &str = "already has another region";
         match layer {
             Layer::Inline => source.wrong("region.prefixes", inline[place], TWICE),
-            Layer::Csv => {
+            // The networks of a database never stand twice.
+            Layer::Csv | Layer::Import(_) => {
                 let message = format!("prefix: \"{prefix}\" {TWICE}");
                 ConfigError::new(csv_name, Some(place), message)
             }

@@ -5,6 +5,7 @@ use super::edges::{read_addresses, read_edges};
 use super::file::{File, OnboardEntry, Source, SteerEntry, ZoneEntry};
 use super::master;
 use super::regions::{RegionNames, read_map, read_regions};
+use super::resolvers::read_resolvers;
 use crate::ConfigError;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
@@ -35,12 +36,13 @@ pub(super) fn read(
         read_zone(source, entry, &mut zones)?;
     }
     let regions = RegionNames::new(source, &file.region)?;
-    let map = read_map(source, &file.region, &regions, csv)?;
+    let map = read_map(source, &file, &regions, csv)?;
+    let resolvers = read_resolvers(source, &file.resolver, &regions)?;
     let mut policy = Policy {
         regions: read_regions(source, &file.region, &regions)?,
         edges: Vec::new(),
         map,
-        resolvers: None,
+        resolvers,
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;

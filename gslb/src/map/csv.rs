@@ -2,16 +2,15 @@
 
 use super::RegionIndex;
 use super::prefix::Prefix;
-use super::prefixes::{Layer, Prefixes};
 
-/// Reads lines `prefix,region` into `prefixes`; empty lines, `#` comments and a heading `prefix,region` are skipped.
+/// Reads lines `prefix,region` and hands each to `push` with its number; empty lines, `#` comments and a heading `prefix,region` are skipped.
 ///
 /// # Errors
 /// The line, and what is wrong with it.
 pub(crate) fn read_csv(
     text: &str,
     region: impl Fn(&str) -> Result<RegionIndex, String>,
-    prefixes: &mut Prefixes,
+    mut push: impl FnMut(Prefix, RegionIndex, usize) -> Result<(), &'static str>,
 ) -> Result<(), (usize, String)> {
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -25,7 +24,7 @@ pub(crate) fn read_csv(
         let bad = |message| wrong(format!("prefix: {:?} {message}", prefix_text.trim()));
         let prefix: Prefix = prefix_text.trim().parse().map_err(bad)?;
         let region = region(region_text.trim()).map_err(wrong)?;
-        prefixes.push(prefix, region, Layer::Csv, index + 1).map_err(bad)?;
+        push(prefix, region, index + 1).map_err(bad)?;
     }
     Ok(())
 }

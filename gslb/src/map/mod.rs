@@ -15,7 +15,7 @@ mod trie;
 pub(crate) use csv::read_csv;
 pub(crate) use prefix::Prefix;
 use prefix::key;
-pub(crate) use prefixes::{Conflict, Layer, Prefixes};
+pub(crate) use prefixes::{Conflict, Layer, PREFIXES_MAX, Prefixes};
 #[cfg(test)]
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -13,8 +13,19 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
-    pub(super) fn new(address: IpAddr, length: u8) -> Self {
+    /// `address` has no bits beyond `length`.
+    pub(crate) fn new(address: IpAddr, length: u8) -> Self {
         Self { address, length }
+    }
+
+    /// The prefix whose two halves these are, `self` being the first one.
+    pub(crate) fn joined(self, second: Self) -> Option<Self> {
+        let is_joined = self.length > 0
+            && self.length == second.length
+            && self.address.is_ipv4() == second.address.is_ipv4()
+            && key(second.address).checked_sub(key(self.address)) == Some(1 << (128 - self.length))
+            && key(self.address) & mask(self.length - 1, 128) == key(self.address);
+        is_joined.then(|| Self { address: self.address, length: self.length - 1 })
     }
 
     /// The address, and how many bits of it count.

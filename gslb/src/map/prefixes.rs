@@ -7,11 +7,14 @@ use std::net::IpAddr;
 
 /// Prefixes of all sources together: a full routing table several times over. It bounds what a
 /// mistaken file can take (about 400 MB while it is read).
-const PREFIXES_MAX: usize = 4_000_000;
+pub(crate) const PREFIXES_MAX: usize = 4_000_000;
 
-/// Where a prefix comes from. In a later layer it overrides the same one of an earlier layer.
+/// Where a prefix comes from. In a later layer it overrides the same one of an earlier layer, and where a later one has
+/// any prefix, the networks of databases count for nothing: theirs are as long as whoever made them found useful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Layer {
+    /// A database, by the place of its `[[import]]`.
+    Import(u16),
     /// The CSV of `--map`.
     Csv,
     /// The zone file itself.
@@ -76,6 +79,8 @@ impl Prefixes {
         if let Some(conflict) = first {
             return Err(conflict);
         }
+        hide(&mut self.v4);
+        hide(&mut self.v6);
         let prefixes = self.v4.len() + self.v6.len();
         let [v4, v6] = [&self.v4, &self.v6].map(|entries| Trie::new(&runs(entries)));
         Ok(PrefixMap { v4, v6, prefixes })
@@ -106,6 +111,36 @@ fn resolve(entries: &mut Vec<Entry>, is_v4: bool) -> Option<Conflict> {
     conflict
 }
 
+/// Takes away, of sorted prefixes, the networks of databases that lie in a prefix of a later layer.
+fn hide(entries: &mut Vec<Entry>) {
+    if !entries.iter().any(|entry| matches!(entry.layer, Layer::Import(_))) {
+        return;
+    }
+    // What was written is of one rank: there the longest prefix counts.
+    let rank = |layer: Layer| match layer {
+        Layer::Import(index) => u32::from(index),
+        Layer::Csv | Layer::Inline => u32::MAX,
+    };
+    // Prefixes around the current one, outermost first: their last key, and the highest rank up to there.
+    let mut around: Vec<(u128, u32)> = Vec::new();
+    entries.retain(|entry| {
+        while around.last().is_some_and(|&(last, _)| last < entry.start) {
+            around.pop();
+        }
+        let (own, highest) = (rank(entry.layer), around.last().map_or(0, |&(_, highest)| highest));
+        if own >= highest {
+            around.push((entry.last(), own));
+        }
+        own >= highest
+    });
+}
+
+impl Entry {
+    fn last(&self) -> u128 {
+        self.start | u128::MAX.checked_shr(self.length.into()).unwrap_or(0)
+    }
+}
+
 /// The runs of sorted prefixes: of each address the longest prefix that holds it counts.
 fn runs(entries: &[Entry]) -> Runs {
     let mut runs = Runs::default();
@@ -116,8 +151,7 @@ fn runs(entries: &[Entry]) -> Runs {
             leave(&mut runs, &mut around);
         }
         runs.push(entry.start, entry.region);
-        let last = entry.start | u128::MAX.checked_shr(entry.length.into()).unwrap_or(0);
-        around.push((last, entry.region));
+        around.push((entry.last(), entry.region));
     }
     while !around.is_empty() {
         leave(&mut runs, &mut around);

@@ -63,10 +63,48 @@ fn prefixes_and_csv_lines_that_are_refused() {
             "b" => Ok(1),
             _ => Err("unknown".to_owned()),
         };
-        let read = read_csv(text, region, &mut prefixes).map_err(|(line, _)| line);
+        let read = read_csv(text, region, |prefix, region, line| {
+            prefixes.push(prefix, region, Layer::Csv, line)
+        });
+        let read = read.map_err(|(line, _)| line);
         let compiled = |()| prefixes.compile().map_err(|conflict| conflict.place);
         let outcome = read.and_then(compiled).map(|map| map.prefixes());
         assert_eq!(outcome, expected, "{text:?}: {why}");
+    }
+}
+
+#[test]
+fn networks_of_databases_count_where_no_later_layer_has_a_prefix() {
+    let mut prefixes = Prefixes::default();
+    for (prefix, region, layer) in [
+        ("10.0.0.0/8", 1, Layer::Import(0)),
+        ("11.1.0.0/16", 1, Layer::Import(0)),
+        ("12.0.0.0/8", 1, Layer::Import(0)),
+        ("13.0.0.0/8", 1, Layer::Import(0)),
+        ("10.1.0.0/16", 2, Layer::Import(1)),
+        ("11.0.0.0/8", 2, Layer::Import(1)),
+        ("12.1.2.0/24", 2, Layer::Import(1)),
+        ("13.0.0.0/8", 2, Layer::Import(1)),
+        ("12.1.0.0/16", 3, Layer::Csv),
+        ("12.1.3.0/24", 4, Layer::Csv),
+        ("12.1.0.0/17", 5, Layer::Inline),
+    ] {
+        prefixes.push(prefix.parse().unwrap(), region, layer, 0).unwrap();
+    }
+    let map = prefixes.compile().unwrap();
+    assert_eq!(map.prefixes(), 8, "11.1.0.0/16, 12.1.2.0/24 and one 13.0.0.0/8 count for nothing");
+    for (address, region, why) in [
+        ("10.0.0.1", Some(1), "in the first database alone"),
+        ("10.1.0.1", Some(2), "the later one has it too"),
+        ("11.1.0.1", Some(2), "even by a shorter prefix"),
+        ("12.0.0.1", Some(1), "outside of what was written"),
+        ("12.1.2.1", Some(5), "a shorter prefix that was written hides a database's"),
+        ("12.1.3.1", Some(4), "among what was written the longest counts"),
+        ("12.1.200.1", Some(3), "or what is left"),
+        ("13.1.1.1", Some(2), "the same in two databases"),
+        ("14.1.1.1", None, "in none"),
+    ] {
+        assert_eq!(map.lookup(address.parse().unwrap()).region, region, "{address}: {why}");
     }
 }
 
