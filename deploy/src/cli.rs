@@ -255,7 +255,7 @@ pub struct GslbFlags {
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// For one of N queries, at random; 1: for all
-    #[arg(long, value_name = "N", default_value = "1000", requires = "log", value_parser = one_in)]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = one_in)]
     pub log_sample: u32,
     /// Flags of the process.
     #[command(flatten)]

@@ -366,6 +366,27 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_logs_allocates_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut sampler = Sampler::new(QueryLog::start(file.path(), 1).unwrap(), Random::new());
+        let names = Arc::new(Names::default());
+        let query = [HEADER, QUESTION, OPT].concat();
+        let peer = IpAddr::from([192, 0, 2, 7]);
+        let asked = Asked { packet: &query, peer, transport: Transport::Udp, random: 0 };
+        let answered = answered(ANSWER.len(), Reason::Static, Rcode::NoError);
+        // The first one wakes the writer; then it gathers.
+        let measured = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                sampler.offer(&names, &asked, &answered, ANSWER);
+            }
+        });
+        assert_eq!(measured.count_total, 0);
+        assert_eq!(sampler.log.dropped(), 0);
+        drop(sampler);
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap().lines().count(), 100);
+    }
+
+    #[test]
     fn gaps_are_what_was_asked_for_on_average() {
         assert_eq!((gap(1, 0), gap(1, u64::MAX)), (1, 1), "each query");
         assert_eq!((gap(1000, 0), gap(1000, u64::MAX)), (1, 1999));

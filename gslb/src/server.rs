@@ -87,7 +87,8 @@ impl Worker {
 pub(crate) struct Random(u64);
 
 impl Random {
-    fn new() -> Self {
+    /// Seeded by the system.
+    pub(crate) fn new() -> Self {
         // The standard library's hasher is seeded by the system.
         Self(RandomState::new().hash_one(0))
     }

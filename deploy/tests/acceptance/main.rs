@@ -10,6 +10,7 @@
 //! | `moment` | dates |
 //! | `files` | files by name through the whole CDN |
 //! | `steering` | the GSLB of the whole CDN |
+//! | `observed` | metrics and the query log of a GSLB |
 //! | `load` | wrk on a hit |
 //! | `collapse` | many clients, one fetch |
 //! | `meanwhile` | requests while another one waits |
@@ -40,6 +41,7 @@ mod messages;
 #[path = "../conformance/moment.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod moment;
+mod observed;
 mod parts;
 mod persistence;
 #[path = "../process/mod.rs"]
