@@ -7,8 +7,12 @@ use std::net::IpAddr;
 pub(crate) enum Value {
     Text(&'static str),
     Double(f64),
+    /// Of 16 bits.
+    Short(u16),
     /// Of 32 bits.
     Number(u32),
+    /// Of 64 bits.
+    Long(u64),
     Map(Vec<(&'static str, Value)>),
     Array(Vec<Value>),
 }
@@ -90,15 +94,15 @@ impl Database {
         out.extend_from_slice(&self.data);
         out.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
         let metadata = Value::Map(vec![
-            ("binary_format_major_version", Value::Number(2)),
-            ("binary_format_minor_version", Value::Number(0)),
-            ("build_epoch", Value::Number(1_700_000_000)),
+            ("binary_format_major_version", Value::Short(2)),
+            ("binary_format_minor_version", Value::Short(0)),
+            ("build_epoch", Value::Long(1_700_000_000)),
             ("database_type", Value::Text("Test")),
             ("description", Value::Map(vec![("en", Value::Text("made by a test"))])),
-            ("ip_version", Value::Number(6)),
+            ("ip_version", Value::Short(6)),
             ("languages", Value::Array(vec![Value::Text("en")])),
             ("node_count", Value::Number(count as u32)),
-            ("record_size", Value::Number(24)),
+            ("record_size", Value::Short(24)),
         ]);
         write(&metadata, &mut out);
         out
@@ -122,6 +126,14 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Double(number) => {
             head(3, 8, out);
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Value::Short(number) => {
+            head(5, 2, out);
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Value::Long(number) => {
+            head(9, 8, out);
             out.extend_from_slice(&number.to_be_bytes());
         }
         Value::Number(number) => {
