@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// One counter or gauge: name (counters end in `_total`; labels may follow, as in `up{edge="e1"}`), what it counts, value.
+/// One counter or gauge: name (counters end in `_total`; labels may follow, as in `up{edge="e1"}`), what it counts,
+/// value.
 pub type Sample = (Cow<'static, str>, &'static str, u64);
 
 /// A role that runs in threads of this process.

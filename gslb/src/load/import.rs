@@ -145,8 +145,7 @@ fn is_country(code: &str) -> bool {
 }
 
 fn as_number(source: &Source<'_>, number: &Spanned<i64>) -> Result<u32, ConfigError> {
-    let number = source.number("import.rules.asn", Some(number), 0, 1..=i64::from(u32::MAX))?;
-    Ok(number)
+    source.number("import.rules.asn", Some(number), 0, 1..=i64::from(u32::MAX))
 }
 
 fn read_within(
