@@ -4,7 +4,10 @@ use crate::answer::Tables;
 use crate::counters::{self, Counters};
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
+use crate::limit::Limiter;
 use crate::load::load;
+use crate::mode::Switch;
+use crate::pulse::{Pacemaker, Pulse};
 use crate::steer::mix;
 use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
 use arc_swap::ArcSwap;
@@ -34,6 +37,8 @@ pub struct Gslb {
     reloads: AtomicU64,
     reloads_refused: AtomicU64,
     counters: Vec<Arc<Counters>>,
+    pulse: Arc<Pulse>,
+    pacemaker: Option<Pacemaker>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
 }
@@ -55,6 +60,8 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Stop,
     pub(crate) random: Random,
+    pub(crate) limiter: Limiter,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// Random numbers for choices that nobody gains from guessing.
@@ -112,6 +119,8 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         reloads: AtomicU64::new(0),
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
+        pulse: Arc::new(Pulse::new()),
+        pacemaker: None,
         stop: Stop::default(),
         threads: Vec::new(),
     };
@@ -120,6 +129,9 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;
         gslb.spawn_tcp(core, listener, limits).map_err(StartError::Worker)?;
     }
+    let (pulse, tables) = (Arc::clone(&gslb.pulse), Arc::clone(&gslb.tables));
+    let pacemaker = Pacemaker::start(pulse, tables, gslb.counters.clone());
+    gslb.pacemaker = Some(pacemaker.map_err(StartError::Worker)?);
     Ok(gslb)
 }
 
@@ -199,6 +211,7 @@ impl Gslb {
             self.reloads_refused.fetch_add(1, Ordering::Relaxed);
         })?;
         let before = self.tables.load_full();
+        tables.service.keep_secret(&before.service);
         let known: HashMap<_, _> =
             before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
         for edge in &mut tables.policy.edges {
@@ -223,7 +236,13 @@ impl Gslb {
     /// # Errors
     /// Why there is nothing to say of the name.
     pub fn explain(&self, question: &Question) -> Result<Explanation, String> {
-        explain(&self.tables.load(), question)
+        explain(&self.tables.load(), self.pulse.moment().mode, question)
+    }
+
+    /// Sets which modes are on, those that are given, and says how it is then: `backup on (by request), static off
+    /// (auto), 1200 queries/s`.
+    pub fn set_modes(&self, backup: Option<Switch>, fixed: Option<Switch>) -> String {
+        self.pulse.set(backup, fixed)
     }
 
     /// The counters, summed over the cores, and what is known of edges: name, help, value.
@@ -233,6 +252,7 @@ impl Gslb {
         let edges = &tables.policy.edges;
         let down = edges.iter().filter(|edge| !edge.state.is_up()).count();
         let mut samples = counters::samples(self.counters.iter().map(AsRef::as_ref));
+        samples.extend(self.pulse.samples());
         let map = &tables.policy.map;
         samples.extend([
             ("lastmile_gslb_prefixes", "Prefixes of the map.", map.prefixes() as u64),
@@ -265,6 +285,7 @@ impl Gslb {
 
     fn end(&mut self, drain: Duration) {
         self.loaded().checker = None;
+        self.pacemaker = None;
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
         for thread in self.threads.drain(..) {
@@ -300,7 +321,10 @@ impl Gslb {
             tables: Arc::clone(&self.tables),
             counters,
             stop: Arc::clone(&self.stop),
+            // Of a hasher of its own: nobody learns it from random choices.
+            limiter: Limiter::new(Random::new().next()),
             random: Random::new(),
+            pulse: Arc::clone(&self.pulse),
         };
         let thread = thread::Builder::new().name(format!("gslb-{transport}-{core}"));
         self.threads.push(thread.spawn(move || {

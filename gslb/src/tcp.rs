@@ -293,6 +293,7 @@ impl Connection {
                 peer: self.peer,
                 transport: Transport::Tcp,
                 random: worker.random.next(),
+                moment: worker.pulse.moment(),
             };
             let answered = answer(&worker.tables.load(), &asked, answer_buffer);
             worker.counters.count_answer(Transport::Tcp, &answered);

@@ -5,15 +5,18 @@
 //! | `master.rs` | records in master-file form become RRsets of a zone |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
+//! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
 mod file;
 mod master;
 mod regions;
+mod server;
 mod steering;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
+use crate::fixed::Fixed;
 use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
 use file::Source;
@@ -47,7 +50,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let source = Source { name: &name, text: &text, directory };
     let csv = csv.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let steering = steering::read(&source, csv)?;
+    let steering = steering::read(&source, csv, config.tcp_idle_timeout)?;
     let lab = load_lab(config)?;
     let (zones, records) = steering.zones.counts();
     let summary = Summary {
@@ -63,6 +66,8 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let tables = Tables {
         zones: steering.zones,
+        fixed: Fixed::of(&steering.policy),
+        service: steering.service,
         policy: steering.policy,
         lab,
         udp_payload_max: config.udp_payload_max,
