@@ -94,16 +94,29 @@ impl Judge {
         changes
     }
 
-    /// Somebody has set a switch; it counts at once. Returns a line for each mode that has changed.
-    pub(crate) fn set(&mut self, backup: Option<Switch>, fixed: Option<Switch>) -> Vec<String> {
-        let mut changes = Vec::new();
-        for (name, governor, switch) in
-            [("backup", &mut self.backup, backup), ("static", &mut self.fixed, fixed)]
-        {
+    /// Somebody has set switches; that counts at once. Returns a line for each mode that has changed.
+    pub(crate) fn set(
+        &mut self,
+        backup: &Backup,
+        longer: Option<Switch>,
+        fixed: Option<Switch>,
+    ) -> Vec<String> {
+        let (qps, mut changes) = (self.qps, Vec::new());
+        for (name, governor, switch, above) in [
+            ("backup", &mut self.backup, longer, backup.above_qps),
+            ("static", &mut self.fixed, fixed, backup.static_above_qps),
+        ] {
+            let Some(switch) = switch else { continue };
             let before = governor.is_on;
-            if let Some(switch) = switch {
-                governor.set(switch);
-            }
+            (governor.switch, governor.calm_s) = (switch, 0);
+            governor.is_on = match switch {
+                Switch::On => true,
+                Switch::Off => false,
+                Switch::Auto => match above {
+                    Some(above) => governor.is_on || qps >= above,
+                    None => false,
+                },
+            };
             if governor.is_on != before {
                 let state = if governor.is_on { "on" } else { "off" };
                 changes.push(format!("{name} mode {state}: by request"));
@@ -144,16 +157,6 @@ impl Governor {
             }
         }
         self.is_on != before
-    }
-
-    fn set(&mut self, switch: Switch) {
-        (self.switch, self.calm_s) = (switch, 0);
-        match switch {
-            Switch::On => self.is_on = true,
-            Switch::Off => self.is_on = false,
-            // The next second decides.
-            Switch::Auto => {}
-        }
     }
 }
 
@@ -222,18 +225,19 @@ mod tests {
             (None, Some(On), 0, "both", "both"),
             (Some(Off), None, 9000, "static", "off, whatever the rate"),
             (Some(Auto), Some(Auto), 9000, "both", "by the rate again"),
-            (Some(Off), Some(Off), 9000, "", "off"),
+            (Some(Off), Some(Off), 0, "", "off"),
+            (Some(On), Some(On), 0, "both", "on"),
+            (Some(Auto), Some(Auto), 0, "both", "not off before some calm seconds"),
+            (None, None, 0, "both", "two"),
+            (None, None, 0, "", "three"),
         ] {
             let before = judge.mode();
-            let lines = judge.set(backup, fixed);
+            let lines = judge.set(&BACKUP, backup, fixed);
             assert_eq!(lines.is_empty(), judge.mode() == before, "{why}: {lines:?}");
             judge.tick(&BACKUP, qps);
             assert_eq!(shown(judge.mode()), expected, "{why}");
         }
-        judge.set(Some(On), None);
-        assert_eq!(
-            judge.to_string(),
-            "backup on (by request), static off (by request), 9000 queries/s"
-        );
+        judge.set(&BACKUP, Some(On), None);
+        assert_eq!(judge.to_string(), "backup on (by request), static off (auto), 0 queries/s");
     }
 }

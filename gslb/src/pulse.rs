@@ -3,7 +3,7 @@
 
 use crate::answer::Tables;
 use crate::counters::{self, Counters};
-use crate::mode::{Judge, Mode, Moment, Switch};
+use crate::mode::{Backup, Judge, Mode, Moment, Switch};
 use arc_swap::ArcSwap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -72,9 +72,14 @@ impl Pulse {
     }
 
     /// Sets switches, and says how it is then.
-    pub(crate) fn set(&self, backup: Option<Switch>, fixed: Option<Switch>) -> String {
+    pub(crate) fn set(
+        &self,
+        backup: &Backup,
+        longer: Option<Switch>,
+        fixed: Option<Switch>,
+    ) -> String {
         let mut judge = self.judge();
-        let changes = judge.set(backup, fixed);
+        let changes = judge.set(backup, longer, fixed);
         self.publish(&judge, &changes);
         judge.to_string()
     }

@@ -242,7 +242,7 @@ impl Gslb {
     /// Sets which modes are on, those that are given, and says how it is then: `backup on (by request), static off
     /// (auto), 1200 queries/s`.
     pub fn set_modes(&self, backup: Option<Switch>, fixed: Option<Switch>) -> String {
-        self.pulse.set(backup, fixed)
+        self.pulse.set(&self.tables.load().service.backup, backup, fixed)
     }
 
     /// The counters, summed over the cores, and what is known of edges: name, help, value.

@@ -82,3 +82,6 @@ pub(super) fn extended_error(reason: Reason, query: &Query) -> Option<ExtendedEr
     let is_transfer = matches!(query.qtype, rtype::AXFR | rtype::IXFR);
     Some(if is_transfer { ExtendedError(18, "transfer") } else { ExtendedError(20, "") })
 }
+
+#[cfg(test)]
+mod tests;
