@@ -41,7 +41,9 @@ fn switches(query: &str) -> Result<(Option<Switch>, Option<Switch>), String> {
         }
     }
     match (backup, fixed) {
-        (None, None) => Err("nothing to set; allowed: backup=on|off|auto, static=on|off|auto".into()),
+        (None, None) => {
+            Err("nothing to set; allowed: backup=on|off|auto, static=on|off|auto".into())
+        }
         switches => Ok(switches),
     }
 }

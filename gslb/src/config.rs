@@ -28,6 +28,8 @@ pub struct Config {
     pub tcp_connections_max: usize,
     /// A TCP connection that brings no whole query for so long is closed (RFC 7766 §6.2.3).
     pub tcp_idle_timeout: Duration,
+    /// Begin in backup mode, with longer TTLs, until told otherwise.
+    pub backup: bool,
 }
 
 impl Default for Config {
@@ -43,6 +45,7 @@ impl Default for Config {
             udp_payload_max: 1232,
             tcp_connections_max: 1024,
             tcp_idle_timeout: Duration::from_secs(10),
+            backup: false,
         }
     }
 }

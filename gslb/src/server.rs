@@ -124,6 +124,9 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         stop: Stop::default(),
         threads: Vec::new(),
     };
+    if gslb.config.backup {
+        gslb.set_modes(Some(Switch::On), None);
+    }
     // An error drops `gslb`, which stops the threads that run already.
     for ((&core, socket), listener) in cores.numbers().iter().zip(sockets).zip(listeners) {
         gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;

@@ -21,6 +21,7 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         map: flags.map.clone(),
         lab_table: flags.lab_table.clone(),
         lab_locations: flags.lab_locations.clone(),
+        backup: flags.backup,
         ..Config::default()
     })
 }

@@ -149,10 +149,11 @@ impl<'q, 'o> Draft<'q, 'o> {
         self.writer.set_limit(limit);
         if let Some(edns) = self.query.edns {
             // RFC 8914 §3: if there is room.
-            let error = extended_error(self.reason, self.query);
-            let with_error = Options { error, ..self.options };
-            if self.writer.octets() + OPT_OCTETS + with_error.octets() <= limit {
-                self.options = with_error;
+            if let Some(error) = extended_error(self.reason, self.query) {
+                let options = Options { error: Some(error), ..self.options };
+                if self.writer.octets() + OPT_OCTETS + options.octets() <= limit {
+                    self.options = options;
+                }
             }
             let fits = self.put_whole(Section::Additional, 1, |draft| {
                 let writer = &mut draft.writer;

@@ -1,10 +1,11 @@
 //! Cookies, options, bounds, limits and modes, by whole packets.
 
-use crate::answer::{Answered, Asked, Reason, Tables, Transport, answer, answer_limited};
+use crate::answer::{self, Answered, Asked, Reason, Tables, Transport, answer};
 use crate::limit::{Limiter, Verdict};
 use crate::mode::{Mode, Moment};
 use crate::steer::Why;
 use crate::wire::cookie::Standing;
+use crate::wire::query::Query;
 use crate::{Config, ZoneSource, load};
 use Transport::{Tcp, Udp};
 use domain::base::{Message, iana::OptRcode};
@@ -102,6 +103,12 @@ fn ask_in(mode: Mode, packet: &[u8], transport: Transport) -> (Vec<u8>, Answered
 
 fn ask(packet: &[u8], transport: Transport) -> (Vec<u8>, Answered) {
     ask_in(Mode::default(), packet, transport)
+}
+
+fn answer_limited(tables: &Tables, asked: &Asked<'_>, out: &mut [u8]) -> Answered {
+    let mut query = Query::empty();
+    let read = query.read(asked.packet);
+    answer::answer_limited(tables, asked, read.map(|()| &query), out)
 }
 
 /// Code and data of each option of an answer.
