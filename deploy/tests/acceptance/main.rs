@@ -10,6 +10,7 @@
 //! | `moment` | dates |
 //! | `files` | files by name through the whole CDN |
 //! | `steering` | the GSLB of the whole CDN |
+//! | `modes` | the GSLB under load |
 //! | `load` | wrk on a hit |
 //! | `collapse` | many clients, one fetch |
 //! | `meanwhile` | requests while another one waits |
@@ -37,6 +38,7 @@ mod load;
 mod malformed;
 mod meanwhile;
 mod messages;
+mod modes;
 #[path = "../conformance/moment.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod moment;
