@@ -1,6 +1,6 @@
-//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode` and `POST /reload`, in a thread of
-//! its own so that it answers while the data path is busy. When the process is told to end, idle connections end at
-//! once, so that who watches them knows.
+//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode` and `POST /reload`, in a
+//! thread of its own so that it answers while the data path is busy. When the process is told to end, idle connections
+//! end at once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
