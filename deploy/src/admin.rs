@@ -1,9 +1,10 @@
-//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why` and `POST /reload`, in a thread of
-//! its own so that it answers while the data path is busy. When the process is told to end, idle connections end at
-//! once, so that who watches them knows.
+//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode` and `POST /reload`, in a
+//! thread of its own so that it answers while the data path is busy. When the process is told to end, idle connections
+//! end at once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
+use crate::mode;
 use crate::roles::Board;
 use crate::why;
 use http_body_util::Full;
@@ -142,6 +143,11 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
             Err(why) => response(StatusCode::CONFLICT, TEXT, format!("not taken: {why}\n")),
         };
     }
+    if request.uri().path() == "/mode" {
+        let query = request.uri().query().unwrap_or_default();
+        let (status, text) = mode::answer(request.method(), query, board);
+        return response(status, TEXT, text);
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET or HEAD\n".into());
         response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -178,7 +184,7 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
             StatusCode::NOT_FOUND,
             TEXT,
             "There are /healthz, /metrics and /stats.json; of a GSLB also \
-             /why?name=NAME&client=ADDR and POST /reload.\n"
+             /why?name=NAME&client=ADDR, /mode and POST /reload.\n"
                 .into(),
         ),
     }

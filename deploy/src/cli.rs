@@ -248,6 +248,9 @@ pub struct GslbFlags {
     /// Locations for the lab's table: rows of ADDR X Y
     #[arg(long, value_name = "FILE")]
     pub lab_locations: Option<PathBuf>,
+    /// Begin in backup mode: TTLs as much longer as the zone file's [backup] says
+    #[arg(long)]
+    pub backup: bool,
     /// Run a worker on each of these cores [default: all]
     #[arg(long, value_name = "LIST")]
     pub cores: Option<Cores>,

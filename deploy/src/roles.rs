@@ -178,6 +178,20 @@ impl Board {
         if lines.is_empty() { Err("no GSLB runs here".to_owned()) } else { Ok(lines.join("\n")) }
     }
 
+    /// Sets which modes of the GSLB are on, those that are given, and says how it is then.
+    ///
+    /// # Errors
+    /// There is no GSLB.
+    pub fn set_modes(
+        &self,
+        backup: Option<lastmile_gslb::Switch>,
+        fixed: Option<lastmile_gslb::Switch>,
+    ) -> Result<String, String> {
+        let running = self.lock();
+        let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
+        Ok(gslb.set_modes(backup, fixed))
+    }
+
     /// Which answer a client of the GSLB gets now, and why.
     ///
     /// # Errors

@@ -2,19 +2,25 @@
 //! allocates nothing.
 
 mod draft;
+mod terms;
 
+use crate::fixed::Fixed;
+use crate::mode::Moment;
+use crate::service::Service;
 use crate::steer::{Family, Placed, Policy, Why};
 use crate::table::{self, LabTable, Row};
 use crate::tally::Tally;
+use crate::wire::cookie::Standing;
 use crate::wire::name::{self, LowerName};
 use crate::wire::query::{Problem, Query, flag};
-use crate::wire::subnet::{Client, Subnet};
+use crate::wire::subnet::Client;
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
 use draft::{Draft, Section, header};
 use std::net::IpAddr;
 use std::sync::Arc;
+use terms::Terms;
 
 /// CNAMEs followed for one answer. Onboarding takes one; a loop ends here.
 const CNAMES_MAX: usize = 8;
@@ -36,6 +42,9 @@ pub(crate) struct Tables {
     pub(crate) tally: Arc<Tally>,
     /// The largest answer over UDP in octets.
     pub(crate) udp_payload_max: u16,
+    pub(crate) service: Service,
+    /// For static mode: what each region has.
+    pub(crate) fixed: Vec<Fixed>,
 }
 
 /// A packet, and what is known about it.
@@ -46,6 +55,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) transport: Transport,
     /// A fresh random number.
     pub(crate) random: u64,
+    pub(crate) moment: Moment,
 }
 
 /// How a packet came.
@@ -84,6 +94,8 @@ pub(crate) enum Reason {
     NotImplemented,
     /// An EDNS version other than 0.
     BadVersion,
+    /// Limited by rate: come again, with a cookie or over TCP.
+    Limited,
 }
 
 /// What was written.
@@ -98,12 +110,11 @@ pub(crate) struct Answered {
     pub(crate) scope: u8,
     /// Of a steered name: where the client is, and its first edge.
     pub(crate) placed: Option<Placed>,
-}
-
-impl Answered {
-    fn without_records(octets: usize, reason: Reason, rcode: Rcode) -> Self {
-        Self { octets, reason, truncated: false, rcode, scope: 0, placed: None }
-    }
+    /// What the sender has shown of where it is.
+    pub(crate) standing: Standing,
+    /// The same for answers of one kind: from one node (for a wildcard, whatever the name), "no such name" in one zone,
+    /// all errors.
+    pub(crate) kind: u64,
 }
 
 /// Answers a packet into `out`, which holds at least [`UDP_PAYLOAD_MIN`] octets; an answer over TCP
@@ -121,42 +132,72 @@ pub(crate) fn answer_query(
     read: Result<&Query, Problem>,
     out: &mut [u8],
 ) -> Answered {
+    respond(tables, asked, read, out, |draft| {
+        let query = draft.query;
+        if query.edns.is_some_and(|edns| edns.version != 0) {
+            draft.end(Rcode::BadVers, Reason::BadVersion);
+        } else if query.qclass != CLASS_IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+            draft.end(Rcode::Refused, Reason::Refused);
+        } else {
+            let subnet = query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
+            let client = Client::new(subnet, asked.peer);
+            let outcome = draft.resolve(tables, &client, asked);
+            draft.truncated |= outcome.is_err();
+        }
+    })
+}
+
+/// In place of an answer that is one too many: no records, and how to come again so that we know that the sender is not
+/// forged.
+pub(crate) fn answer_limited(
+    tables: &Tables,
+    asked: &Asked<'_>,
+    read: Result<&Query, Problem>,
+    out: &mut [u8],
+) -> Answered {
+    respond(tables, asked, read, out, |draft| {
+        if draft.options.cookie.is_some() {
+            // RFC 7873 §5.2.3: with the cookie that comes with this.
+            draft.end(Rcode::BadCookie, Reason::Limited);
+        } else {
+            // Over TCP.
+            draft.end(Rcode::NoError, Reason::Limited);
+            draft.truncated = true;
+        }
+    })
+}
+
+/// Begins and ends an answer, and lets `fill` put in what is between.
+fn respond(
+    tables: &Tables,
+    asked: &Asked<'_>,
+    read: Result<&Query, Problem>,
+    out: &mut [u8],
+    fill: impl FnOnce(&mut Draft<'_, '_>),
+) -> Answered {
     let query = match read {
         Ok(query) => query,
         Err(problem) => return answer_problem(problem, asked.packet, out),
     };
-    let limit = match (asked.transport, &query.edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
-        (Transport::Udp, None) => usize::from(UDP_PAYLOAD_MIN),
-        (Transport::Udp, Some(edns)) => {
-            usize::from(edns.payload.min(tables.udp_payload_max).max(UDP_PAYLOAD_MIN))
-        }
-    };
-    let limit = limit.min(out.len());
+    let terms = Terms::new(tables, asked, query, out.len());
     // The OPT record comes last but must fit, so its place is kept free.
-    let subnet = query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
-    let opt_octets = query.edns.map_or(0, |_| OPT_OCTETS + subnet.map_or(0, Subnet::octets));
-    let mut draft = Draft::new(query, Writer::new(out, limit - opt_octets));
+    let opt_octets = query.edns.map_or(0, |_| terms.opt_octets());
+    let writer = Writer::new(out, terms.limit - opt_octets);
+    let mut draft = Draft::new(query, writer, terms.options);
     let question = &asked.packet[HEADER_OCTETS..query.question_end];
-    // Question and OPT take at most 306 octets, so this and `finish` always fit.
+    // Question and OPT take 16 octets more than they did in the query at most, so this and `finish` always fit.
     let _ = draft.writer.put_question(question);
-    if query.edns.is_some_and(|edns| edns.version != 0) {
-        draft.end(Rcode::BadVers, Reason::BadVersion);
-    } else if query.qclass != CLASS_IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
-        draft.end(Rcode::Refused, Reason::Refused);
-    } else {
-        let client = Client::new(subnet, asked.peer);
-        let outcome = draft.resolve(tables, &client, asked.random);
-        draft.truncated |= outcome.is_err();
-    }
-    draft.finish(asked.packet, limit, tables.udp_payload_max)
+    fill(&mut draft);
+    let mut answered = draft.finish(asked.packet, terms.limit, tables.udp_payload_max);
+    answered.standing = terms.standing;
+    answered
 }
 
 /// The answer to what is no query: a header, and the question if it could be read.
 fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
     let (rcode, question_end) = match problem {
         Problem::Silence => {
-            return Answered::without_records(0, Reason::Silence, Rcode::NoError);
+            return Answered::new(0, Reason::Silence, Rcode::NoError);
         }
         Problem::Reply { rcode, question_end } => (rcode, question_end),
     };
@@ -169,17 +210,39 @@ fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
     let flags = flag::QR | (asked_flags & (flag::OPCODE | flag::RD | flag::CD)) | rcode as u16;
     writer.set_header(&header(packet, flags, [questions, 0, 0, 0]));
     let reason = if rcode == Rcode::NotImp { Reason::NotImplemented } else { Reason::Malformed };
-    Answered::without_records(writer.octets(), reason, rcode)
+    Answered::new(writer.octets(), reason, rcode)
+}
+
+impl Answered {
+    /// One without records.
+    pub(crate) fn new(octets: usize, reason: Reason, rcode: Rcode) -> Self {
+        Self {
+            octets,
+            reason,
+            truncated: false,
+            rcode,
+            scope: 0,
+            placed: None,
+            standing: Standing::Silent,
+            kind: 0,
+        }
+    }
+}
+
+/// Answers of one kind are those that come from one thing in the tables.
+fn kind<T>(source: &T) -> u64 {
+    std::ptr::from_ref(source).addr() as u64
 }
 
 impl Draft<'_, '_> {
     /// Fills the sections. `Err` when an RRset that belongs to the answer did not fit.
-    fn resolve(&mut self, tables: &Tables, client: &Client, random: u64) -> Result<(), Full> {
+    fn resolve(&mut self, tables: &Tables, client: &Client, asked: &Asked<'_>) -> Result<(), Full> {
         let query = self.query;
         if let Some(lab) = &tables.lab
             && let Some(row) = lab.find(&query.name)
         {
-            return self.answer_lab(lab, row, client, random);
+            self.kind = kind(row);
+            return self.answer_lab(lab, row, client, asked.random);
         }
         // The name in question: the asker's at first, then where CNAMEs lead.
         let mut aliased: Option<(LowerName, &[u8])> = None;
@@ -208,13 +271,17 @@ impl Draft<'_, '_> {
                 Found::Nothing => {
                     // RFC 6604 §3: the code is that of the last name.
                     self.authoritative = true;
+                    self.kind = kind(zone);
                     self.end(Rcode::NxDomain, Reason::NoName);
                     return self.put_soa(zone);
                 }
                 Found::Node(node) => node,
             };
             self.authoritative = true;
-            match self.answer_node(&tables.policy, zone, node, owner, client)? {
+            if cnames == 0 {
+                self.kind = kind(node);
+            }
+            match self.answer_node(tables, asked, zone, node, owner, client)? {
                 Some(target) if cnames < CNAMES_MAX => {
                     let Ok((name, _)) = LowerName::read(target) else { return Ok(()) };
                     aliased = Some((name, target));
@@ -228,7 +295,8 @@ impl Draft<'_, '_> {
     /// Answers from a node, and returns where a CNAME leads that must be followed.
     fn answer_node<'t>(
         &mut self,
-        policy: &'t Policy,
+        tables: &'t Tables,
+        asked: &Asked<'_>,
         zone: &'t Zone,
         node: &'t Node,
         owner: &[u8],
@@ -257,8 +325,16 @@ impl Draft<'_, '_> {
             _ => None,
         };
         if let (Some(index), Some(family)) = (node.steered, family) {
+            let (policy, mode) = (&tables.policy, asked.moment.mode);
             let steered = &policy.steered[index];
-            let choice = policy.choose(steered, client, family);
+            let choice = mode
+                .is_static
+                .then(|| {
+                    let fixed = &tables.fixed[usize::from(steered.default_region)];
+                    fixed.choose(policy, family, steered.answers, asked.random)
+                })
+                .flatten()
+                .unwrap_or_else(|| policy.choose(steered, client, family));
             self.reason = Reason::Steered(choice.why);
             self.placed = Some(choice.placed);
             if choice.why == Why::Nothing {
@@ -268,7 +344,8 @@ impl Draft<'_, '_> {
             }
             if !choice.addresses().is_empty() {
                 self.scope = choice.scope;
-                return self.put_choice(owner, steered, &choice).map(|()| None);
+                let ttl = mode.ttl(steered.ttl, &tables.service.backup);
+                return self.put_choice(owner, ttl, &choice).map(|()| None);
             }
         } else if let Some(rrset) = node.rrset(qtype) {
             self.reason = Reason::Static;
@@ -319,6 +396,7 @@ impl Draft<'_, '_> {
     /// them.
     fn refer(&mut self, zone: &Zone, cut: &[u8], servers: &Rrset) -> Result<(), Full> {
         self.reason = Reason::Referral;
+        self.kind = kind(servers);
         self.put_rrset(Section::Authority, cut, servers, servers.ttl)?;
         for record in &servers.records {
             let Rdata::Name(server) = record else { continue };

@@ -31,6 +31,8 @@ pub struct Config {
     pub tcp_idle_timeout: Duration,
     /// Where queries are logged.
     pub log: Option<QueryLog>,
+    /// Begin in backup mode, with longer TTLs, until told otherwise.
+    pub backup: bool,
 }
 
 impl Default for Config {
@@ -47,6 +49,7 @@ impl Default for Config {
             tcp_connections_max: 1024,
             tcp_idle_timeout: Duration::from_secs(10),
             log: None,
+            backup: false,
         }
     }
 }

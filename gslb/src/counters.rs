@@ -2,6 +2,7 @@
 
 use crate::answer::{Answered, Reason, Transport};
 use crate::steer::Why;
+use crate::wire::cookie::Standing;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,6 +74,17 @@ counters! {
     malformed, "lastmile_gslb_answers_formerr_total", "Queries that are malformed.";
     not_implemented, "lastmile_gslb_answers_notimp_total", "Operations other than QUERY.";
     bad_version, "lastmile_gslb_answers_badvers_total", "EDNS versions other than 0.";
+    steered_static, "lastmile_gslb_answers_steered_fixed_total",
+        "Answers of static mode: edges of the default region, whoever asked.";
+    cookie_new, "lastmile_gslb_cookies_new_total",
+        "Queries with a client's cookie alone: it has none of ours yet.";
+    cookie_bad, "lastmile_gslb_cookies_bad_total",
+        "Queries with a cookie that is not ours, another's or too old.";
+    cookie_good, "lastmile_gslb_cookies_good_total", "Queries with a good cookie of ours.";
+    limited_dropped, "lastmile_gslb_limited_dropped_total",
+        "Answers counted above that were not sent, their network having had too many of the kind.";
+    limited_slipped, "lastmile_gslb_limited_slipped_total",
+        "The same, but with TC or BADCOOKIE sent in their place.";
     truncated, "lastmile_gslb_answers_truncated_total", "Answers with TC: they did not fit.";
     silence, "lastmile_gslb_dropped_not_query_total",
         "Packets dropped: responses, or too short for a header.";
@@ -86,6 +98,11 @@ counters! {
         "TCP connections closed: no whole query within the idle timeout.";
     tcp_failed, "lastmile_gslb_tcp_errors_total",
         "TCP connections closed by an error or by octets that are no query.";
+}
+
+/// Queries of all workers.
+pub(crate) fn queries<'a>(workers: impl Iterator<Item = &'a Counters>) -> u64 {
+    workers.map(|counters| counters.queries_udp.value() + counters.queries_tcp.value()).sum()
 }
 
 /// A number that one thread counts up and others read.
@@ -113,6 +130,12 @@ impl Counters {
         if answered.truncated {
             self.truncated.count();
         }
+        match answered.standing {
+            Standing::Silent => {}
+            Standing::New => self.cookie_new.count(),
+            Standing::Bad => self.cookie_bad.count(),
+            Standing::Good => self.cookie_good.count(),
+        }
         match answered.reason {
             Reason::Silence => &self.silence,
             Reason::Steered(Why::Mapped) => &self.steered_mapped,
@@ -122,6 +145,7 @@ impl Counters {
             Reason::Steered(Why::Down) => &self.steered_down,
             Reason::Steered(Why::Nothing) => &self.steered_nothing,
             Reason::Steered(Why::NoEdge) => &self.steered_none,
+            Reason::Steered(Why::Static) => &self.steered_static,
             Reason::Static => &self.fixed,
             Reason::Alias => &self.alias,
             Reason::Lab => &self.lab,
@@ -133,6 +157,7 @@ impl Counters {
             Reason::Malformed => &self.malformed,
             Reason::NotImplemented => &self.not_implemented,
             Reason::BadVersion => &self.bad_version,
+            Reason::Limited => &self.limited_slipped,
         }
         .count();
     }

@@ -3,6 +3,7 @@
 use crate::answer::Tables;
 use crate::load::load;
 use crate::map::Prefix;
+use crate::mode::Mode;
 use crate::steer::{AllDown, Choice, Family, Steered, Why};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -52,6 +53,8 @@ pub struct Explanation {
     pub scope: u8,
     /// Why these addresses.
     pub why: String,
+    /// `backup` and `static`, if they are on.
+    pub modes: Vec<&'static str>,
 }
 
 /// An edge as one client sees it.
@@ -79,14 +82,22 @@ pub struct Candidate {
 /// What is wrong with the files, or why there is nothing to say of the name.
 pub fn explain_files(config: &Config, question: &Question) -> Result<Explanation, ConfigError> {
     let (tables, _) = load(config)?;
-    explain(&tables, question).map_err(|message| ConfigError { file: None, line: None, message })
+    explain(&tables, Mode::default(), question).map_err(|message| ConfigError {
+        file: None,
+        line: None,
+        message,
+    })
 }
 
 /// Explains one choice.
 ///
 /// # Errors
 /// Why there is nothing to say: the name or the client is none, or the name is not steered.
-pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanation, String> {
+pub(crate) fn explain(
+    tables: &Tables,
+    mode: Mode,
+    question: &Question,
+) -> Result<Explanation, String> {
     let client = client(question)?;
     let (steered, owner) = steered(tables, &question.name)?;
     let (family, rtype) = if question.v6 { (Family::V6, "AAAA") } else { (Family::V4, "A") };
@@ -98,11 +109,13 @@ pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanatio
     let region_by = match by {
         Why::Listed => format!("the list of resolvers, for all of {all}"),
         Why::Default => format!("default_region of {owner}, as no prefix has the client"),
-        Why::Mapped | Why::Spilled | Why::Down | Why::Nothing | Why::NoEdge => {
+        Why::Mapped | Why::Spilled | Why::Down | Why::Nothing | Why::NoEdge | Why::Static => {
             format!("the map, for all of {all}")
         }
     };
-    let choice = policy.choose(steered, &client, family);
+    let fixed = mode.is_static.then(|| &tables.fixed[usize::from(steered.default_region)]);
+    let fixed = fixed.and_then(|fixed| fixed.choose(policy, family, steered.answers, 0));
+    let choice = fixed.unwrap_or_else(|| policy.choose(steered, &client, family));
     let candidates = policy.ranked(region, &client, found.scope, family);
     let candidates = candidates.into_iter().map(|(region, index)| {
         let edge = &policy.edges[index];
@@ -127,8 +140,12 @@ pub(crate) fn explain(tables: &Tables, question: &Question) -> Result<Explanatio
         region_by,
         candidates,
         addresses: choice.addresses().to_vec(),
-        ttl: steered.ttl,
+        ttl: mode.ttl(steered.ttl, &tables.service.backup),
         scope: choice.scope,
+        modes: [(mode.is_backup, "backup"), (mode.is_static, "static")]
+            .into_iter()
+            .filter_map(|(is_on, name)| is_on.then_some(name))
+            .collect(),
     })
 }
 
@@ -193,6 +210,9 @@ fn why(choice: &Choice, steered: &Steered, region: &str) -> String {
         },
         Why::Nothing => "no edge is up, and the name has nothing for that: SERVFAIL".to_owned(),
         Why::NoEdge => "no edge has such an address: no data".to_owned(),
+        Why::Static => {
+            "static mode: edges of default_region in turn, whoever asks; another query may get others".to_owned()
+        }
     }
 }
 
@@ -205,6 +225,9 @@ impl fmt::Display for Explanation {
         let addresses = if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") };
         writeln!(out, "  answer   {addresses}, for {ttl} s and all clients of the same /{scope}")?;
         writeln!(out, "  why      {why}")?;
+        if !self.modes.is_empty() {
+            writeln!(out, "  modes    {}", self.modes.join(" and "))?;
+        }
         writeln!(out, "  edges, in the order for this client:")?;
         let width = |each: fn(&Candidate) -> &str| {
             self.candidates.iter().map(|candidate| each(candidate).len()).max().unwrap_or(0)

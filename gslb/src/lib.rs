@@ -9,15 +9,20 @@
 //! | `server.rs` | start: load, bind, workers on each core; stop |
 //! | `udp.rs`, `tcp.rs` | packets in, packets out |
 //! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
-//! | `answer.rs` | the one function from a query to its answer; `answer/draft.rs`: the answer in the making |
+//! | `limit.rs` | how many answers a network gets of one kind |
+//! | `answer.rs` | the one function from a query to its answer; `answer/`: on which terms, the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map/` | the region of a client |
 //! | `steer.rs` | the edges for that client |
+//! | `fixed.rs` | the edges for everybody, in static mode |
 //! | `health.rs` | which of them are up |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
 //! | `counters.rs`, `tally.rs` | what is counted, and why; for each region and edge |
 //! | `log.rs` | a line for some of the queries |
+//! | `service.rs` | who we say we are, whom we believe, and what changes under load |
+//! | `mode.rs`, `pulse.rs` | which modes are on by the rate of queries; the thread that says so, and the time |
+//! | `counters.rs` | what is counted, and why |
 
 mod answer;
 mod config;
@@ -25,11 +30,16 @@ mod counters;
 mod diff;
 mod error;
 mod explain;
+mod fixed;
 mod health;
+mod limit;
 mod load;
 mod log;
 mod map;
+mod mode;
+mod pulse;
 mod server;
+mod service;
 mod steer;
 mod table;
 mod tally;
@@ -44,4 +54,5 @@ pub use diff::{Difference, Move, diff};
 pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use log::QueryLog;
+pub use mode::Switch;
 pub use server::{Gslb, check, start};

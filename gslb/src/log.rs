@@ -260,12 +260,14 @@ fn text(reason: Reason) -> &'static str {
         Reason::Malformed => "malformed",
         Reason::NotImplemented => "not-implemented",
         Reason::BadVersion => "bad-version",
+        Reason::Limited => "limited",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mode::Moment;
     use crate::steer::{Placed, Why};
     use crate::wire::Rcode;
 
@@ -281,7 +283,7 @@ mod tests {
         \xc0\x24\x00\x01\x00\x01\x00\x00\x00\x14\x00\x04\xc0\x00\x02\x02";
 
     fn answered(octets: usize, reason: Reason, rcode: Rcode) -> Answered {
-        Answered { octets, reason, truncated: false, rcode, scope: 0, placed: None }
+        Answered::new(octets, reason, rcode)
     }
 
     fn line(query: &[u8], answer: &[u8], answered: Answered) -> serde_json::Value {
@@ -372,7 +374,8 @@ mod tests {
         let names = Arc::new(Names::default());
         let query = [HEADER, QUESTION, OPT].concat();
         let peer = IpAddr::from([192, 0, 2, 7]);
-        let asked = Asked { packet: &query, peer, transport: Transport::Udp, random: 0 };
+        let transport = Transport::Udp;
+        let asked = Asked { packet: &query, peer, transport, random: 0, moment: Moment::default() };
         let answered = answered(ANSWER.len(), Reason::Static, Rcode::NoError);
         // The first one wakes the writer; then it gathers.
         let measured = allocation_counter::measure(|| {

@@ -4,8 +4,11 @@ use crate::answer::{Answered, Asked, Tables};
 use crate::counters::{self, Counters, Sample, labelled};
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
+use crate::limit::Limiter;
 use crate::load::load;
 use crate::log::{QueryLog, Sampler};
+use crate::mode::Switch;
+use crate::pulse::{Pacemaker, Pulse};
 use crate::steer::{Policy, mix};
 use crate::tally::{Ledger, Tally};
 use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
@@ -39,6 +42,8 @@ pub struct Gslb {
     reloads_refused: AtomicU64,
     counters: Vec<Arc<Counters>>,
     ledger: Mutex<Ledger>,
+    pulse: Arc<Pulse>,
+    pacemaker: Option<Pacemaker>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
 }
@@ -63,6 +68,8 @@ pub(crate) struct Worker {
     pub(crate) stop: Stop,
     pub(crate) random: Random,
     pub(crate) sampler: Option<Sampler>,
+    pub(crate) limiter: Limiter,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Worker {
@@ -142,14 +149,22 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
         ledger: Mutex::new(ledger),
+        pulse: Arc::new(Pulse::new()),
+        pacemaker: None,
         stop: Stop::default(),
         threads: Vec::new(),
     };
+    if gslb.config.backup {
+        gslb.set_modes(Some(Switch::On), None);
+    }
     // An error drops `gslb`, which stops the threads that run already.
     for ((&core, socket), listener) in cores.numbers().iter().zip(sockets).zip(listeners) {
         gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;
         gslb.spawn_tcp(core, listener, limits).map_err(StartError::Worker)?;
     }
+    let (pulse, tables) = (Arc::clone(&gslb.pulse), Arc::clone(&gslb.tables));
+    let pacemaker = Pacemaker::start(pulse, tables, gslb.counters.clone());
+    gslb.pacemaker = Some(pacemaker.map_err(StartError::Worker)?);
     Ok(gslb)
 }
 
@@ -257,6 +272,7 @@ impl Gslb {
             self.reloads_refused.fetch_add(1, Ordering::Relaxed);
         })?;
         let before = self.tables.load_full();
+        tables.service.keep_secret(&before.service);
         let known: HashMap<_, _> =
             before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
         for edge in &mut tables.policy.edges {
@@ -293,7 +309,13 @@ impl Gslb {
     /// # Errors
     /// Why there is nothing to say of the name.
     pub fn explain(&self, question: &Question) -> Result<Explanation, String> {
-        explain(&self.tables.load(), question)
+        explain(&self.tables.load(), self.pulse.moment().mode, question)
+    }
+
+    /// Sets which modes are on, those that are given, and says how it is then: `backup on (by request), static off
+    /// (auto), 1200 queries/s`.
+    pub fn set_modes(&self, backup: Option<Switch>, fixed: Option<Switch>) -> String {
+        self.pulse.set(&self.tables.load().service.backup, backup, fixed)
     }
 
     /// The counters, summed over the cores, and what is known of regions and edges.
@@ -305,6 +327,7 @@ impl Gslb {
         let edges = &tables.policy.edges;
         let down = edges.iter().filter(|edge| !edge.state.is_up()).count();
         let mut samples = counters::samples(self.counters.iter().map(AsRef::as_ref));
+        samples.extend(self.pulse.samples());
         let map = &tables.policy.map;
         let others = [
             ("lastmile_gslb_prefixes", "Prefixes of the map.", map.prefixes() as u64),
@@ -340,6 +363,7 @@ impl Gslb {
 
     fn end(&mut self, drain: Duration) {
         self.loaded().checker = None;
+        self.pacemaker = None;
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
         for thread in self.threads.drain(..) {
@@ -377,8 +401,11 @@ impl Gslb {
             number,
             counters,
             stop: Arc::clone(&self.stop),
+            // Of a hasher of its own: nobody learns it from random choices.
+            limiter: Limiter::new(Random::new().next()),
             random: Random::new(),
             sampler: self.config.log.clone().map(|log| Sampler::new(log, Random::new())),
+            pulse: Arc::clone(&self.pulse),
         };
         let thread = thread::Builder::new().name(format!("gslb-{transport}-{core}"));
         self.threads.push(thread.spawn(move || {

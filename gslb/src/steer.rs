@@ -98,6 +98,8 @@ pub(crate) enum Why {
     Nothing,
     /// No edge anywhere has an address of this family.
     NoEdge,
+    /// Static mode: edges of the name's default region, whoever asks.
+    Static,
 }
 
 /// The chosen addresses, best first.
@@ -130,6 +132,17 @@ struct Place {
 }
 
 impl Choice {
+    /// Nothing yet, for everybody.
+    pub(crate) fn none(why: Why, region: RegionIndex) -> Self {
+        let addresses = [IpAddr::V4(Ipv4Addr::UNSPECIFIED); ADDRESSES_MAX];
+        Self { addresses, count: 0, scope: 0, why, placed: Placed { region, edge: None } }
+    }
+
+    /// Appends an address, if there is room.
+    pub(crate) fn push(&mut self, address: IpAddr) {
+        self.put(std::iter::once(address));
+    }
+
     fn put(&mut self, addresses: impl Iterator<Item = IpAddr>) {
         for address in addresses.take(ADDRESSES_MAX - self.count) {
             self.addresses[self.count] = address;

@@ -18,7 +18,7 @@ const REASONS: usize = Why::ALL.len();
 
 impl Why {
     /// All of them, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Mapped,
         Self::Listed,
         Self::Default,
@@ -26,6 +26,7 @@ impl Why {
         Self::Down,
         Self::Nothing,
         Self::NoEdge,
+        Self::Static,
     ];
 
     /// As metrics and the log have it.
@@ -38,6 +39,7 @@ impl Why {
             Self::Down => "down",
             Self::Nothing => "nothing",
             Self::NoEdge => "no-edge",
+            Self::Static => "static",
         }
     }
 }
@@ -253,12 +255,9 @@ mod tests {
 
     fn answered(region: RegionIndex, edge: Option<u32>, why: Why) -> Answered {
         Answered {
-            octets: 60,
-            reason: Reason::Steered(why),
-            truncated: false,
-            rcode: Rcode::NoError,
             scope: 24,
             placed: Some(Placed { region, edge }),
+            ..Answered::new(60, Reason::Steered(why), Rcode::NoError)
         }
     }
 

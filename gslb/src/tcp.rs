@@ -293,6 +293,7 @@ impl Connection {
                 peer: self.peer,
                 transport: Transport::Tcp,
                 random: worker.random.next(),
+                moment: worker.pulse.moment(),
             };
             let tables = worker.tables.load();
             let answered = answer(&tables, &asked, answer_buffer);

@@ -2,8 +2,10 @@
 
 mod batch;
 
-use crate::answer::{Asked, Transport, answer_query};
+use crate::answer::{Answered, Asked, Tables, Transport, answer_limited, answer_query};
+use crate::limit::{Limit, Verdict};
 use crate::server::Worker;
+use crate::wire::cookie::Standing;
 use crate::wire::query::{Problem, Query};
 use crate::wire::subnet::Client;
 use batch::{BATCH, Batch, Datagram};
@@ -60,13 +62,19 @@ pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
 fn answer_batch(worker: &mut Worker, batch: &mut Batch, reads: &mut [Read]) {
     // One state of the tables for the whole batch.
     let tables = worker.tables.load();
+    let moment = worker.pulse.moment();
     let clients = reads.iter_mut().enumerate().filter_map(|(at, read)| {
         let Datagram { packet, peer, .. } = batch.datagram(at)?;
         read.outcome = read.query.read(packet);
         let subnet = read.query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
         read.outcome.is_ok().then(|| Client::new(subnet, peer.ip()).address)
     });
-    tables.policy.map.warm(clients);
+    if moment.mode.is_static {
+        // Nobody is looked up.
+        clients.for_each(drop);
+    } else {
+        tables.policy.map.warm(clients);
+    }
     for (at, read) in reads.iter().enumerate() {
         let Some(Datagram { packet, peer, answer }) = batch.datagram(at) else { continue };
         if peer.port() == 0 {
@@ -78,12 +86,42 @@ fn answer_batch(worker: &mut Worker, batch: &mut Batch, reads: &mut [Read]) {
             peer: peer.ip(),
             transport: Transport::Udp,
             random: worker.random.next(),
+            moment,
         };
         let query = read.outcome.map(|()| &read.query);
-        let answered = answer_query(&tables, &asked, query, answer);
+        let mut answered = answer_query(&tables, &asked, query, answer);
+        if let Some(limit) = &tables.service.limit {
+            answered.octets = limited(worker, &tables, limit, &asked, query, &answered, answer);
+        }
         worker.note(&tables, &asked, &answered, answer);
         if answered.octets > 0 {
             batch.answer(at, answered.octets);
+        }
+    }
+}
+
+/// How many octets are sent in the end, the answer being one too many perhaps.
+fn limited(
+    worker: &mut Worker,
+    tables: &Tables,
+    limit: &Limit,
+    asked: &Asked<'_>,
+    query: Result<&Query, Problem>,
+    answered: &Answered,
+    place: &mut [u8],
+) -> usize {
+    if answered.octets == 0 || answered.standing == Standing::Good {
+        return answered.octets;
+    }
+    match worker.limiter.judge(limit, asked.peer, answered.kind, asked.moment.now) {
+        Verdict::Send => answered.octets,
+        Verdict::Slip => {
+            worker.counters.limited_slipped.count();
+            answer_limited(tables, asked, query, place).octets
+        }
+        Verdict::Drop => {
+            worker.counters.limited_dropped.count();
+            0
         }
     }
 }

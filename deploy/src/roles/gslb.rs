@@ -26,6 +26,7 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         lab_table: flags.lab_table.clone(),
         lab_locations: flags.lab_locations.clone(),
         log: log.transpose()?,
+        backup: flags.backup,
         ..Config::default()
     })
 }

@@ -11,6 +11,7 @@
 //! | `files` | files by name through the whole CDN |
 //! | `steering` | the GSLB of the whole CDN |
 //! | `observed` | metrics and the query log of a GSLB |
+//! | `modes` | the GSLB under load |
 //! | `load` | wrk on a hit |
 //! | `collapse` | many clients, one fetch |
 //! | `meanwhile` | requests while another one waits |
@@ -38,6 +39,7 @@ mod load;
 mod malformed;
 mod meanwhile;
 mod messages;
+mod modes;
 #[path = "../conformance/moment.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod moment;

@@ -1,7 +1,9 @@
 //! An answer in the making: sections, whole RRsets or nothing, the OPT record, the header.
 
-use super::{Answered, Reason};
-use crate::steer::{Choice, Placed, Steered};
+use super::terms::extended_error;
+use super::{Answered, OPT_OCTETS, Reason};
+use crate::steer::{Choice, Placed};
+use crate::wire::options::Options;
 use crate::wire::query::{Query, flag};
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
@@ -27,10 +29,12 @@ pub(super) struct Draft<'q, 'o> {
     pub(super) scope: u8,
     pub(super) reason: Reason,
     pub(super) placed: Option<Placed>,
+    pub(super) options: Options<'q>,
+    pub(super) kind: u64,
 }
 
 impl<'q, 'o> Draft<'q, 'o> {
-    pub(super) fn new(query: &'q Query, writer: Writer<'o>) -> Self {
+    pub(super) fn new(query: &'q Query, writer: Writer<'o>, options: Options<'q>) -> Self {
         Self {
             query,
             writer,
@@ -41,6 +45,8 @@ impl<'q, 'o> Draft<'q, 'o> {
             scope: 0,
             reason: Reason::Static,
             placed: None,
+            options,
+            kind: 0,
         }
     }
 
@@ -60,12 +66,12 @@ impl<'q, 'o> Draft<'q, 'o> {
     pub(super) fn put_choice(
         &mut self,
         owner: &[u8],
-        name: &Steered,
+        ttl: u32,
         choice: &Choice,
     ) -> Result<(), Full> {
         let addresses = choice.addresses();
         self.put_whole(Section::Answer, addresses.len(), |draft| {
-            addresses.iter().try_for_each(|&to| draft.put_address(owner, name.ttl, to))
+            addresses.iter().try_for_each(|&to| draft.put_address(owner, ttl, to))
         })
     }
 
@@ -144,6 +150,13 @@ impl<'q, 'o> Draft<'q, 'o> {
     pub(super) fn finish(mut self, packet: &[u8], limit: usize, udp_payload_max: u16) -> Answered {
         self.writer.set_limit(limit);
         if let Some(edns) = self.query.edns {
+            // RFC 8914 §3: if there is room.
+            if let Some(error) = extended_error(self.reason, self.query) {
+                let options = Options { error: Some(error), ..self.options };
+                if self.writer.octets() + OPT_OCTETS + options.octets() <= limit {
+                    self.options = options;
+                }
+            }
             let fits = self.put_whole(Section::Additional, 1, |draft| {
                 let writer = &mut draft.writer;
                 writer.put(&[0])?;
@@ -152,14 +165,7 @@ impl<'q, 'o> Draft<'q, 'o> {
                 let upper_rcode = (draft.rcode as u16 >> 4) as u8;
                 let do_bit = if edns.dnssec_ok { 0x80 } else { 0 };
                 writer.put(&[upper_rcode, 0, do_bit, 0])?;
-                match edns.subnet {
-                    Some(subnet) => {
-                        writer.put_u16(subnet.octets() as u16)?;
-                        // RFC 7871 §7.2.1: the scope of a hidden client is 0.
-                        subnet.write(if subnet.is_hidden() { 0 } else { draft.scope }, writer)
-                    }
-                    None => writer.put_u16(0),
-                }
+                draft.options.write(draft.scope, writer)
             });
             debug_assert!(fits.is_ok(), "place was kept for the OPT record");
         }
@@ -171,12 +177,11 @@ impl<'q, 'o> Draft<'q, 'o> {
         let counts = [1, answers, authorities, additionals];
         self.writer.set_header(&header(packet, flags, counts));
         Answered {
-            octets: self.writer.octets(),
-            reason: self.reason,
             truncated: self.truncated,
-            rcode: self.rcode,
             scope: self.scope,
             placed: self.placed,
+            kind: self.kind,
+            ..Answered::new(self.writer.octets(), self.reason, self.rcode)
         }
     }
 }

@@ -97,7 +97,7 @@ fn query(name: &str, qtype: Rtype, edns: Option<(u16, Option<&[u8]>)>) -> Vec<u8
 
 fn ask(packet: &[u8], transport: Transport) -> (Vec<u8>, Answered) {
     let mut out = vec![0; 65_535];
-    let asked = Asked { packet, peer: PEER, transport, random: 0 };
+    let asked = Asked { packet, peer: PEER, transport, random: 0, moment: Moment::default() };
     let answered = answer(&TABLES, &asked, &mut out);
     out.truncate(answered.octets);
     (out, answered)
@@ -338,7 +338,13 @@ fn answering_allocates_nothing() {
     ];
     LazyLock::force(&TABLES);
     for packet in packets {
-        let asked = Asked { packet: &packet, peer: PEER, transport: Transport::Udp, random: 0 };
+        let asked = Asked {
+            packet: &packet,
+            peer: PEER,
+            transport: Transport::Udp,
+            random: 0,
+            moment: Moment::default(),
+        };
         let counted = allocation_counter::measure(|| {
             answer(&TABLES, &asked, &mut out);
         });
@@ -369,7 +375,7 @@ fn seeds() -> Vec<Vec<u8>> {
 /// a query.
 fn check_any(packet: &[u8], transport: Transport) -> Result<(), TestCaseError> {
     let mut out = [0; 4096];
-    let asked = Asked { packet, peer: PEER, transport, random: 1 };
+    let asked = Asked { packet, peer: PEER, transport, random: 1, moment: Moment::default() };
     let answered = answer(&TABLES, &asked, &mut out);
     if answered.octets == 0 {
         prop_assert_eq!(answered.reason, Reason::Silence);

@@ -1,5 +1,6 @@
 //! The zone file as TOML: its tables and keys, and how its mistakes are told.
 
+use super::server::{BackupEntry, DnsEntry, LimitEntry};
 use crate::ConfigError;
 use crate::wire::name;
 use serde::Deserialize;
@@ -26,6 +27,12 @@ pub(super) struct File {
     pub(super) resolver: Vec<ResolverEntry>,
     #[serde(default)]
     pub(super) health: HealthEntry,
+    #[serde(default)]
+    pub(super) dns: DnsEntry,
+    #[serde(default)]
+    pub(super) limit: LimitEntry,
+    #[serde(default)]
+    pub(super) backup: BackupEntry,
 }
 
 #[derive(Default, Deserialize)]

@@ -7,6 +7,7 @@
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
 //! | `import.rs` | networks of databases become prefixes of the map |
 //! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
+//! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
@@ -15,9 +16,11 @@ mod import;
 mod master;
 mod regions;
 mod resolvers;
+mod server;
 mod steering;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
+use crate::fixed::Fixed;
 use crate::map::PrefixMap;
 use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
@@ -53,7 +56,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let source = Source { name: &name, text: &text, directory };
     let csv = csv.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let steering = steering::read(&source, csv)?;
+    let steering = steering::read(&source, csv, config.tcp_idle_timeout)?;
     let lab = load_lab(config)?;
     let (zones, records) = steering.zones.counts();
     let summary = Summary {
@@ -70,6 +73,8 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let tables = Tables {
         zones: steering.zones,
+        fixed: Fixed::of(&steering.policy),
+        service: steering.service,
         policy: steering.policy,
         lab,
         tally: Arc::default(),

@@ -6,11 +6,14 @@ use super::file::{File, OnboardEntry, Source, SteerEntry, ZoneEntry};
 use super::master;
 use super::regions::{RegionNames, read_map, read_regions};
 use super::resolvers::read_resolvers;
+use super::server;
 use crate::ConfigError;
+use crate::service::Service;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
 use crate::zone::{Found, Node, Rdata, Zones};
+use std::time::Duration;
 
 /// RFC 2181 §8: TTLs have 31 bits; a day is the longest that steering could mean.
 const STEERED_TTL_MAX: i64 = 86_400;
@@ -22,6 +25,7 @@ const CNAME_TTL_DEFAULT: i64 = 300;
 pub(super) struct Steering {
     pub(super) zones: Zones,
     pub(super) policy: Policy,
+    pub(super) service: Service,
     pub(super) cnames_elsewhere: Vec<(String, String)>,
 }
 
@@ -29,6 +33,7 @@ pub(super) struct Steering {
 pub(super) fn read(
     source: &Source<'_>,
     csv: Option<(&str, &str)>,
+    tcp_idle_timeout: Duration,
 ) -> Result<Steering, ConfigError> {
     let file: File = toml::from_str(source.text).map_err(|error| source.toml_error(&error))?;
     let mut zones = Zones::default();
@@ -53,7 +58,8 @@ pub(super) fn read(
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
-    Ok(Steering { zones, policy, cnames_elsewhere })
+    let service = server::read(source, &file, tcp_idle_timeout)?;
+    Ok(Steering { zones, policy, service, cnames_elsewhere })
 }
 
 fn read_zone(source: &Source<'_>, entry: &ZoneEntry, zones: &mut Zones) -> Result<(), ConfigError> {

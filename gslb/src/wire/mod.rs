@@ -2,12 +2,16 @@
 //!
 //! | file | job |
 //! | --- | --- |
+//! | `cookie.rs` | the cookie option (RFC 7873, RFC 9018) |
 //! | `name.rs` | names in wire form, lower-cased for comparison |
+//! | `options.rs` | what a query's options ask for, and those of an answer |
 //! | `query.rs` | a packet becomes a query, or a reason to refuse it |
 //! | `subnet.rs` | the client subnet option (RFC 7871) |
 //! | `writer.rs` | an answer grows in a buffer: compression, limit, rewind |
 
+pub(crate) mod cookie;
 pub(crate) mod name;
+pub(crate) mod options;
 pub(crate) mod query;
 pub(crate) mod subnet;
 pub(crate) mod writer;
@@ -35,7 +39,7 @@ pub(crate) const CLASS_IN: u16 = 1;
 /// Octets of a message's header (RFC 1035 §4.1.1).
 pub(crate) const HEADER_OCTETS: usize = 12;
 
-/// Response codes (RFC 1035 §4.1.1, RFC 6891 §9); above 15 the upper bits travel in the OPT record.
+/// Response codes (RFC 1035 §4.1.1, RFC 6891 §9, RFC 7873 §8); above 15 the upper bits travel in the OPT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rcode {
     NoError = 0,
@@ -45,6 +49,7 @@ pub(crate) enum Rcode {
     NotImp = 4,
     Refused = 5,
     BadVers = 16,
+    BadCookie = 23,
 }
 
 /// The two octets at `at`, most significant first.

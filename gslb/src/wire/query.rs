@@ -1,7 +1,8 @@
 //! A packet becomes a query, or a reason to refuse it or to be silent.
 
 use super::name::{self, LowerName};
-use super::subnet::{self, Subnet};
+use super::options::{self, Wanted};
+use super::subnet::Subnet;
 use super::{HEADER_OCTETS, Rcode, read_u16, rtype};
 
 /// Bits of the header's second 16 (RFC 1035 §4.1.1, RFC 4035 §3.1.6).
@@ -39,6 +40,8 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
     /// The client subnet option.
     pub(crate) subnet: Option<Subnet>,
+    /// The other options.
+    pub(crate) wanted: Wanted,
 }
 
 /// Why a packet is no query to answer.
@@ -103,13 +106,13 @@ fn read_records(packet: &[u8], mut at: usize, counts: [u16; 3]) -> Option<Option
             at = name::skip(packet, at).ok()?;
             let rtype = read_u16(packet, at)?;
             let data_octets = usize::from(read_u16(packet, at + 8)?);
-            let data = packet.get(at + 10..at + 10 + data_octets)?;
+            packet.get(at + 10..at + 10 + data_octets)?;
             if rtype == rtype::OPT {
                 // RFC 6891 §6.1.1: in the additional section, one at most, owned by the root.
                 if section != 2 || edns.is_some() || packet[owner] != 0 {
                     return None;
                 }
-                edns = Some(read_opt(packet, at, data)?);
+                edns = Some(read_opt(packet, at, data_octets)?);
             }
             at += 10 + data_octets;
         }
@@ -118,28 +121,19 @@ fn read_records(packet: &[u8], mut at: usize, counts: [u16; 3]) -> Option<Option
     (at == packet.len()).then_some(edns)
 }
 
-fn read_opt(packet: &[u8], at: usize, data: &[u8]) -> Option<Edns> {
+/// Reads the OPT record whose type is at `at`.
+fn read_opt(packet: &[u8], at: usize, data_octets: usize) -> Option<Edns> {
     let mut edns = Edns {
         payload: read_u16(packet, at + 2)?,
         version: *packet.get(at + 5)?,
         dnssec_ok: packet.get(at + 6)? & 0x80 != 0,
         subnet: None,
+        wanted: Wanted::default(),
     };
     // What another version means by the data is not known: it gets BADVERS, not FORMERR.
-    if edns.version != 0 {
-        return Some(edns);
-    }
-    let mut rest = data;
-    while !rest.is_empty() {
-        let (code, octets) = (read_u16(rest, 0)?, usize::from(read_u16(rest, 2)?));
-        let option = rest.get(4..4 + octets)?;
-        if code == subnet::OPTION_CODE {
-            if edns.subnet.is_some() {
-                return None;
-            }
-            edns.subnet = Some(Subnet::read(option).ok()?);
-        }
-        rest = &rest[4 + octets..];
+    if edns.version == 0 && data_octets > 0 {
+        let asked = options::read(packet, at + 10, at + 10 + data_octets)?;
+        (edns.subnet, edns.wanted) = (asked.subnet, asked.wanted);
     }
     Some(edns)
 }
@@ -163,7 +157,13 @@ mod tests {
     fn packets_are_sorted() {
         let form = Problem::Reply { rcode: Rcode::FormErr, question_end: None };
         let form_later = Problem::Reply { rcode: Rcode::FormErr, question_end: Some(19) };
-        let plain = Edns { payload: 1232, version: 0, dnssec_ok: false, subnet: None };
+        let plain = Edns {
+            payload: 1232,
+            version: 0,
+            dnssec_ok: false,
+            subnet: None,
+            wanted: Wanted::default(),
+        };
         let opt =
             |payload: &'static [u8]| [b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00", payload].concat();
         let cases: &[Case<'_>] = &[
@@ -195,6 +195,11 @@ mod tests {
                 &[HEADER_OPT, QUESTION, &opt(b"\x00\x04\x00\x08\x00\x01")],
                 Err(form_later),
                 "an option longer than the record",
+            ),
+            (
+                &[HEADER_OPT, QUESTION, &opt(b"\x00\x06\x00\x0a\x00\x02ab")],
+                Err(form_later),
+                "RFC 7873 §5.2.2: a cookie of two octets",
             ),
             (
                 &[HEADER_OPT, QUESTION, &opt(b"\x00\x08\x00\x08\x00\x04\x00\x07\x00\x00")],
