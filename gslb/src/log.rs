@@ -19,13 +19,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Queries that wait for the writer, in 4 MB. It gathers for 5 ms, so this is room for 400,000 lines a second, more than
-/// it writes. Larger: more memory for a disk that stalls. Smaller: gaps in bursts.
+/// Queries that wait for the writer, in 4 MB. It gathers for 5 ms, so this is room for 400,000 lines a second, more
+/// than it writes. Larger: more memory for a disk that stalls. Smaller: gaps in bursts.
 const ENTRIES_MAX: usize = 2048;
 /// Octets of a query that are kept: a question has 271 at most, client subnet and cookie 68. Of a query that is longer
 /// (padding, RFC 7830) the line has the question alone.
 const QUERY_OCTETS_MAX: usize = 512;
-/// Octets of an answer that are kept: as many as are sent over UDP by default. Of a longer one some addresses are missing.
+/// Octets of an answer that are kept: as many as are sent over UDP by default. Longer ones miss some addresses.
 const ANSWER_OCTETS_MAX: usize = 1232;
 
 /// A log that all workers append to; clones append to the same one. When the last clone goes, what waits is written

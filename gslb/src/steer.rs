@@ -197,7 +197,8 @@ impl Policy {
         choice
     }
 
-    /// The region of a client, and what says so: [`Why::Mapped`], [`Why::Listed`], or [`Why::Default`] without a region.
+    /// The region of a client, and what says so: [`Why::Mapped`], [`Why::Listed`], or without a region
+    /// [`Why::Default`].
     pub(crate) fn locate(&self, client: &Client) -> (Match, Why) {
         if let Some(resolvers) = &self.resolvers
             && client.source == ClientSource::Resolver

@@ -1,7 +1,7 @@
 //! Lines for a file, written by a thread of its own.
 //!
-//! A worker puts what becomes a line into a bounded queue and goes on; it never waits for the file. What does not fit is
-//! dropped and counted: a log that can stop a server is worse than a log with a gap that says how wide it is.
+//! A worker puts what becomes a line into a bounded queue and goes on; it never waits for the file. What does not fit
+//! is dropped and counted: a log that can stop a server is worse than a log with a gap that says how wide it is.
 
 use crossbeam::queue::ArrayQueue;
 use std::fmt;

@@ -3,7 +3,8 @@
 use super::RegionIndex;
 use super::prefix::Prefix;
 
-/// Reads lines `prefix,region` and hands each to `push` with its number; empty lines, `#` comments and a heading `prefix,region` are skipped.
+/// Reads lines `prefix,region` and hands each to `push` with its number; empty lines, `#` comments and a heading
+/// `prefix,region` are skipped.
 ///
 /// # Errors
 /// The line, and what is wrong with it.

@@ -55,12 +55,14 @@ impl Write for Gate {
     }
 }
 
-fn gated() -> (Log<Vec<u8>>, Receiver<Vec<u8>>, Sender<io::Result<()>>) {
+type Lines = Log<Vec<u8>>;
+
+fn gated() -> (Lines, Receiver<Vec<u8>>, Sender<io::Result<()>>) {
     let ((begun, seen), (outcome, outcomes)) = (channel(), channel());
     (Log::to("a gate", Gate { begun, outcomes }, BOUNDS).unwrap(), seen, outcome)
 }
 
-fn record(log: &Log<Vec<u8>>, text: &str) {
+fn record(log: &Lines, text: &str) {
     log.try_record(|| text.as_bytes().to_vec());
 }
 
