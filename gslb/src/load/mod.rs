@@ -3,6 +3,7 @@
 //! | file | job |
 //! | --- | --- |
 //! | `master.rs` | records in master-file form become RRsets of a zone |
+//! | `presentation/` | types that the parser of `domain` does not know |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
 //! | `steering.rs` | all of it becomes zones, policy and names |
@@ -10,6 +11,7 @@
 mod edges;
 mod file;
 mod master;
+mod presentation;
 mod regions;
 mod steering;
 

@@ -22,6 +22,7 @@ pub(crate) mod rtype {
     pub(crate) const HINFO: u16 = 13;
     pub(crate) const MX: u16 = 15;
     pub(crate) const AAAA: u16 = 28;
+    pub(crate) const DNAME: u16 = 39;
     pub(crate) const OPT: u16 = 41;
     pub(crate) const DS: u16 = 43;
     pub(crate) const IXFR: u16 = 251;
