@@ -2,6 +2,7 @@
 //! allocates nothing.
 
 mod draft;
+mod transfer;
 
 use crate::steer::{Family, Policy, Why};
 use crate::table::{self, LabTable, Row};
@@ -11,6 +12,7 @@ use crate::wire::subnet::{Client, Subnet};
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
+pub(crate) use draft::put_rdata;
 use draft::{Draft, Section, header};
 use std::net::IpAddr;
 
@@ -72,7 +74,9 @@ pub(crate) enum Reason {
     NoName,
     /// Another server's name.
     Referral,
-    /// Not our name, class, or a zone transfer.
+    /// A secondary gets the zone, which follows instead of this answer.
+    Transfer,
+    /// Not our name or class, or a zone transfer for somebody else.
     Refused,
     /// Not a well-formed query.
     Malformed,
@@ -127,8 +131,11 @@ pub(crate) fn answer_query(
     let _ = draft.writer.put_question(question);
     if query.edns.is_some_and(|edns| edns.version != 0) {
         draft.end(Rcode::BadVers, Reason::BadVersion);
-    } else if query.qclass != CLASS_IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+    } else if query.qclass != CLASS_IN {
         draft.end(Rcode::Refused, Reason::Refused);
+    } else if matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+        let outcome = draft.begin_transfer(tables, asked);
+        draft.truncated |= outcome.is_err();
     } else {
         let client = Client::new(subnet, asked.peer);
         let outcome = draft.resolve(tables, &client, asked.random);

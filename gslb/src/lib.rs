@@ -8,6 +8,9 @@
 //! | `load/` | files become tables, or an error that names the line |
 //! | `server.rs` | start: load, bind, workers on each core; stop |
 //! | `udp.rs`, `tcp.rs` | packets in, packets out |
+//! | `transfer.rs` | a zone for its secondaries |
+//! | `snapshot.rs` | what they get for steered names |
+//! | `notify.rs` | they are told that it has changed |
 //! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
 //! | `answer.rs` | the one function from a query to its answer; `answer/draft.rs`: the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
@@ -27,10 +30,13 @@ mod explain;
 mod health;
 mod load;
 mod map;
+mod notify;
 mod server;
+mod snapshot;
 mod steer;
 mod table;
 mod tcp;
+mod transfer;
 mod udp;
 mod wire;
 mod zone;

@@ -5,8 +5,10 @@ use crate::counters::{self, Counters};
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
 use crate::load::load;
+use crate::notify::Notifier;
 use crate::steer::mix;
-use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
+use crate::wire::name;
+use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
 use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
 use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
@@ -43,6 +45,7 @@ pub struct Gslb {
 struct Loaded {
     summary: Summary,
     checker: Option<Checker>,
+    notifier: Option<Notifier>,
 }
 
 /// Unset while workers shall go on; then the time at which they must have ended.
@@ -104,11 +107,12 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         idle_timeout: config.tcp_idle_timeout,
     };
     let checker = check_edges(&tables).map_err(StartError::Worker)?;
+    let notifier = Notifier::start(address.ip()).map_err(StartError::Worker)?;
     let mut gslb = Gslb {
         address,
         config,
         tables: Arc::new(ArcSwap::from_pointee(tables)),
-        loaded: Mutex::new(Loaded { summary, checker }),
+        loaded: Mutex::new(Loaded { summary, checker, notifier: Some(notifier) }),
         reloads: AtomicU64::new(0),
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
@@ -120,6 +124,7 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;
         gslb.spawn_tcp(core, listener, limits).map_err(StartError::Worker)?;
     }
+    gslb.loaded().notify(gslb.tables.load_full());
     Ok(gslb)
 }
 
@@ -170,6 +175,15 @@ fn bind(address: SocketAddr, count: usize) -> io::Result<(Vec<TcpListener>, Vec<
     }
 }
 
+impl Loaded {
+    /// Secondaries learn what has changed.
+    fn notify(&self, tables: Arc<Tables>) {
+        if let Some(notifier) = &self.notifier {
+            notifier.published(tables);
+        }
+    }
+}
+
 impl Gslb {
     /// Where it listens, UDP and TCP.
     #[must_use]
@@ -212,7 +226,13 @@ impl Gslb {
             Ok(checker) => loaded.checker = checker,
             Err(error) => eprintln!("gslb: edges are not checked any more: {error}"),
         }
-        self.tables.store(Arc::new(tables));
+        for zone in transfer::unannounced(&before.zones, &tables.zones) {
+            let (apex, serial) = (name::to_text(&zone.apex), zone.serial());
+            eprintln!("gslb: {apex} has changed, but not its serial {serial}: secondaries miss it");
+        }
+        let tables = Arc::new(tables);
+        self.tables.store(Arc::clone(&tables));
+        loaded.notify(tables);
         loaded.summary = summary.clone();
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(summary)
@@ -264,7 +284,9 @@ impl Gslb {
     }
 
     fn end(&mut self, drain: Duration) {
-        self.loaded().checker = None;
+        let mut loaded = self.loaded();
+        (loaded.checker, loaded.notifier) = (None, None);
+        drop(loaded);
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
         for thread in self.threads.drain(..) {

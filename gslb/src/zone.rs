@@ -1,14 +1,16 @@
 //! The zones: which zone a name is in, and what the zone says about it (RFC 1034 §4.3.2, RFC 4592).
 
+use crate::map::Prefix;
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 type Table<V> = HashMap<Box<[u8]>, V, RandomState>;
 
 /// All zones served; immutable once built.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Zones {
     zones: Vec<Zone>,
     /// Apex in lower case to its place in `zones`.
@@ -18,17 +20,30 @@ pub(crate) struct Zones {
 }
 
 /// One zone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Zone {
     /// The apex in lower case.
     pub(crate) apex: Box<[u8]>,
     nodes: Vec<Node>,
-    /// Owner in lower case to its place in `nodes`.
+    /// Owner in lower case to its place in `nodes`, and back.
     owners: Table<usize>,
+    names: Vec<Box<[u8]>>,
+    /// What secondaries get for steered names, by place of the node.
+    snapshots: HashMap<usize, Vec<Rrset>>,
+    pub(crate) secondaries: Secondaries,
+}
+
+/// Other servers of a zone, which copy it from here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secondaries {
+    /// Who may have it.
+    pub(crate) transfer_to: Vec<Prefix>,
+    /// Who is told that it has changed.
+    pub(crate) notify: Vec<SocketAddr>,
 }
 
 /// What a name owns. A node without anything is an empty non-terminal (RFC 4592 §2.2.2).
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Node {
     pub(crate) rrsets: Vec<Rrset>,
     /// Which steered name it is: A and AAAA come from the steering.
@@ -48,7 +63,7 @@ pub(crate) struct Rrset {
 
 /// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC
 /// 1035).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rdata {
     /// Everything else.
     Octets(Box<[u8]>),
@@ -123,6 +138,21 @@ impl Zones {
         self.zones.get_mut(index)
     }
 
+    /// The zone of this apex (in lower case), and its place.
+    pub(crate) fn at_apex(&self, apex: &[u8]) -> Option<(usize, &Zone)> {
+        self.apexes.get(apex).map(|&index| (index, &self.zones[index]))
+    }
+
+    /// All zones; the place of each is its place here.
+    pub(crate) fn all(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The same, for building.
+    pub(crate) fn all_mut(&mut self) -> &mut [Zone] {
+        &mut self.zones
+    }
+
     /// Zones, and their records.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let rrsets = self.zones.iter().flat_map(|zone| &zone.nodes).flat_map(|node| &node.rrsets);
@@ -133,7 +163,14 @@ impl Zones {
 impl Zone {
     /// An empty zone; `apex` in lower case.
     pub(crate) fn new(apex: &[u8]) -> Self {
-        let mut zone = Self { apex: apex.into(), nodes: Vec::new(), owners: HashMap::default() };
+        let mut zone = Self {
+            apex: apex.into(),
+            nodes: Vec::new(),
+            owners: HashMap::default(),
+            names: Vec::new(),
+            snapshots: HashMap::new(),
+            secondaries: Secondaries::default(),
+        };
         zone.node(apex);
         zone
     }
@@ -152,6 +189,7 @@ impl Zone {
         let index = self.nodes.len();
         self.nodes.push(Node::default());
         self.owners.insert(owner.into(), index);
+        self.names.push(owner.into());
         if owner != &*self.apex
             && let Some(parent) = name::parent(owner)
         {
@@ -168,9 +206,33 @@ impl Zone {
         &self.nodes[0]
     }
 
-    /// All owners in lower case with their nodes.
+    /// All owners in lower case with their nodes, by place; the apex is the first.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
-        self.owners.iter().map(|(owner, &index)| (&**owner, &self.nodes[index]))
+        self.names.iter().map(AsRef::as_ref).zip(&self.nodes)
+    }
+
+    /// The owner at a place, and what secondaries get of it.
+    pub(crate) fn transferred(
+        &self,
+        place: usize,
+    ) -> Option<(&[u8], impl Iterator<Item = &Rrset> + Clone)> {
+        let snapshot = self.snapshots.get(&place).map_or(&[][..], Vec::as_slice);
+        Some((self.names.get(place)?, self.nodes[place].rrsets.iter().chain(snapshot)))
+    }
+
+    /// Says what secondaries get for steered names.
+    pub(crate) fn set_snapshots(&mut self, snapshot: impl Fn(usize) -> Vec<Rrset>) {
+        let steered = self.nodes.iter().enumerate();
+        let steered = steered.filter_map(|(place, node)| Some((place, snapshot(node.steered?))));
+        self.snapshots = steered.collect();
+    }
+
+    /// The zone's version.
+    pub(crate) fn serial(&self) -> u32 {
+        match self.apex_node().rrset(rtype::SOA).and_then(|soa| soa.records.first()) {
+            Some(Rdata::Soa { numbers, .. }) => numbers[0],
+            Some(Rdata::Octets(_) | Rdata::Name(_) | Rdata::Mx { .. }) | None => 0,
+        }
     }
 
     /// What the zone says about `name`, whose first `apex_skipped` labels are below the apex.
@@ -199,6 +261,13 @@ impl Zone {
         let node = self.owners.get(server).map(|&index| &self.nodes[index]);
         let rrsets = node.map_or(&[][..], |node| &node.rrsets[..]);
         rrsets.iter().filter(|rrset| matches!(rrset.rtype, rtype::A | rtype::AAAA))
+    }
+}
+
+impl Secondaries {
+    /// Whether this one may have the zone.
+    pub(crate) fn allow(&self, peer: IpAddr) -> bool {
+        self.transfer_to.iter().any(|prefix| prefix.contains(peer))
     }
 }
 

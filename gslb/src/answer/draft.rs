@@ -183,7 +183,7 @@ pub(super) fn header(packet: &[u8], flags: u16, counts: [u16; 4]) -> [u8; HEADER
     header
 }
 
-fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
+pub(crate) fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
     match rdata {
         Rdata::Octets(octets) => writer.put(octets),
         Rdata::Name(name) => writer.put_name(name),

@@ -6,6 +6,7 @@
 //! | `presentation/` | types that the parser of `domain` does not know |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
+//! | `zones.rs` | zones with their secondaries |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
@@ -14,6 +15,7 @@ mod master;
 mod presentation;
 mod regions;
 mod steering;
+mod zones;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
 use crate::table::{LabFile, LabTable};

@@ -2,10 +2,11 @@
 //! its writers.
 
 use super::edges::{read_addresses, read_edges};
-use super::file::{File, OnboardEntry, Source, SteerEntry, ZoneEntry};
-use super::master;
+use super::file::{File, OnboardEntry, Source, SteerEntry};
 use super::regions::{RegionNames, read_map, read_regions};
+use super::zones::read_zone;
 use crate::ConfigError;
+use crate::snapshot;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -50,36 +51,10 @@ pub(super) fn read(
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
-    Ok(Steering { zones, policy, cnames_elsewhere })
-}
-
-fn read_zone(source: &Source<'_>, entry: &ZoneEntry, zones: &mut Zones) -> Result<(), ConfigError> {
-    let apex = name::to_lower(&source.name("zone.name", &entry.name)?);
-    let zone = match (&entry.records, &entry.file) {
-        (Some(records), None) => master::read_zone(&apex, records.get_ref()).map_err(|bad| {
-            let span = records.span();
-            let opening = source.text.get(span.clone()).unwrap_or_default();
-            // A newline right behind three quotes is not part of the text.
-            let skipped = opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n");
-            let first = source.line(span.start) + usize::from(skipped);
-            let line = bad.line.map_or_else(|| source.line(span.start), |line| first + line - 1);
-            ConfigError::new(source.name, Some(line), format!("zone.records: {}", bad.message))
-        }),
-        (None, Some(file)) => {
-            let path = source.directory.join(file.get_ref());
-            let text = super::read_file(&path)?;
-            master::read_zone(&apex, &text)
-                .map_err(|bad| ConfigError::new(&path.display().to_string(), bad.line, bad.message))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            Err(source.wrong("zone.name", &entry.name, "needs either `records` or `file`"))
-        }
-    }?;
-    if zones.insert(zone) {
-        Ok(())
-    } else {
-        Err(source.wrong("zone.name", &entry.name, "is already a zone above"))
+    for zone in zones.all_mut() {
+        zone.set_snapshots(|steered| snapshot::rrsets(&policy, &policy.steered[steered]));
     }
+    Ok(Steering { zones, policy, cnames_elsewhere })
 }
 
 fn read_all_down(source: &Source<'_>, entry: &SteerEntry) -> Result<AllDown, ConfigError> {
