@@ -14,6 +14,8 @@
 //! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
 //! | `answer.rs` | the one function from a query to its answer; `answer/draft.rs`: the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
+//! | `dnssec/` | which of it is signed, and how it is shown that there is nothing else |
+//! | `renew.rs` | signatures are made anew each day |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map/` | the region of a client |
 //! | `steer.rs` | the edges for that client |
@@ -25,12 +27,14 @@ mod answer;
 mod config;
 mod counters;
 mod diff;
+mod dnssec;
 mod error;
 mod explain;
 mod health;
 mod load;
 mod map;
 mod notify;
+mod renew;
 mod server;
 mod snapshot;
 mod steer;
@@ -43,6 +47,7 @@ mod zone;
 
 pub use config::{Config, Summary, ZoneSource};
 pub use diff::{Difference, Move, diff};
+pub use dnssec::keygen::{NewKey, keygen};
 pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use server::{Gslb, check, start};

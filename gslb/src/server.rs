@@ -2,10 +2,12 @@
 
 use crate::answer::Tables;
 use crate::counters::{self, Counters};
+use crate::dnssec::sign;
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
 use crate::load::load;
 use crate::notify::Notifier;
+use crate::renew::{self, Renewer};
 use crate::steer::mix;
 use crate::wire::name;
 use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
@@ -45,7 +47,8 @@ pub struct Gslb {
 struct Loaded {
     summary: Summary,
     checker: Option<Checker>,
-    notifier: Option<Notifier>,
+    notifier: Option<Arc<Notifier>>,
+    renewer: Option<Renewer>,
 }
 
 /// Unset while workers shall go on; then the time at which they must have ended.
@@ -93,7 +96,7 @@ pub fn check(config: &Config) -> Result<Summary, ConfigError> {
 pub fn start(config: Config) -> Result<Gslb, StartError> {
     let cores =
         cores(&config).map_err(|message| ConfigError { file: None, line: None, message })?;
-    let (tables, summary) = load(&config)?;
+    let (tables, summary) = load_signed(&config)?;
     let count = cores.numbers().len();
     let (listeners, sockets) =
         bind(config.listen, count).map_err(|error| StartError::Bind(config.listen, error))?;
@@ -107,12 +110,15 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         idle_timeout: config.tcp_idle_timeout,
     };
     let checker = check_edges(&tables).map_err(StartError::Worker)?;
-    let notifier = Notifier::start(address.ip()).map_err(StartError::Worker)?;
+    let notifier = Arc::new(Notifier::start(address.ip()).map_err(StartError::Worker)?);
+    let tables = Arc::new(ArcSwap::from_pointee(tables));
+    let renewer = Renewer::start(Arc::clone(&tables), Arc::clone(&notifier));
+    let renewer = Some(renewer.map_err(StartError::Worker)?);
     let mut gslb = Gslb {
         address,
         config,
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
-        loaded: Mutex::new(Loaded { summary, checker, notifier: Some(notifier) }),
+        tables,
+        loaded: Mutex::new(Loaded { summary, checker, notifier: Some(notifier), renewer }),
         reloads: AtomicU64::new(0),
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
@@ -126,6 +132,14 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     }
     gslb.loaded().notify(gslb.tables.load_full());
     Ok(gslb)
+}
+
+/// What [`load`] reads, signed.
+fn load_signed(config: &Config) -> Result<(Tables, Summary), ConfigError> {
+    let (mut tables, summary) = load(config)?;
+    sign::sign_zones(&mut tables.zones, &tables.policy, renew::now())
+        .map_err(|message| ConfigError { file: None, line: None, message })?;
+    Ok((tables, summary))
 }
 
 /// Begins to check the edges that want it.
@@ -209,13 +223,16 @@ impl Gslb {
     pub fn reload(&self) -> Result<Summary, ConfigError> {
         // One at a time.
         let mut loaded = self.loaded();
-        let (mut tables, summary) = load(&self.config).inspect_err(|_| {
+        let (mut tables, summary) = load_signed(&self.config).inspect_err(|_| {
             self.reloads_refused.fetch_add(1, Ordering::Relaxed);
         })?;
         let before = self.tables.load_full();
         let known: HashMap<_, _> =
             before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
-        for edge in &mut tables.policy.edges {
+        // Nobody else has what has just been read.
+        let edges =
+            Arc::get_mut(&mut tables.policy).map_or(&mut [][..], |policy| &mut policy.edges);
+        for edge in edges {
             let same = known.get(&edge.name).filter(|known| known.check == edge.check);
             if let Some(same) = same {
                 edge.state = Arc::clone(&same.state);
@@ -274,6 +291,11 @@ impl Gslb {
                 "How often they were not taken, something being wrong with them.",
                 self.reloads_refused.load(Ordering::Relaxed),
             ),
+            (
+                "lastmile_gslb_signatures_expire_seconds",
+                "Until when all DNSSEC signatures hold, in seconds since 1970; 0 without any.",
+                sign::expiration(&tables.zones),
+            ),
         ]);
         samples
     }
@@ -285,7 +307,9 @@ impl Gslb {
 
     fn end(&mut self, drain: Duration) {
         let mut loaded = self.loaded();
-        (loaded.checker, loaded.notifier) = (None, None);
+        loaded.checker = None;
+        loaded.renewer = None;
+        loaded.notifier = None;
         drop(loaded);
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));

@@ -13,8 +13,9 @@ use std::net::IpAddr;
 pub(crate) fn rrsets(policy: &Policy, name: &Steered) -> Vec<Rrset> {
     let families = [(Family::V4, rtype::A), (Family::V6, rtype::AAAA)];
     let rrset = |(family, rtype)| {
-        let records: Vec<_> = addresses(policy, name, family).into_iter().map(rdata).collect();
-        (!records.is_empty()).then_some(Rrset { rtype, ttl: name.ttl, records })
+        let records: Vec<_> =
+            addresses(policy, name, family).into_iter().map(Rdata::address).collect();
+        (!records.is_empty()).then(|| Rrset::new(rtype, name.ttl, records))
     };
     families.into_iter().filter_map(rrset).collect()
 }
@@ -35,11 +36,4 @@ fn addresses(policy: &Policy, name: &Steered, family: Family) -> Vec<IpAddr> {
         }
     }
     Vec::new()
-}
-
-fn rdata(address: IpAddr) -> Rdata {
-    match address {
-        IpAddr::V4(address) => Rdata::Octets(address.octets().into()),
-        IpAddr::V6(address) => Rdata::Octets(address.octets().into()),
-    }
 }

@@ -152,7 +152,7 @@ fn find(zone: &Zone, mut place: Place) -> Option<(Place, &[u8], &Rrset)> {
                 if rrset.rtype == rtype::SOA && place.record < records {
                     place.record = records;
                 }
-                if place.record < records {
+                if place.record < records + usize::from(rrset.rrsig.is_some()) {
                     return Some((place, owner, rrset));
                 }
                 place = Place { rrset: place.rrset + 1, record: 0, ..place };
@@ -164,13 +164,16 @@ fn find(zone: &Zone, mut place: Place) -> Option<(Place, &[u8], &Rrset)> {
 fn put(writer: &mut Writer<'_>, owner: &[u8], rrset: &Rrset, record: usize) -> Result<(), Full> {
     // RFC 5936 §3.4: names keep the case that the zone has, whatever the question's.
     writer.put_name(owner)?;
-    writer.put_u16(rrset.rtype)?;
+    let rdata = rrset.records.get(record);
+    writer.put_u16(if rdata.is_some() { rrset.rtype } else { rtype::RRSIG })?;
     writer.put_u16(CLASS_IN)?;
     writer.put_u32(rrset.ttl)?;
     let length_at = writer.octets();
     writer.put_u16(0)?;
-    if let Some(rdata) = rrset.records.get(record) {
-        put_rdata(writer, rdata)?;
+    match (rdata, &rrset.rrsig) {
+        (Some(rdata), _) => put_rdata(writer, rdata)?,
+        (None, Some(rrsig)) => writer.put(rrsig)?,
+        (None, None) => {}
     }
     let octets = writer.octets() - length_at - 2;
     writer.patch_u16(length_at, octets as u16);

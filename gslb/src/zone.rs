@@ -1,5 +1,6 @@
 //! The zones: which zone a name is in, and what the zone says about it (RFC 1034 §4.3.2, RFC 4592).
 
+use crate::dnssec::sign::Signing;
 use crate::map::Prefix;
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -31,6 +32,8 @@ pub(crate) struct Zone {
     /// What secondaries get for steered names, by place of the node.
     snapshots: HashMap<usize, Vec<Rrset>>,
     pub(crate) secondaries: Secondaries,
+    /// The key, if it is signed.
+    pub(crate) signing: Option<Box<Signing>>,
 }
 
 /// Other servers of a zone, which copy it from here.
@@ -59,6 +62,8 @@ pub(crate) struct Rrset {
     /// Seconds.
     pub(crate) ttl: u32,
     pub(crate) records: Vec<Rdata>,
+    /// The data of its RRSIG record, if it is signed.
+    pub(crate) rrsig: Option<Box<[u8]>>,
 }
 
 /// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC
@@ -170,6 +175,7 @@ impl Zone {
             names: Vec::new(),
             snapshots: HashMap::new(),
             secondaries: Secondaries::default(),
+            signing: None,
         };
         zone.node(apex);
         zone
@@ -225,6 +231,46 @@ impl Zone {
         let steered = self.nodes.iter().enumerate();
         let steered = steered.filter_map(|(place, node)| Some((place, snapshot(node.steered?))));
         self.snapshots = steered.collect();
+    }
+
+    /// The place of the name above that of another one; none for the apex.
+    pub(crate) fn parent_of(&self, place: usize) -> Option<usize> {
+        self.owners.get(name::parent(&self.names[place])?).copied()
+    }
+
+    pub(crate) fn name_at(&self, place: usize) -> &[u8] {
+        &self.names[place]
+    }
+
+    pub(crate) fn node_at(&self, place: usize) -> &Node {
+        &self.nodes[place]
+    }
+
+    pub(crate) fn node_at_mut(&mut self, place: usize) -> &mut Node {
+        &mut self.nodes[place]
+    }
+
+    /// The node of a name (in lower case) itself, not of a wildcard that stands for it.
+    pub(crate) fn node_of(&self, owner: &[u8]) -> Option<&Node> {
+        self.owners.get(owner).map(|&place| &self.nodes[place])
+    }
+
+    /// What of a place is signed: the owner, every RRset that [`Self::transferred`] has, and which steered name it is.
+    pub(crate) fn signed_mut(
+        &mut self,
+        place: usize,
+    ) -> (&[u8], impl Iterator<Item = &mut Rrset>, Option<usize>) {
+        let snapshot = self.snapshots.get_mut(&place).map_or(&mut [][..], Vec::as_mut_slice);
+        let node = &mut self.nodes[place];
+        (&self.names[place], node.rrsets.iter_mut().chain(snapshot), node.steered)
+    }
+
+    pub(crate) fn set_serial(&mut self, serial: u32) {
+        let soa = self.nodes[0].rrsets.iter_mut().find(|rrset| rrset.rtype == rtype::SOA);
+        match soa.and_then(|soa| soa.records.first_mut()) {
+            Some(Rdata::Soa { numbers, .. }) => numbers[0] = serial,
+            Some(Rdata::Octets(_) | Rdata::Name(_) | Rdata::Mx { .. }) | None => {}
+        }
     }
 
     /// The zone's version.
@@ -286,12 +332,27 @@ impl Node {
                 rrset.records.push(rdata);
             }
         } else {
-            self.rrsets.push(Rrset { rtype, ttl, records: vec![rdata] });
+            self.rrsets.push(Rrset::new(rtype, ttl, vec![rdata]));
+        }
+    }
+}
+
+impl Rdata {
+    /// An address, as data of an A or AAAA record.
+    pub(crate) fn address(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::Octets(address.octets().into()),
+            IpAddr::V6(address) => Self::Octets(address.octets().into()),
         }
     }
 }
 
 impl Rrset {
+    /// One that is not signed.
+    pub(crate) fn new(rtype: u16, ttl: u32, records: Vec<Rdata>) -> Self {
+        Self { rtype, ttl, records, rrsig: None }
+    }
+
     /// The name that a CNAME (or the first NS, PTR) leads to, as written.
     pub(crate) fn target(&self) -> Option<&[u8]> {
         match self.records.first() {

@@ -20,6 +20,8 @@ pub(super) enum Section {
 pub(super) struct Draft<'q, 'o> {
     pub(super) query: &'q Query,
     pub(super) writer: Writer<'o>,
+    /// Whether signatures are wanted (RFC 4035 §3.1.1, §3.2.1).
+    pub(super) dnssec_ok: bool,
     pub(super) counts: [u16; 3],
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
@@ -33,6 +35,7 @@ impl<'q, 'o> Draft<'q, 'o> {
         Self {
             query,
             writer,
+            dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
             counts: [0; 3],
             authoritative: false,
             truncated: false,
@@ -55,15 +58,19 @@ impl<'q, 'o> Draft<'q, 'o> {
         }
     }
 
+    /// `rrsig` is the signature of the chosen addresses.
     pub(super) fn put_choice(
         &mut self,
         owner: &[u8],
         name: &Steered,
         choice: &Choice,
+        rrsig: Option<&[u8]>,
     ) -> Result<(), Full> {
         let addresses = choice.addresses();
-        self.put_whole(Section::Answer, addresses.len(), |draft| {
-            addresses.iter().try_for_each(|&to| draft.put_address(owner, name.ttl, to))
+        let count = addresses.len() + usize::from(rrsig.is_some());
+        self.put_whole(Section::Answer, count, |draft| {
+            addresses.iter().try_for_each(|&to| draft.put_address(owner, name.ttl, to))?;
+            rrsig.map_or(Ok(()), |rrsig| draft.put_rrsig(owner, name.ttl, rrsig))
         })
     }
 
@@ -74,11 +81,15 @@ impl<'q, 'o> Draft<'q, 'o> {
         rrset: &Rrset,
         ttl: u32,
     ) -> Result<(), Full> {
-        self.put_whole(section, rrset.records.len(), |draft| {
+        // RFC 4035 §3.1.1: an RRset goes with its signature, or not at all.
+        let rrsig = if self.dnssec_ok { rrset.rrsig.as_ref() } else { None };
+        let count = rrset.records.len() + usize::from(rrsig.is_some());
+        self.put_whole(section, count, |draft| {
             rrset.records.iter().try_for_each(|rdata| {
                 draft.put_head(owner, rrset.rtype, ttl)?;
                 draft.put_named_data(|writer| put_rdata(writer, rdata))
-            })
+            })?;
+            rrsig.map_or(Ok(()), |rrsig| draft.put_rrsig(owner, ttl, rrsig))
         })
     }
 

@@ -6,7 +6,7 @@
 //! | `presentation/` | types that the parser of `domain` does not know |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
-//! | `zones.rs` | zones with their secondaries |
+//! | `zones.rs` | zones with their secondaries and keys |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
@@ -22,6 +22,7 @@ use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
 use file::Source;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file is read whole; this bounds what a mistaken one can take. A CSV of four million prefixes
 /// has 100 MB.
@@ -67,8 +68,8 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let tables = Tables {
         zones: steering.zones,
-        policy: steering.policy,
-        lab,
+        policy: Arc::new(steering.policy),
+        lab: lab.map(Arc::new),
         udp_payload_max: config.udp_payload_max,
     };
     Ok((tables, summary))

@@ -4,7 +4,7 @@
 use super::edges::{read_addresses, read_edges};
 use super::file::{File, OnboardEntry, Source, SteerEntry};
 use super::regions::{RegionNames, read_map, read_regions};
-use super::zones::read_zone;
+use super::zones::{check_sets, read_zone};
 use crate::ConfigError;
 use crate::snapshot;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
@@ -44,8 +44,16 @@ pub(super) fn read(
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;
+    let mut sets = 0;
     for entry in &file.steer {
         read_steered(source, entry, &regions, &mut zones, &mut policy)?;
+        let owner = name::to_lower(&source.name("steer.name", &entry.name)?);
+        if let (Some(zone), Some(steered)) = (zones.zone_of(&owner), policy.steered.last())
+            && zone.signing.is_some()
+        {
+            check_sets(&policy, steered, &mut sets)
+                .map_err(|message| source.wrong("steer.name", &entry.name, message))?;
+        }
     }
     let mut cnames_elsewhere = Vec::new();
     for entry in &file.onboard {

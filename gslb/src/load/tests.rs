@@ -81,6 +81,16 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
             "cdn.toml:7: zone.records: CAA: needs 3 fields",
             "a bad record of a type that we read ourselves",
         ),
+        (
+            zone("").replace("records", "transfer_to = [\"192.0.2.0/33\"]\nrecords"),
+            "cdn.toml:3: zone.transfer_to: \"192.0.2.0/33\" has more bits than its addresses",
+            "a secondary",
+        ),
+        (
+            zone("").replace("records", "notify = [\"192.0.2.53\"]\nrecords"),
+            "cdn.toml:3: zone.notify: \"192.0.2.53\" is not an address with a port, such as",
+            "a secondary without a port",
+        ),
         (zone("a DNAME b\n"), "a.cdn.test. DNAME: is not supported", "RFC 6672"),
         (zone("$INCLUDE x\n"), "$INCLUDE is not allowed", "include"),
         (format!("{}{}", zone(""), zone("")), "\"cdn.test.\" is already a zone", "twice"),

@@ -1,11 +1,16 @@
-//! The zones of the zone file: their records, and their secondaries.
+//! The zones of the zone file: their records, their secondaries, their keys.
 
 use super::file::{Source, ZoneEntry};
 use super::master;
 use crate::ConfigError;
+use crate::dnssec::key::ZoneKey;
+use crate::dnssec::sets::{self, SETS_MAX, SETS_TOTAL_MAX};
+use crate::dnssec::sign::{Signing, is_made};
+use crate::steer::{AllDown, Family, Policy, Steered};
 use crate::wire::name;
-use crate::zone::{Secondaries, Zones};
+use crate::zone::{Secondaries, Zone, Zones};
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use toml::Spanned;
 
@@ -47,11 +52,66 @@ pub(super) fn read_zone(
             |_| "is not an address with a port, such as 192.0.2.53:53 or [2001:db8::53]:53",
         )?,
     };
+    if let Some(key) = &entry.key {
+        let key = read_key(source, key, &zone)?;
+        zone.signing = Some(Box::new(Signing::new(key, zone.serial())));
+    }
     if zones.insert(zone) {
         Ok(())
     } else {
         Err(source.wrong("zone.name", &entry.name, "is already a zone above"))
     }
+}
+
+/// The key pair whose files are called `path` with `.key` and `.private` behind.
+fn read_key(
+    source: &Source<'_>,
+    path: &Spanned<PathBuf>,
+    zone: &Zone,
+) -> Result<ZoneKey, ConfigError> {
+    let made = zone.nodes().flat_map(|(owner, node)| node.rrsets.iter().map(move |r| (owner, r)));
+    if let Some((owner, rrset)) = made.into_iter().find(|(_, rrset)| is_made(rrset.rtype)) {
+        let rtype = domain::base::Rtype::from_int(rrset.rtype);
+        let message = format!("signs the zone; {} {rtype} is made so", name::to_text(owner));
+        return Err(source.wrong("zone.key", path, message));
+    }
+    let [public, private] = [".key", ".private"].map(|behind| {
+        let mut file = source.directory.join(path.get_ref()).into_os_string();
+        file.push(behind);
+        PathBuf::from(file)
+    });
+    let texts = (super::read_file(&public)?, super::read_file(&private)?);
+    ZoneKey::read(&zone.apex, &texts.0, &texts.1).map_err(|(is_private, message)| {
+        let file = if is_private { private } else { public };
+        ConfigError::new(&file.display().to_string(), None, message)
+    })
+}
+
+/// Whether every set of addresses that a name of a signed zone can be answered with can be signed; `total` counts those
+/// of all names.
+pub(super) fn check_sets(policy: &Policy, name: &Steered, total: &mut usize) -> Result<(), String> {
+    for (family, called) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
+        let sets = sets::all(policy, name, family).map_err(|_| {
+            format!(
+                "has more than {SETS_MAX} sets of {called} addresses, too many for a signed zone: \
+                 fewer `answers` or fewer edges"
+            )
+        })?;
+        *total += sets.len();
+        if *total > SETS_TOTAL_MAX {
+            return Err(format!("is one name too many: more than {SETS_TOTAL_MAX} sets to sign"));
+        }
+        // That a name has addresses of a family is signed too, so it must be so at all times.
+        if let AllDown::Static(v4, v6) = &name.all_down
+            && sets::has(policy, family)
+            && (if family == Family::V4 { v4.is_empty() } else { v6.is_empty() })
+        {
+            return Err(format!(
+                "needs {called} addresses in `fallback`: its zone is signed, and edges have some"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn read_list<T: FromStr>(
