@@ -282,6 +282,24 @@ pub enum GslbCommand {
   lastmile gslb diff old.csv new.csv --zone cdn.toml --clients seen.txt
   lastmile gslb diff old.csv new.csv --zone cdn.toml --clients queries.jsonl     the log of `gslb --log`")]
     Diff(DiffFlags),
+    /// Make a key pair for a zone that is to be signed (DNSSEC), and print its DS record
+    #[command(after_help = "Examples:
+  lastmile gslb keygen cdn.test --dir /etc/lastmile      then in [[zone]]: key = \"Kcdn.test.+013+12345\"")]
+    Keygen(KeygenFlags),
+}
+
+/// Flags of `lastmile gslb keygen`.
+#[derive(Args, Clone, Debug)]
+pub struct KeygenFlags {
+    /// The zone
+    #[arg(value_name = "ZONE")]
+    pub zone: String,
+    /// Write the two files into DIR
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// 13 (ECDSA P-256) or 15 (Ed25519)
+    #[arg(long, value_name = "NUMBER", default_value = "13", value_parser = ["13", "15"])]
+    pub algorithm: String,
 }
 
 /// Flags of `lastmile gslb diff`.

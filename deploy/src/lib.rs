@@ -9,7 +9,7 @@
 //!   [`metrics`]: in which words, [`mode`]: and what it is told.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
-//!   choice of the GSLB in words, and what a new map would move.
+//!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
 //! * [`mod@bench`]: measurements beside other caches.
 
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod diff;
 pub mod failure;
+pub mod keygen;
 pub mod metrics;
 pub mod mode;
 pub mod node;
@@ -48,6 +49,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Gslb(flags) => match &flags.command {
             Some(GslbCommand::Why(flags)) => why::run(flags),
             Some(GslbCommand::Diff(flags)) => diff::run(flags),
+            Some(GslbCommand::Keygen(flags)) => keygen::run(flags),
             None => node::run(&flags.process, || roles::gslb::start(&flags)),
         },
         Command::Rules(flags) => rules::run(&flags),

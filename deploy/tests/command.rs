@@ -65,6 +65,12 @@ fn misuse_is_one_line_and_status_2() {
         (&["origin"], "origin: nothing to serve: give --dir", "no source"),
         (&["origin", "--dir", "/no/such/dir", "--listen", "127.0.0.1:0"], "/no/such/dir", "no dir"),
         (&["gslb"], "gslb: nothing to answer with: give --zone", "no zone"),
+        (&["gslb", "keygen", "a..b"], "keygen: \"a..b\" is not a name", "no zone's name"),
+        (
+            &["gslb", "keygen", "test", "--dir", "/no/such/dir"],
+            "cannot write /no/such/dir",
+            "no dir",
+        ),
         (&["up", "--edges", "0"], "\"0\" is not a number of edges; allowed: 1 to 32", "too few"),
         (&["up", "--port-base", "65535"], "is not a first port; allowed: 0", "no room above"),
         (&["up", "--dir", "/no/such/dir", "--port-base", "0"], "/no/such/dir", "no directory"),
@@ -80,6 +86,27 @@ fn misuse_is_one_line_and_status_2() {
         assert!(said.starts_with("lastmile: ") && said.contains(expected), "{why}: {said}");
         assert_eq!(stdout(&output), "", "{why}: nothing on stdout");
     }
+}
+
+#[test]
+fn a_new_key_signs_a_zone() {
+    let folder = scratch();
+    let path = folder.path().to_str().unwrap();
+    let made = lastmile(&["gslb", "keygen", "signed.test", "--dir", path]).output().unwrap();
+    assert!(made.status.success(), "{}", stderr(&made));
+    let said = stdout(&made);
+    let (key, ds) = said.split_once('\n').unwrap();
+    assert!(ds.starts_with("signed.test. IN DS "), "{said}");
+    let records = "@ SOA ns host 1 2 3 4 60\n@ NS ns\n";
+    let zone = format!("[[zone]]\nname = \"signed.test\"\n{key}\nrecords = '''\n{records}'''\n");
+    let file = folder.path().join("zone.toml");
+    std::fs::write(&file, zone).unwrap();
+    let checked = lastmile(&["check", file.to_str().unwrap()]).output().unwrap();
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let name = key.trim_start_matches("key = ").trim_matches('"');
+    let private = folder.path().join(format!("{name}.private"));
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(private).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
 }
 
 #[test]

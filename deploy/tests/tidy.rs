@@ -84,6 +84,16 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",
     ),
+    (
+        "gslb/src/dnssec",
+        &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
+        "signing takes the time as an argument",
+    ),
+    (
+        "gslb/src/transfer.rs",
+        &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
+        "a transfer is octets, whoever gets them",
+    ),
 ];
 
 /// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock

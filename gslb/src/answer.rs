@@ -2,12 +2,14 @@
 //! allocates nothing.
 
 mod draft;
+mod signed;
 mod terms;
+mod transfer;
 
 use crate::fixed::Fixed;
 use crate::mode::Moment;
 use crate::service::Service;
-use crate::steer::{Family, Placed, Policy, Why};
+use crate::steer::{Choice, Family, Placed, Policy, Why};
 use crate::table::{self, LabTable, Row};
 use crate::tally::Tally;
 use crate::wire::cookie::Standing;
@@ -17,7 +19,9 @@ use crate::wire::subnet::Client;
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
+pub(crate) use draft::put_rdata;
 use draft::{Draft, Section, header};
+use signed::Proofs;
 use std::net::IpAddr;
 use std::sync::Arc;
 use terms::Terms;
@@ -32,19 +36,19 @@ const OPT_OCTETS: usize = 11;
 const ANY_RDATA: &[u8] = b"\x07RFC8482\x00";
 const ANY_TTL: u32 = 3600;
 
-/// Everything that answers come from; an immutable snapshot.
-#[derive(Debug)]
+/// Everything that answers come from; an immutable snapshot. A copy shares what is not signed.
+#[derive(Clone, Debug)]
 pub(crate) struct Tables {
     pub(crate) zones: Zones,
-    pub(crate) policy: Policy,
-    pub(crate) lab: Option<LabTable>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) lab: Option<Arc<LabTable>>,
     /// How often these tables answered with each region and edge.
     pub(crate) tally: Arc<Tally>,
     /// The largest answer over UDP in octets.
     pub(crate) udp_payload_max: u16,
     pub(crate) service: Service,
     /// For static mode: what each region has.
-    pub(crate) fixed: Vec<Fixed>,
+    pub(crate) fixed: Arc<[Fixed]>,
 }
 
 /// A packet, and what is known about it.
@@ -86,7 +90,9 @@ pub(crate) enum Reason {
     NoName,
     /// Another server's name.
     Referral,
-    /// Not our name, class, or a zone transfer.
+    /// A secondary gets the zone, which follows instead of this answer.
+    Transfer,
+    /// Not our name or class, or a zone transfer for somebody else.
     Refused,
     /// Not a well-formed query.
     Malformed,
@@ -136,8 +142,11 @@ pub(crate) fn answer_query(
         let query = draft.query;
         if query.edns.is_some_and(|edns| edns.version != 0) {
             draft.end(Rcode::BadVers, Reason::BadVersion);
-        } else if query.qclass != CLASS_IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+        } else if query.qclass != CLASS_IN {
             draft.end(Rcode::Refused, Reason::Refused);
+        } else if matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
+            let outcome = draft.begin_transfer(tables, asked);
+            draft.truncated |= outcome.is_err();
         } else {
             let subnet = query.edns.as_ref().and_then(|edns| edns.subnet.as_ref());
             let client = Client::new(subnet, asked.peer);
@@ -234,6 +243,15 @@ fn kind<T>(source: &T) -> u64 {
     std::ptr::from_ref(source).addr() as u64
 }
 
+/// What is left to do for an answer.
+enum Next<'t> {
+    Nothing,
+    /// A CNAME leads to this name.
+    Follow(&'t [u8]),
+    /// To say that there is no such type.
+    NoData,
+}
+
 impl Draft<'_, '_> {
     /// Fills the sections. `Err` when an RRset that belongs to the answer did not fit.
     fn resolve(&mut self, tables: &Tables, client: &Client, asked: &Asked<'_>) -> Result<(), Full> {
@@ -246,6 +264,7 @@ impl Draft<'_, '_> {
         }
         // The name in question: the asker's at first, then where CNAMEs lead.
         let mut aliased: Option<(LowerName, &[u8])> = None;
+        let mut proofs = self.dnssec_ok.then(Proofs::default);
         for cnames in 0..=CNAMES_MAX {
             let (name, owner) = match &aliased {
                 None => (&query.name, query.name.as_wire()),
@@ -260,11 +279,11 @@ impl Draft<'_, '_> {
                         None => self.end(Rcode::Refused, Reason::Refused),
                     }
                 }
-                return Ok(());
+                break;
             };
             // RFC 1034 §4.1.1: AA is about the owner that matches the question, the first one.
             let node = match zone.lookup(name, skipped, query.qtype) {
-                Found::Delegation { .. } if cnames > 0 => return Ok(()),
+                Found::Delegation { .. } if cnames > 0 => break,
                 Found::Delegation { servers, labels_skipped } => {
                     return self.refer(zone, name.suffix(labels_skipped), servers);
                 }
@@ -273,7 +292,11 @@ impl Draft<'_, '_> {
                     self.authoritative = true;
                     self.kind = kind(zone);
                     self.end(Rcode::NxDomain, Reason::NoName);
-                    return self.put_soa(zone);
+                    if let Some(proofs) = &mut proofs {
+                        proofs.no_name(zone, name);
+                    }
+                    self.put_soa(zone)?;
+                    break;
                 }
                 Found::Node(node) => node,
             };
@@ -281,18 +304,28 @@ impl Draft<'_, '_> {
             if cnames == 0 {
                 self.kind = kind(node);
             }
+            if let Some(proofs) = &mut proofs {
+                proofs.expansion(zone, name);
+            }
             match self.answer_node(tables, asked, zone, node, owner, client)? {
-                Some(target) if cnames < CNAMES_MAX => {
-                    let Ok((name, _)) = LowerName::read(target) else { return Ok(()) };
+                Next::Follow(target) if cnames < CNAMES_MAX => {
+                    let Ok((name, _)) = LowerName::read(target) else { break };
                     aliased = Some((name, target));
                 }
-                Some(_) | None => return Ok(()),
+                Next::Follow(_) | Next::Nothing => break,
+                Next::NoData => {
+                    if let Some(proofs) = &mut proofs {
+                        proofs.no_data(zone, name);
+                    }
+                    self.put_soa(zone)?;
+                    break;
+                }
             }
         }
-        Ok(())
+        proofs.map_or(Ok(()), |proofs| self.put_proofs(&proofs))
     }
 
-    /// Answers from a node, and returns where a CNAME leads that must be followed.
+    /// Answers from a node, and returns what is left to do.
     fn answer_node<'t>(
         &mut self,
         tables: &'t Tables,
@@ -301,23 +334,24 @@ impl Draft<'_, '_> {
         node: &'t Node,
         owner: &[u8],
         client: &Client,
-    ) -> Result<Option<&'t [u8]>, Full> {
+    ) -> Result<Next<'t>, Full> {
         let qtype = self.query.qtype;
-        if qtype == rtype::ANY {
+        let is_signed = self.dnssec_ok && zone.signing.is_some();
+        if qtype == rtype::ANY && !is_signed {
             self.reason = Reason::Any;
             let hinfo = |draft: &mut Self| {
                 draft.put_head(owner, rtype::HINFO, ANY_TTL)?;
                 draft.writer.put_u16(ANY_RDATA.len() as u16)?;
                 draft.writer.put(ANY_RDATA)
             };
-            return self.put_whole(Section::Answer, 1, hinfo).map(|()| None);
+            return self.put_whole(Section::Answer, 1, hinfo).map(|()| Next::Nothing);
         }
         if let Some(cname) = node.rrset(rtype::CNAME)
-            && qtype != rtype::CNAME
+            && !matches!(qtype, rtype::CNAME | rtype::NSEC | rtype::RRSIG)
         {
             self.reason = Reason::Alias;
             self.put_rrset(Section::Answer, owner, cname, cname.ttl)?;
-            return Ok(cname.target());
+            return Ok(cname.target().map_or(Next::Nothing, Next::Follow));
         }
         let family = match qtype {
             rtype::A => Some(Family::V4),
@@ -325,35 +359,67 @@ impl Draft<'_, '_> {
             _ => None,
         };
         if let (Some(index), Some(family)) = (node.steered, family) {
-            let (policy, mode) = (&tables.policy, asked.moment.mode);
-            let steered = &policy.steered[index];
-            let choice = mode
-                .is_static
-                .then(|| {
-                    let fixed = &tables.fixed[usize::from(steered.default_region)];
-                    fixed.choose(policy, family, steered.answers, asked.random)
-                })
-                .flatten()
-                .unwrap_or_else(|| policy.choose(steered, client, family));
-            self.reason = Reason::Steered(choice.why);
-            self.placed = Some(choice.placed);
-            if choice.why == Why::Nothing {
-                self.authoritative = false;
-                self.rcode = Rcode::ServFail;
-                return Ok(None);
-            }
-            if !choice.addresses().is_empty() {
-                self.scope = choice.scope;
-                let ttl = mode.ttl(steered.ttl, &tables.service.backup);
-                return self.put_choice(owner, ttl, &choice).map(|()| None);
-            }
-        } else if let Some(rrset) = node.rrset(qtype) {
-            self.reason = Reason::Static;
-            return self.put_rrset(Section::Answer, owner, rrset, rrset.ttl).map(|()| None);
-        } else {
-            self.reason = Reason::NoData;
+            return self.answer_steered(tables, asked, zone, (index, family), owner, client);
         }
-        self.put_soa(zone).map(|()| None)
+        if qtype == rtype::RRSIG
+            && let Some(put) = self.put_signature(owner, node)
+        {
+            self.reason = Reason::Static;
+            return put.map(|()| Next::Nothing);
+        }
+        // RFC 8482 §4.1: where an answer to ANY must be signed, it is one of the RRsets that are.
+        let rrset = if qtype == rtype::ANY { node.rrsets.first() } else { node.rrset(qtype) };
+        match rrset {
+            Some(rrset) => {
+                self.reason = if qtype == rtype::ANY { Reason::Any } else { Reason::Static };
+                self.put_rrset(Section::Answer, owner, rrset, rrset.ttl).map(|()| Next::Nothing)
+            }
+            None => {
+                self.reason = Reason::NoData;
+                Ok(Next::NoData)
+            }
+        }
+    }
+
+    /// Answers with chosen addresses, or leaves it to say that there are none.
+    fn answer_steered<'t>(
+        &mut self,
+        tables: &Tables,
+        asked: &Asked<'_>,
+        zone: &Zone,
+        (index, family): (usize, Family),
+        owner: &[u8],
+        client: &Client,
+    ) -> Result<Next<'t>, Full> {
+        let (policy, mode) = (&tables.policy, asked.moment.mode);
+        let steered = &policy.steered[index];
+        let signing = zone.signing.as_ref().filter(|_| self.dnssec_ok);
+        let rrsig = |choice: &Choice| signing.and_then(|it| it.set(index, choice.addresses()));
+        let fixed = mode.is_static.then(|| &tables.fixed[usize::from(steered.default_region)]);
+        let fixed = fixed
+            .and_then(|fixed| fixed.choose(policy, family, steered.answers, asked.random))
+            // The turns may bring together what the policy never would, and nobody has signed.
+            .filter(|choice| signing.is_none() || rrsig(choice).is_some());
+        let choice = fixed.unwrap_or_else(|| policy.choose(steered, client, family));
+        self.reason = Reason::Steered(choice.why);
+        self.placed = Some(choice.placed);
+        if choice.addresses().is_empty() && choice.why != Why::Nothing {
+            return Ok(Next::NoData);
+        }
+        let rrsig = rrsig(&choice);
+        // A set that nobody has signed would be taken for a forgery.
+        if choice.why == Why::Nothing || rrsig.is_some() != signing.is_some() {
+            self.authoritative = false;
+            self.rcode = Rcode::ServFail;
+            return Ok(Next::Nothing);
+        }
+        self.scope = choice.scope;
+        // RFC 4035 §5.3.3: no validator keeps it longer than what is signed.
+        let ttl = match rrsig {
+            Some(_) => steered.ttl,
+            None => mode.ttl(steered.ttl, &tables.service.backup),
+        };
+        self.put_choice(owner, ttl, &choice, rrsig).map(|()| Next::Nothing)
     }
 
     /// Answers from the lab's table; a CNAME is answered alone.
@@ -398,6 +464,9 @@ impl Draft<'_, '_> {
         self.reason = Reason::Referral;
         self.kind = kind(servers);
         self.put_rrset(Section::Authority, cut, servers, servers.ttl)?;
+        if self.dnssec_ok {
+            self.put_cut_proof(zone, cut)?;
+        }
         for record in &servers.records {
             let Rdata::Name(server) = record else { continue };
             let Ok((lower, _)) = LowerName::read(server) else { continue };

@@ -69,8 +69,9 @@ counters! {
     no_data, "lastmile_gslb_answers_nodata_total", "Names that have no record of the type.";
     no_name, "lastmile_gslb_answers_nxdomain_total", "Names that are not there.";
     referral, "lastmile_gslb_answers_referral_total", "Referrals to another zone's servers.";
+    transfer, "lastmile_gslb_transfers_total", "Zone transfers to secondaries.";
     refused, "lastmile_gslb_answers_refused_total",
-        "Queries for names or classes not served here, and zone transfers.";
+        "Queries for names or classes not served here, and zone transfers that are not allowed.";
     malformed, "lastmile_gslb_answers_formerr_total", "Queries that are malformed.";
     not_implemented, "lastmile_gslb_answers_notimp_total", "Operations other than QUERY.";
     bad_version, "lastmile_gslb_answers_badvers_total", "EDNS versions other than 0.";
@@ -153,6 +154,7 @@ impl Counters {
             Reason::NoData => &self.no_data,
             Reason::NoName => &self.no_name,
             Reason::Referral => &self.referral,
+            Reason::Transfer => &self.transfer,
             Reason::Refused => &self.refused,
             Reason::Malformed => &self.malformed,
             Reason::NotImplemented => &self.not_implemented,

@@ -8,10 +8,15 @@
 //! | `load/` | files become tables, or an error that names the line |
 //! | `server.rs` | start: load, bind, workers on each core; stop |
 //! | `udp.rs`, `tcp.rs` | packets in, packets out |
+//! | `transfer.rs` | a zone for its secondaries |
+//! | `snapshot.rs` | what they get for steered names |
+//! | `notify.rs` | they are told that it has changed |
 //! | `wire/` | a packet becomes a query, an answer becomes octets; the client subnet |
 //! | `limit.rs` | how many answers a network gets of one kind |
 //! | `answer.rs` | the one function from a query to its answer; `answer/`: on which terms, the answer in the making |
 //! | `zone.rs` | what the zones say about a name |
+//! | `dnssec/` | which of it is signed, and how it is shown that there is nothing else |
+//! | `renew.rs` | signatures are made anew each day |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map/` | the region of a client |
 //! | `steer.rs` | the edges for that client |
@@ -22,12 +27,12 @@
 //! | `log.rs` | a line for some of the queries |
 //! | `service.rs` | who we say we are, whom we believe, and what changes under load |
 //! | `mode.rs`, `pulse.rs` | which modes are on by the rate of queries; the thread that says so, and the time |
-//! | `counters.rs` | what is counted, and why |
 
 mod answer;
 mod config;
 mod counters;
 mod diff;
+mod dnssec;
 mod error;
 mod explain;
 mod fixed;
@@ -37,13 +42,17 @@ mod load;
 mod log;
 mod map;
 mod mode;
+mod notify;
 mod pulse;
+mod renew;
 mod server;
 mod service;
+mod snapshot;
 mod steer;
 mod table;
 mod tally;
 mod tcp;
+mod transfer;
 mod udp;
 mod wire;
 mod zone;
@@ -51,6 +60,7 @@ mod zone;
 pub use config::{Config, Summary, ZoneSource};
 pub use counters::Sample;
 pub use diff::{Difference, Move, diff};
+pub use dnssec::keygen::{NewKey, keygen};
 pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use log::QueryLog;

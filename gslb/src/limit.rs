@@ -23,7 +23,7 @@ pub(crate) const SLIP_MAX: i64 = 100;
 pub(crate) const EXEMPT_MAX: usize = 64;
 
 /// The table `[limit]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limit {
     /// Answers of one kind to one network in a second, from one worker; at most [`RATE_MAX`].
     pub(crate) rate: u16,

@@ -261,6 +261,7 @@ fn text(reason: Reason) -> &'static str {
         Reason::NotImplemented => "not-implemented",
         Reason::BadVersion => "bad-version",
         Reason::Limited => "limited",
+        Reason::Transfer => "transfer",
     }
 }
 

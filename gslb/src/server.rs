@@ -2,16 +2,20 @@
 
 use crate::answer::{Answered, Asked, Tables};
 use crate::counters::{self, Counters, Sample, labelled};
+use crate::dnssec::sign;
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
 use crate::limit::Limiter;
 use crate::load::load;
 use crate::log::{QueryLog, Sampler};
 use crate::mode::Switch;
+use crate::notify::Notifier;
 use crate::pulse::{Pacemaker, Pulse};
+use crate::renew::{self, Renewer};
 use crate::steer::{Policy, mix};
 use crate::tally::{Ledger, Tally};
-use crate::{Config, ConfigError, StartError, Summary, tcp, udp};
+use crate::wire::name;
+use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
 use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
 use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
@@ -53,6 +57,8 @@ pub struct Gslb {
 struct Loaded {
     summary: Summary,
     checker: Option<Checker>,
+    notifier: Option<Arc<Notifier>>,
+    renewer: Option<Renewer>,
 }
 
 /// Unset while workers shall go on; then the time at which they must have ended.
@@ -123,7 +129,7 @@ pub fn check(config: &Config) -> Result<Summary, ConfigError> {
 pub fn start(config: Config) -> Result<Gslb, StartError> {
     let cores =
         cores(&config).map_err(|message| ConfigError { file: None, line: None, message })?;
-    let (mut tables, summary) = load(&config)?;
+    let (mut tables, summary) = load_signed(&config)?;
     let count = cores.numbers().len();
     let (listeners, sockets) =
         bind(config.listen, count).map_err(|error| StartError::Bind(config.listen, error))?;
@@ -140,11 +146,15 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     let mut ledger = Ledger::default();
     ledger.replace(Arc::clone(&tables.tally));
     let checker = check_edges(&tables).map_err(StartError::Worker)?;
+    let notifier = Arc::new(Notifier::start(address.ip()).map_err(StartError::Worker)?);
+    let tables = Arc::new(ArcSwap::from_pointee(tables));
+    let renewer = Renewer::start(Arc::clone(&tables), Arc::clone(&notifier));
+    let renewer = Some(renewer.map_err(StartError::Worker)?);
     let mut gslb = Gslb {
         address,
         config,
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
-        loaded: Mutex::new(Loaded { summary, checker }),
+        tables,
+        loaded: Mutex::new(Loaded { summary, checker, notifier: Some(notifier), renewer }),
         reloads: AtomicU64::new(0),
         reloads_refused: AtomicU64::new(0),
         counters: Vec::new(),
@@ -165,7 +175,16 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     let (pulse, tables) = (Arc::clone(&gslb.pulse), Arc::clone(&gslb.tables));
     let pacemaker = Pacemaker::start(pulse, tables, gslb.counters.clone());
     gslb.pacemaker = Some(pacemaker.map_err(StartError::Worker)?);
+    gslb.loaded().notify(gslb.tables.load_full());
     Ok(gslb)
+}
+
+/// What [`load`] reads, signed.
+fn load_signed(config: &Config) -> Result<(Tables, Summary), ConfigError> {
+    let (mut tables, summary) = load(config)?;
+    sign::sign_zones(&mut tables.zones, &tables.policy, renew::now())
+        .map_err(|message| ConfigError { file: None, line: None, message })?;
+    Ok((tables, summary))
 }
 
 /// Begins to check the edges that want it.
@@ -239,6 +258,15 @@ fn bind(address: SocketAddr, count: usize) -> io::Result<(Vec<TcpListener>, Vec<
     }
 }
 
+impl Loaded {
+    /// Secondaries learn what has changed.
+    fn notify(&self, tables: Arc<Tables>) {
+        if let Some(notifier) = &self.notifier {
+            notifier.published(tables);
+        }
+    }
+}
+
 impl Gslb {
     /// Where it listens, UDP and TCP.
     #[must_use]
@@ -268,14 +296,17 @@ impl Gslb {
     pub fn reload(&self) -> Result<Summary, ConfigError> {
         // One at a time.
         let mut loaded = self.loaded();
-        let (mut tables, summary) = load(&self.config).inspect_err(|_| {
+        let (mut tables, summary) = load_signed(&self.config).inspect_err(|_| {
             self.reloads_refused.fetch_add(1, Ordering::Relaxed);
         })?;
         let before = self.tables.load_full();
         tables.service.keep_secret(&before.service);
         let known: HashMap<_, _> =
             before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
-        for edge in &mut tables.policy.edges {
+        // Nobody else has what has just been read.
+        let edges =
+            Arc::get_mut(&mut tables.policy).map_or(&mut [][..], |policy| &mut policy.edges);
+        for edge in edges {
             let same = known.get(&edge.name).filter(|known| known.check == edge.check);
             if let Some(same) = same {
                 edge.state = Arc::clone(&same.state);
@@ -289,9 +320,14 @@ impl Gslb {
             Ok(checker) => loaded.checker = checker,
             Err(error) => eprintln!("gslb: edges are not checked any more: {error}"),
         }
+        for zone in transfer::unannounced(&before.zones, &tables.zones) {
+            let (apex, serial) = (name::to_text(&zone.apex), zone.serial());
+            eprintln!("gslb: {apex} has changed, but not its serial {serial}: secondaries miss it");
+        }
+        let tables = Arc::new(tables);
         // Who asks for the counts meanwhile waits, so that none seems to go down.
         let mut ledger = self.ledger();
-        self.tables.store(Arc::new(tables));
+        self.tables.store(Arc::clone(&tables));
         for (edge, count) in changes {
             ledger.keep_changes(&edge, count);
         }
@@ -299,6 +335,7 @@ impl Gslb {
         drop(before);
         ledger.replace(tally);
         drop(ledger);
+        loaded.notify(tables);
         loaded.summary = summary.clone();
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(summary)
@@ -349,6 +386,11 @@ impl Gslb {
                 "Lines of the query log that were lost.",
                 self.config.log.as_ref().map_or(0, QueryLog::dropped),
             ),
+            (
+                "lastmile_gslb_signatures_expire_seconds",
+                "Until when all DNSSEC signatures hold, in seconds since 1970; 0 without any.",
+                sign::expiration(&tables.zones),
+            ),
         ];
         samples.extend(others.map(|(name, help, value)| (name.into(), help, value)));
         samples.extend(edge_samples(&tables.policy, &ledger));
@@ -362,8 +404,12 @@ impl Gslb {
     }
 
     fn end(&mut self, drain: Duration) {
-        self.loaded().checker = None;
         self.pacemaker = None;
+        let mut loaded = self.loaded();
+        loaded.checker = None;
+        loaded.renewer = None;
+        loaded.notifier = None;
+        drop(loaded);
         let now = Instant::now();
         self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
         for thread in self.threads.drain(..) {

@@ -11,7 +11,7 @@ use crate::wire::cookie::Secrets;
 pub(crate) const AMPLIFICATION_MAX_DEFAULT: usize = 16;
 
 /// The tables `[dns]`, `[limit]` and `[backup]` of the zone file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Service {
     /// Which server this is (RFC 5001).
     pub(crate) nsid: Option<Box<[u8]>>,

@@ -1,8 +1,9 @@
 //! The TCP loop of one worker (RFC 7766): pipelining, bounded connections and buffers, an idle
 //! timeout.
 
-use crate::answer::{Asked, Transport, answer};
+use crate::answer::{Asked, Reason, Transport, answer};
 use crate::server::Worker;
+use crate::transfer::Transfer;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -16,8 +17,8 @@ const QUERY_OCTETS_MAX: usize = 4096;
 const UNSENT_OCTETS_MAX: usize = 64 << 10;
 /// Connections accepted in one turn, so that those that are open get theirs.
 const ACCEPTS_MAX: usize = 64;
-/// Receive calls for one connection in one turn: a peer that never stops sending must not keep the
-/// others waiting.
+/// Receive calls for one connection in one turn, and rounds of a zone transfer (1 MiB): a peer that never stops must
+/// not keep the others waiting.
 const RECEIVES_MAX: usize = 16;
 /// Octets of a message's length prefix (RFC 1035 §4.2.2).
 const PREFIX_OCTETS: usize = 2;
@@ -40,6 +41,8 @@ struct Connection {
     peer: IpAddr,
     received: Vec<u8>,
     unsent: Vec<u8>,
+    /// A zone that is being sent; queries behind it wait.
+    transfer: Option<Transfer>,
     /// When it is closed unless a whole query comes.
     deadline: Instant,
     /// The peer sends no more, or nothing more is taken from it.
@@ -150,6 +153,7 @@ impl Loop {
             peer,
             received: Vec::new(),
             unsent: Vec::new(),
+            transfer: None,
             deadline: Instant::now() + self.limits.idle_timeout,
             ended: false,
             interest,
@@ -211,7 +215,7 @@ impl Loop {
         while self.accept() && Instant::now() < deadline {}
         for index in 0..self.connections.len() {
             self.serve(index);
-            if self.connections[index].as_ref().is_some_and(|c| c.unsent.is_empty()) {
+            if self.connections[index].as_ref().is_some_and(Connection::is_answered) {
                 self.close(index);
             }
         }
@@ -221,7 +225,7 @@ impl Loop {
                 let index = event.data() as usize;
                 self.serve(index);
                 let slot = self.connections.get(index).and_then(Option::as_ref);
-                if slot.is_some_and(|connection| connection.unsent.is_empty()) {
+                if slot.is_some_and(Connection::is_answered) {
                     self.close(index);
                 }
             }
@@ -241,7 +245,7 @@ impl Connection {
             // Without more octets this ends: what is there gets answered, what is answered gets
             // sent.
             let came = turn < RECEIVES_MAX && self.receive()?;
-            let answered = self.answer_received(worker, answer)?;
+            let answered = self.answer_received(worker, answer, turn < RECEIVES_MAX)?;
             if answered {
                 self.deadline = Instant::now() + idle_timeout;
             }
@@ -250,7 +254,12 @@ impl Connection {
                 break;
             }
         }
-        if self.ended && self.unsent.is_empty() { Err(Closed::Done) } else { Ok(()) }
+        if self.ended && self.is_answered() { Err(Closed::Done) } else { Ok(()) }
+    }
+
+    /// Whether nothing is left to send.
+    fn is_answered(&self) -> bool {
+        self.unsent.is_empty() && self.transfer.is_none()
     }
 
     fn receive(&mut self) -> Result<bool, Closed> {
@@ -278,9 +287,21 @@ impl Connection {
         &mut self,
         worker: &mut Worker,
         answer_buffer: &mut [u8],
+        may_transfer: bool,
     ) -> Result<bool, Closed> {
-        let mut used = 0;
+        let (mut used, mut transferred) = (0, false);
         while self.unsent.len() < UNSENT_OCTETS_MAX {
+            if let Some(transfer) = &mut self.transfer {
+                if !may_transfer {
+                    break;
+                }
+                match transfer.next_message(answer_buffer) {
+                    Some(octets) => put_message(&mut self.unsent, &answer_buffer[..octets]),
+                    None => self.transfer = None,
+                }
+                transferred = true;
+                continue;
+            }
             let rest = &self.received[used..];
             let Some(octets) = crate::wire::read_u16(rest, 0).map(usize::from) else { break };
             if octets > QUERY_OCTETS_MAX {
@@ -303,12 +324,15 @@ impl Connection {
                 self.give_up(worker);
                 return Ok(used > 0);
             }
-            self.unsent.extend_from_slice(&(answered.octets as u16).to_be_bytes());
-            self.unsent.extend_from_slice(&answer_buffer[..answered.octets]);
+            if answered.reason == Reason::Transfer {
+                self.transfer = Transfer::begin(&tables, packet);
+            } else {
+                put_message(&mut self.unsent, &answer_buffer[..answered.octets]);
+            }
             used += PREFIX_OCTETS + octets;
         }
         self.received.drain(..used);
-        Ok(used > 0)
+        Ok(used > 0 || transferred)
     }
 
     /// Takes no more from this peer; what it has asked before is still sent.
@@ -337,7 +361,7 @@ impl Connection {
         if !self.ended && self.unsent.len() < UNSENT_OCTETS_MAX {
             interest |= EpollFlags::EPOLLIN;
         }
-        if !self.unsent.is_empty() {
+        if !self.is_answered() {
             interest |= EpollFlags::EPOLLOUT;
         }
         if interest != self.interest {
@@ -347,6 +371,11 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn put_message(unsent: &mut Vec<u8>, message: &[u8]) {
+    unsent.extend_from_slice(&(message.len() as u16).to_be_bytes());
+    unsent.extend_from_slice(message);
 }
 
 /// Not an error when the connection would only have to wait.

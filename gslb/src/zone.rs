@@ -1,14 +1,17 @@
 //! The zones: which zone a name is in, and what the zone says about it (RFC 1034 §4.3.2, RFC 4592).
 
+use crate::dnssec::sign::Signing;
+use crate::map::Prefix;
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 type Table<V> = HashMap<Box<[u8]>, V, RandomState>;
 
 /// All zones served; immutable once built.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Zones {
     zones: Vec<Zone>,
     /// Apex in lower case to its place in `zones`.
@@ -18,17 +21,32 @@ pub(crate) struct Zones {
 }
 
 /// One zone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Zone {
     /// The apex in lower case.
     pub(crate) apex: Box<[u8]>,
     nodes: Vec<Node>,
-    /// Owner in lower case to its place in `nodes`.
+    /// Owner in lower case to its place in `nodes`, and back.
     owners: Table<usize>,
+    names: Vec<Box<[u8]>>,
+    /// What secondaries get for steered names, by place of the node.
+    snapshots: HashMap<usize, Vec<Rrset>>,
+    pub(crate) secondaries: Secondaries,
+    /// The key, if it is signed.
+    pub(crate) signing: Option<Box<Signing>>,
+}
+
+/// Other servers of a zone, which copy it from here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secondaries {
+    /// Who may have it.
+    pub(crate) transfer_to: Vec<Prefix>,
+    /// Who is told that it has changed.
+    pub(crate) notify: Vec<SocketAddr>,
 }
 
 /// What a name owns. A node without anything is an empty non-terminal (RFC 4592 §2.2.2).
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Node {
     pub(crate) rrsets: Vec<Rrset>,
     /// Which steered name it is: A and AAAA come from the steering.
@@ -44,11 +62,13 @@ pub(crate) struct Rrset {
     /// Seconds.
     pub(crate) ttl: u32,
     pub(crate) records: Vec<Rdata>,
+    /// The data of its RRSIG record, if it is signed.
+    pub(crate) rrsig: Option<Box<[u8]>>,
 }
 
 /// A record's data, taken apart where names in it may be compressed (RFC 3597 §4: only types of RFC
 /// 1035).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rdata {
     /// Everything else.
     Octets(Box<[u8]>),
@@ -123,6 +143,21 @@ impl Zones {
         self.zones.get_mut(index)
     }
 
+    /// The zone of this apex (in lower case), and its place.
+    pub(crate) fn at_apex(&self, apex: &[u8]) -> Option<(usize, &Zone)> {
+        self.apexes.get(apex).map(|&index| (index, &self.zones[index]))
+    }
+
+    /// All zones; the place of each is its place here.
+    pub(crate) fn all(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The same, for building.
+    pub(crate) fn all_mut(&mut self) -> &mut [Zone] {
+        &mut self.zones
+    }
+
     /// Zones, and their records.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let rrsets = self.zones.iter().flat_map(|zone| &zone.nodes).flat_map(|node| &node.rrsets);
@@ -133,7 +168,15 @@ impl Zones {
 impl Zone {
     /// An empty zone; `apex` in lower case.
     pub(crate) fn new(apex: &[u8]) -> Self {
-        let mut zone = Self { apex: apex.into(), nodes: Vec::new(), owners: HashMap::default() };
+        let mut zone = Self {
+            apex: apex.into(),
+            nodes: Vec::new(),
+            owners: HashMap::default(),
+            names: Vec::new(),
+            snapshots: HashMap::new(),
+            secondaries: Secondaries::default(),
+            signing: None,
+        };
         zone.node(apex);
         zone
     }
@@ -152,6 +195,7 @@ impl Zone {
         let index = self.nodes.len();
         self.nodes.push(Node::default());
         self.owners.insert(owner.into(), index);
+        self.names.push(owner.into());
         if owner != &*self.apex
             && let Some(parent) = name::parent(owner)
         {
@@ -168,9 +212,73 @@ impl Zone {
         &self.nodes[0]
     }
 
-    /// All owners in lower case with their nodes.
+    /// All owners in lower case with their nodes, by place; the apex is the first.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
-        self.owners.iter().map(|(owner, &index)| (&**owner, &self.nodes[index]))
+        self.names.iter().map(AsRef::as_ref).zip(&self.nodes)
+    }
+
+    /// The owner at a place, and what secondaries get of it.
+    pub(crate) fn transferred(
+        &self,
+        place: usize,
+    ) -> Option<(&[u8], impl Iterator<Item = &Rrset> + Clone)> {
+        let snapshot = self.snapshots.get(&place).map_or(&[][..], Vec::as_slice);
+        Some((self.names.get(place)?, self.nodes[place].rrsets.iter().chain(snapshot)))
+    }
+
+    /// Says what secondaries get for steered names.
+    pub(crate) fn set_snapshots(&mut self, snapshot: impl Fn(usize) -> Vec<Rrset>) {
+        let steered = self.nodes.iter().enumerate();
+        let steered = steered.filter_map(|(place, node)| Some((place, snapshot(node.steered?))));
+        self.snapshots = steered.collect();
+    }
+
+    /// The place of the name above that of another one; none for the apex.
+    pub(crate) fn parent_of(&self, place: usize) -> Option<usize> {
+        self.owners.get(name::parent(&self.names[place])?).copied()
+    }
+
+    pub(crate) fn name_at(&self, place: usize) -> &[u8] {
+        &self.names[place]
+    }
+
+    pub(crate) fn node_at(&self, place: usize) -> &Node {
+        &self.nodes[place]
+    }
+
+    pub(crate) fn node_at_mut(&mut self, place: usize) -> &mut Node {
+        &mut self.nodes[place]
+    }
+
+    /// The node of a name (in lower case) itself, not of a wildcard that stands for it.
+    pub(crate) fn node_of(&self, owner: &[u8]) -> Option<&Node> {
+        self.owners.get(owner).map(|&place| &self.nodes[place])
+    }
+
+    /// What of a place is signed: the owner, every RRset that [`Self::transferred`] has, and which steered name it is.
+    pub(crate) fn signed_mut(
+        &mut self,
+        place: usize,
+    ) -> (&[u8], impl Iterator<Item = &mut Rrset>, Option<usize>) {
+        let snapshot = self.snapshots.get_mut(&place).map_or(&mut [][..], Vec::as_mut_slice);
+        let node = &mut self.nodes[place];
+        (&self.names[place], node.rrsets.iter_mut().chain(snapshot), node.steered)
+    }
+
+    pub(crate) fn set_serial(&mut self, serial: u32) {
+        let soa = self.nodes[0].rrsets.iter_mut().find(|rrset| rrset.rtype == rtype::SOA);
+        match soa.and_then(|soa| soa.records.first_mut()) {
+            Some(Rdata::Soa { numbers, .. }) => numbers[0] = serial,
+            Some(Rdata::Octets(_) | Rdata::Name(_) | Rdata::Mx { .. }) | None => {}
+        }
+    }
+
+    /// The zone's version.
+    pub(crate) fn serial(&self) -> u32 {
+        match self.apex_node().rrset(rtype::SOA).and_then(|soa| soa.records.first()) {
+            Some(Rdata::Soa { numbers, .. }) => numbers[0],
+            Some(Rdata::Octets(_) | Rdata::Name(_) | Rdata::Mx { .. }) | None => 0,
+        }
     }
 
     /// What the zone says about `name`, whose first `apex_skipped` labels are below the apex.
@@ -202,6 +310,13 @@ impl Zone {
     }
 }
 
+impl Secondaries {
+    /// Whether this one may have the zone.
+    pub(crate) fn allow(&self, peer: IpAddr) -> bool {
+        self.transfer_to.iter().any(|prefix| prefix.contains(peer))
+    }
+}
+
 impl Node {
     /// The RRset of a type.
     pub(crate) fn rrset(&self, rtype: u16) -> Option<&Rrset> {
@@ -217,12 +332,27 @@ impl Node {
                 rrset.records.push(rdata);
             }
         } else {
-            self.rrsets.push(Rrset { rtype, ttl, records: vec![rdata] });
+            self.rrsets.push(Rrset::new(rtype, ttl, vec![rdata]));
+        }
+    }
+}
+
+impl Rdata {
+    /// An address, as data of an A or AAAA record.
+    pub(crate) fn address(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::Octets(address.octets().into()),
+            IpAddr::V6(address) => Self::Octets(address.octets().into()),
         }
     }
 }
 
 impl Rrset {
+    /// One that is not signed.
+    pub(crate) fn new(rtype: u16, ttl: u32, records: Vec<Rdata>) -> Self {
+        Self { rtype, ttl, records, rrsig: None }
+    }
+
     /// The name that a CNAME (or the first NS, PTR) leads to, as written.
     pub(crate) fn target(&self) -> Option<&[u8]> {
         match self.records.first() {

@@ -22,6 +22,8 @@ pub(super) enum Section {
 pub(super) struct Draft<'q, 'o> {
     pub(super) query: &'q Query,
     pub(super) writer: Writer<'o>,
+    /// Whether signatures are wanted (RFC 4035 §3.1.1, §3.2.1).
+    pub(super) dnssec_ok: bool,
     pub(super) counts: [u16; 3],
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
@@ -38,6 +40,7 @@ impl<'q, 'o> Draft<'q, 'o> {
         Self {
             query,
             writer,
+            dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
             counts: [0; 3],
             authoritative: false,
             truncated: false,
@@ -63,15 +66,19 @@ impl<'q, 'o> Draft<'q, 'o> {
         }
     }
 
+    /// `rrsig` is the signature of the chosen addresses.
     pub(super) fn put_choice(
         &mut self,
         owner: &[u8],
         ttl: u32,
         choice: &Choice,
+        rrsig: Option<&[u8]>,
     ) -> Result<(), Full> {
         let addresses = choice.addresses();
-        self.put_whole(Section::Answer, addresses.len(), |draft| {
-            addresses.iter().try_for_each(|&to| draft.put_address(owner, ttl, to))
+        let count = addresses.len() + usize::from(rrsig.is_some());
+        self.put_whole(Section::Answer, count, |draft| {
+            addresses.iter().try_for_each(|&to| draft.put_address(owner, ttl, to))?;
+            rrsig.map_or(Ok(()), |rrsig| draft.put_rrsig(owner, ttl, rrsig))
         })
     }
 
@@ -82,11 +89,15 @@ impl<'q, 'o> Draft<'q, 'o> {
         rrset: &Rrset,
         ttl: u32,
     ) -> Result<(), Full> {
-        self.put_whole(section, rrset.records.len(), |draft| {
+        // RFC 4035 §3.1.1: an RRset goes with its signature, or not at all.
+        let rrsig = if self.dnssec_ok { rrset.rrsig.as_ref() } else { None };
+        let count = rrset.records.len() + usize::from(rrsig.is_some());
+        self.put_whole(section, count, |draft| {
             rrset.records.iter().try_for_each(|rdata| {
                 draft.put_head(owner, rrset.rtype, ttl)?;
                 draft.put_named_data(|writer| put_rdata(writer, rdata))
-            })
+            })?;
+            rrsig.map_or(Ok(()), |rrsig| draft.put_rrsig(owner, ttl, rrsig))
         })
     }
 
@@ -197,7 +208,7 @@ pub(super) fn header(packet: &[u8], flags: u16, counts: [u16; 4]) -> [u8; HEADER
     header
 }
 
-fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
+pub(crate) fn put_rdata(writer: &mut Writer<'_>, rdata: &Rdata) -> Result<(), Full> {
     match rdata {
         Rdata::Octets(octets) => writer.put(octets),
         Rdata::Name(name) => writer.put_name(name),

@@ -49,6 +49,11 @@ pub(super) struct ZoneEntry {
     pub(super) name: Spanned<String>,
     pub(super) records: Option<Spanned<String>>,
     pub(super) file: Option<Spanned<PathBuf>>,
+    pub(super) key: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    pub(super) transfer_to: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) notify: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! Records in master-file form (RFC 1035 §5) become RRsets of a zone; the parser is `domain`'s.
 
+use super::presentation;
 use crate::wire::name;
 use crate::wire::rtype;
 use crate::zone::{Rdata, Zone};
@@ -27,14 +28,14 @@ pub(super) fn read_zone(apex: &[u8], records: &str) -> Result<Zone, BadRecords> 
     let mut zone = Zone::new(apex);
     let origin = Name::from_octets(Bytes::copy_from_slice(apex))
         .map_err(|error| wrong(format!("zone name: {error}")))?;
-    let mut file = Zonefile::from(records);
+    let mut file = Zonefile::from(presentation::rewrite(records, apex)?.as_str());
     file.extend_from_slice(b"\n");
     file.set_origin(origin);
     file.set_default_class(Class::IN);
     while let Some(entry) = file.next_entry().map_err(|error| syntax_error(&error.to_string()))? {
         match entry {
             Entry::Include { .. } => {
-                return Err(wrong("$INCLUDE is not allowed; give the zone a `file`".to_owned()));
+                return Err(wrong("$INCLUDE is not allowed: a zone is one text".to_owned()));
             }
             Entry::Record(record) => add_record(&mut zone, &record).map_err(wrong)?,
         }
@@ -68,6 +69,10 @@ fn add_record(zone: &mut Zone, record: &ScannedRecord) -> Result<(), String> {
     }
     if record.class() != Class::IN {
         return Err(format!("{called}: class {} is not served; allowed: IN", record.class()));
+    }
+    if rtype == rtype::DNAME {
+        // Serving it without the CNAMEs that RFC 6672 §3.1 wants made from it would mislead.
+        return Err(format!("{called}: is not supported; use a wildcard"));
     }
     if rtype == rtype::NS && owner.starts_with(b"\x01*") {
         return Err(format!("{called}: a wildcard cannot be delegated (RFC 4592 §4.2)"));

@@ -3,21 +3,25 @@
 //! | file | job |
 //! | --- | --- |
 //! | `master.rs` | records in master-file form become RRsets of a zone |
+//! | `presentation/` | types that the parser of `domain` does not know |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
 //! | `import.rs` | networks of databases become prefixes of the map |
 //! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
 //! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
+//! | `zones.rs` | zones with their secondaries and keys |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
 mod file;
 mod import;
 mod master;
+mod presentation;
 mod regions;
 mod resolvers;
 mod server;
 mod steering;
+mod zones;
 
 use crate::answer::{Tables, UDP_PAYLOAD_MIN};
 use crate::fixed::Fixed;
@@ -73,10 +77,10 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
     };
     let tables = Tables {
         zones: steering.zones,
-        fixed: Fixed::of(&steering.policy),
+        fixed: Fixed::of(&steering.policy).into(),
         service: steering.service,
-        policy: steering.policy,
-        lab,
+        policy: Arc::new(steering.policy),
+        lab: lab.map(Arc::new),
         tally: Arc::default(),
         udp_payload_max: config.udp_payload_max,
     };

@@ -2,13 +2,14 @@
 //! its writers.
 
 use super::edges::{read_addresses, read_edges};
-use super::file::{File, OnboardEntry, Source, SteerEntry, ZoneEntry};
-use super::master;
+use super::file::{File, OnboardEntry, Source, SteerEntry};
 use super::regions::{RegionNames, read_map, read_regions};
 use super::resolvers::read_resolvers;
 use super::server;
+use super::zones::{check_cuts, check_sets, read_zone};
 use crate::ConfigError;
 use crate::service::Service;
+use crate::snapshot;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -40,6 +41,7 @@ pub(super) fn read(
     for entry in &file.zone {
         read_zone(source, entry, &mut zones)?;
     }
+    check_cuts(source, &file.zone, &zones)?;
     let regions = RegionNames::new(source, &file.region)?;
     let map = read_map(source, &file, &regions, csv)?;
     let resolvers = read_resolvers(source, &file.resolver, &regions)?;
@@ -51,44 +53,26 @@ pub(super) fn read(
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;
+    let mut sets = 0;
     for entry in &file.steer {
         read_steered(source, entry, &regions, &mut zones, &mut policy)?;
+        let owner = name::to_lower(&source.name("steer.name", &entry.name)?);
+        if let (Some(zone), Some(steered)) = (zones.zone_of(&owner), policy.steered.last())
+            && zone.signing.is_some()
+        {
+            check_sets(&policy, steered, &mut sets)
+                .map_err(|message| source.wrong("steer.name", &entry.name, message))?;
+        }
     }
     let mut cnames_elsewhere = Vec::new();
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
     let service = server::read(source, &file, tcp_idle_timeout)?;
-    Ok(Steering { zones, policy, service, cnames_elsewhere })
-}
-
-fn read_zone(source: &Source<'_>, entry: &ZoneEntry, zones: &mut Zones) -> Result<(), ConfigError> {
-    let apex = name::to_lower(&source.name("zone.name", &entry.name)?);
-    let zone = match (&entry.records, &entry.file) {
-        (Some(records), None) => master::read_zone(&apex, records.get_ref()).map_err(|bad| {
-            let span = records.span();
-            let opening = source.text.get(span.clone()).unwrap_or_default();
-            // A newline right behind three quotes is not part of the text.
-            let skipped = opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n");
-            let first = source.line(span.start) + usize::from(skipped);
-            let line = bad.line.map_or_else(|| source.line(span.start), |line| first + line - 1);
-            ConfigError::new(source.name, Some(line), format!("zone.records: {}", bad.message))
-        }),
-        (None, Some(file)) => {
-            let path = source.directory.join(file.get_ref());
-            let text = super::read_file(&path)?;
-            master::read_zone(&apex, &text)
-                .map_err(|bad| ConfigError::new(&path.display().to_string(), bad.line, bad.message))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            Err(source.wrong("zone.name", &entry.name, "needs either `records` or `file`"))
-        }
-    }?;
-    if zones.insert(zone) {
-        Ok(())
-    } else {
-        Err(source.wrong("zone.name", &entry.name, "is already a zone above"))
+    for zone in zones.all_mut() {
+        zone.set_snapshots(|steered| snapshot::rrsets(&policy, &policy.steered[steered]));
     }
+    Ok(Steering { zones, policy, service, cnames_elsewhere })
 }
 
 fn read_all_down(source: &Source<'_>, entry: &SteerEntry) -> Result<AllDown, ConfigError> {

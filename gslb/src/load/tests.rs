@@ -76,6 +76,22 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
             "CNAME and more",
         ),
         (zone("* NS ns.x.\n"), "a wildcard cannot be delegated", "RFC 4592 §4.2"),
+        (
+            zone("a A 192.0.2.1\na CAA 0 issue\n"),
+            "cdn.toml:7: zone.records: CAA: needs 3 fields",
+            "a bad record of a type that we read ourselves",
+        ),
+        (
+            zone("").replace("records", "transfer_to = [\"192.0.2.0/33\"]\nrecords"),
+            "cdn.toml:3: zone.transfer_to: \"192.0.2.0/33\" has more bits than its addresses",
+            "a secondary",
+        ),
+        (
+            zone("").replace("records", "notify = [\"192.0.2.53\"]\nrecords"),
+            "cdn.toml:3: zone.notify: \"192.0.2.53\" is not an address with a port, such as",
+            "a secondary without a port",
+        ),
+        (zone("a DNAME b\n"), "a.cdn.test. DNAME: is not supported", "RFC 6672"),
         (zone("$INCLUDE x\n"), "$INCLUDE is not allowed", "include"),
         (format!("{}{}", zone(""), zone("")), "\"cdn.test.\" is already a zone", "twice"),
         (
@@ -194,4 +210,38 @@ fn errors_of_other_files_name_them() {
         assert!(message.contains(expected), "{expected}: {message}");
     }
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn every_type_is_read_in_its_own_form() {
+    const DIGEST: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    for record in [
+        "A 192.0.2.1",
+        "AAAA 2001:db8::1",
+        "CDS 1 13 2 DIGEST",
+        "CDNSKEY 257 3 13 AAAA",
+        "CAA 0 issue \"ca.test; account=1\"",
+        "CNAME b",
+        "DS 1 13 2 DIGEST",
+        "HINFO cpu os",
+        "HTTPS 1 . alpn=h2,h3 ipv4hint=192.0.2.1",
+        "MX 10 b",
+        "NAPTR 10 10 \"u\" \"E2U+sip\" \"!^.*$!sip:a@b.test!\" .",
+        "NS b",
+        "OPENPGPKEY AAAA",
+        "PTR b",
+        "SMIMEA 3 1 1 DIGEST",
+        "SRV 1 2 443 b",
+        "SSHFP 4 2 DIGEST",
+        "SVCB 0 b",
+        "TLSA 3 1 1 DIGEST",
+        "TXT \"one two\" three",
+        "URI 1 2 \"https://www.test/\"",
+        "TYPE65280 \\# 3 616263",
+    ] {
+        let record = record.replace("DIGEST", DIGEST);
+        let text = zone(&format!("a 60 IN {record}\n")).replace("\"\"\"", "'''");
+        let (_, summary) = load(&inline(&text)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(summary.records, 3, "{record}");
+    }
 }

@@ -28,6 +28,14 @@ impl Prefix {
         is_joined.then(|| Self { address: self.address, length: self.length - 1 })
     }
 
+    /// Whether it holds an address; an IPv4 address may be written as IPv6 (RFC 4291 §2.5.5.2).
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        address.is_ipv4() == self.address.is_ipv4()
+            && key(address) & mask(self.length, width) == key(self.address)
+    }
+
     /// The address, and how many bits of it count.
     pub(crate) fn parts(self) -> (IpAddr, u8) {
         (self.address, self.length)
