@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-/// How often a secondary is told (RFC 1996 §3.6), each time after twice as long: for half a minute. Whoever is not there
-/// that long asks by itself when its REFRESH is over.
+/// How often a secondary is told (RFC 1996 §3.6), each time after twice as long: for half a minute. Whoever is not
+/// there that long asks by itself when its REFRESH is over.
 const TRIES_MAX: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// How often the thread looks for answers and news while it waits for a secondary.

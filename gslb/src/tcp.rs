@@ -17,8 +17,8 @@ const QUERY_OCTETS_MAX: usize = 4096;
 const UNSENT_OCTETS_MAX: usize = 64 << 10;
 /// Connections accepted in one turn, so that those that are open get theirs.
 const ACCEPTS_MAX: usize = 64;
-/// Receive calls for one connection in one turn, and rounds of a zone transfer (1 MiB): a peer that never stops must not
-/// keep the others waiting.
+/// Receive calls for one connection in one turn, and rounds of a zone transfer (1 MiB): a peer that never stops must
+/// not keep the others waiting.
 const RECEIVES_MAX: usize = 16;
 /// Octets of a message's length prefix (RFC 1035 §4.2.2).
 const PREFIX_OCTETS: usize = 2;

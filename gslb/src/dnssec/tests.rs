@@ -454,6 +454,13 @@ fn mistakes_with_keys_and_sets_are_told() {
             "signs the zone; caa.test. NSEC is made so",
             "signed twice",
         ),
+        (
+            format!(
+                "[[zone]]\nname = \"a.b.test\"\nrecords = '''\n@ SOA n h 1 2 3 4 5\n@ NS n\n'''\n{text}"
+            ),
+            "zone.name: \"a.b.test\" needs NS records in test. above it",
+            "denied by the zone above",
+        ),
     ] {
         let path = directory.path().join("zone.toml");
         std::fs::write(&path, &text).unwrap();

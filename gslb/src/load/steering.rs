@@ -4,7 +4,7 @@
 use super::edges::{read_addresses, read_edges};
 use super::file::{File, OnboardEntry, Source, SteerEntry};
 use super::regions::{RegionNames, read_map, read_regions};
-use super::zones::{check_sets, read_zone};
+use super::zones::{check_cuts, check_sets, read_zone};
 use crate::ConfigError;
 use crate::snapshot;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
@@ -35,6 +35,7 @@ pub(super) fn read(
     for entry in &file.zone {
         read_zone(source, entry, &mut zones)?;
     }
+    check_cuts(source, &file.zone, &zones)?;
     let regions = RegionNames::new(source, &file.region)?;
     let map = read_map(source, &file.region, &regions, csv)?;
     let mut policy = Policy {

@@ -7,7 +7,7 @@ use crate::dnssec::key::ZoneKey;
 use crate::dnssec::sets::{self, SETS_MAX, SETS_TOTAL_MAX};
 use crate::dnssec::sign::{Signing, is_made};
 use crate::steer::{AllDown, Family, Policy, Steered};
-use crate::wire::name;
+use crate::wire::{name, rtype};
 use crate::zone::{Secondaries, Zone, Zones};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -61,6 +61,29 @@ pub(super) fn read_zone(
     } else {
         Err(source.wrong("zone.name", &entry.name, "is already a zone above"))
     }
+}
+
+/// A zone below a signed one needs a delegation there: without it the upper zone says, signed, that there is no such
+/// name.
+pub(super) fn check_cuts(
+    source: &Source<'_>,
+    entries: &[ZoneEntry],
+    zones: &Zones,
+) -> Result<(), ConfigError> {
+    for entry in entries {
+        let apex = name::to_lower(&source.name("zone.name", &entry.name)?);
+        let above = std::iter::successors(name::parent(&apex), |suffix| name::parent(suffix));
+        let Some((_, above)) = above.into_iter().find_map(|suffix| zones.at_apex(suffix)) else {
+            continue;
+        };
+        let is_cut = above.node_of(&apex).is_some_and(|node| node.rrset(rtype::NS).is_some());
+        if above.signing.is_some() && !is_cut {
+            let above = name::to_text(&above.apex);
+            let message = format!("needs NS records in {above} above it, which is signed");
+            return Err(source.wrong("zone.name", &entry.name, message));
+        }
+    }
+    Ok(())
 }
 
 /// The key pair whose files are called `path` with `.key` and `.private` behind.
