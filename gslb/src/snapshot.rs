@@ -8,8 +8,8 @@ use std::net::IpAddr;
 /// The A and AAAA RRsets of a name for servers that answer everybody alike.
 ///
 /// They are the addresses of the edges of the name's default region (of the nearest one that has such addresses), all
-/// of them rather than as many as an answer has: who gets one answer for everybody should not send everybody to one edge.
-/// Which edges are up does not matter: two secondaries with one serial have the same.
+/// of them rather than as many as an answer has: who gives one answer to everybody should not send everybody to one
+/// edge. Which edges are up does not matter: two secondaries with one serial have the same.
 pub(crate) fn rrsets(policy: &Policy, name: &Steered) -> Vec<Rrset> {
     let families = [(Family::V4, rtype::A), (Family::V6, rtype::AAAA)];
     let rrset = |(family, rtype)| {

@@ -222,20 +222,8 @@ fn shape(answer: &str) -> Vec<String> {
     lines
 }
 
-#[test]
-fn answers_have_the_shape_of_nsds() {
-    let directory = tempfile::tempdir().unwrap();
-    let place = directory.path().display().to_string();
-    let (server, key) = serve(directory.path(), 13, "");
-    let plain = directory.path().join("plain").display().to_string();
-    fs::write(&plain, format!("$ORIGIN signed.test.\n{RECORDS}")).unwrap();
-    let key = directory.path().join(&key.name).display().to_string();
-    let Some(said) =
-        run("ldns-signzone", &format!("-o signed.test -f {place}/nsd.zone {plain} {key}"))
-    else {
-        return;
-    };
-    assert!(Path::new(&format!("{place}/nsd.zone")).exists(), "{said}");
+/// NSD with the file `nsd.zone` of a directory, on this port.
+fn serve_by_nsd(place: &str) -> Option<(u16, Program)> {
     let port = free_port();
     let config = format!(
         r#"
@@ -258,12 +246,30 @@ zone:
     zonefile: nsd.zone
 "#
     );
-    let file = directory.path().join("nsd.conf").display().to_string();
+    let file = format!("{place}/nsd.conf");
     fs::write(&file, config).unwrap();
-    let Some(nsd) = Program::start("nsd", "nsd", &["-d", "-c", &file]) else { return };
+    let nsd = Program::start("nsd", "nsd", &["-d", "-c", &file])?;
     nsd.wait_until("the zone", || {
         dig(port, "+tries=1 +time=1 SOA signed.test").contains("status: NOERROR")
     });
+    Some((port, nsd))
+}
+
+#[test]
+fn answers_have_the_shape_of_nsds() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().display().to_string();
+    let (server, key) = serve(directory.path(), 13, "");
+    let plain = directory.path().join("plain").display().to_string();
+    fs::write(&plain, format!("$ORIGIN signed.test.\n{RECORDS}")).unwrap();
+    let key = directory.path().join(&key.name).display().to_string();
+    let Some(said) =
+        run("ldns-signzone", &format!("-o signed.test -f {place}/nsd.zone {plain} {key}"))
+    else {
+        return;
+    };
+    assert!(Path::new(&format!("{place}/nsd.zone")).exists(), "{said}");
+    let Some((port, _nsd)) = serve_by_nsd(&place) else { return };
     for question in [
         "many.signed.test A",
         "signed.test SOA",
