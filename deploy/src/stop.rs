@@ -1,4 +1,4 @@
-//! What ends a running process: Ctrl-C, TERM, or the time given by `--for`; and HUP, which makes it read its files again.
+//! What ends a running process: Ctrl-C, TERM, or the time given by `--for`; and HUP, on which it reads its files again.
 
 use crate::failure::Failure;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
