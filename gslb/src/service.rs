@@ -5,9 +5,9 @@ use crate::mode::Backup;
 use crate::wire::cookie::Secrets;
 
 /// Octets of an answer over UDP for each octet of a question whose sender may be forged. A question of 32 octets may so
-/// get the 512 octets of an answer without EDNS, one of 77 the 1232 that are the most. A steered answer with one address
-/// is twice its question, with CNAME some three times; only sixteen AAAA records for a name of less than 14 octets, asked
-/// for without EDNS, are more than 16 times as long.
+/// get the 512 octets of an answer without EDNS, one of 77 the 1232 that are the most. A steered answer with one
+/// address is twice its question, with CNAME some three times; only sixteen AAAA records for a name of less than 14
+/// octets, asked for without EDNS, are more than 16 times as long.
 pub(crate) const AMPLIFICATION_MAX_DEFAULT: usize = 16;
 
 /// The tables `[dns]`, `[limit]` and `[backup]` of the zone file.

@@ -78,7 +78,7 @@ fn no_query_is_lost_while_a_map_is_swapped() {
                 // The address stands before the OPT record, of 11 and 11 octets.
                 let address = &answer[octets - 26..octets - 22];
                 assert!([[192, 0, 2, 1], [192, 0, 2, 2]].contains(&address.try_into().unwrap()));
-                let is_first_map = (address[3] == 1) == (block % 2 == 0);
+                let is_first_map = (address[3] == 1) == block.is_multiple_of(2);
                 seen[usize::from(!is_first_map)] += 1;
             }
             seen
