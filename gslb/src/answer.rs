@@ -62,10 +62,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) moment: Moment,
 }
 
-/// How a packet came.
+/// How a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub enum Transport {
+    /// In one datagram.
     Udp,
+    /// On a connection.
     Tcp,
 }
 
@@ -283,9 +285,11 @@ impl Draft<'_, '_> {
             };
             // RFC 1034 §4.1.1: AA is about the owner that matches the question, the first one.
             let node = match zone.lookup(name, skipped, query.qtype) {
-                Found::Delegation { .. } if cnames > 0 => break,
                 Found::Delegation { servers, labels_skipped } => {
-                    return self.refer(zone, name.suffix(labels_skipped), servers);
+                    // RFC 1034 §4.3.2 3b: also at the end of CNAMEs.
+                    self.reason = if cnames == 0 { Reason::Referral } else { Reason::Alias };
+                    self.refer(zone, name.suffix(labels_skipped), servers)?;
+                    break;
                 }
                 Found::Nothing => {
                     // RFC 6604 §3: the code is that of the last name.
@@ -461,8 +465,9 @@ impl Draft<'_, '_> {
     /// RFC 1034 §4.3.2 3b: the servers of a zone cut, with the addresses that are needed to reach
     /// them.
     fn refer(&mut self, zone: &Zone, cut: &[u8], servers: &Rrset) -> Result<(), Full> {
-        self.reason = Reason::Referral;
-        self.kind = kind(servers);
+        if !self.authoritative {
+            self.kind = kind(servers);
+        }
         self.put_rrset(Section::Authority, cut, servers, servers.ttl)?;
         if self.dnssec_ok {
             self.put_cut_proof(zone, cut)?;

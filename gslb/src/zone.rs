@@ -136,6 +136,17 @@ impl Zones {
         fresh
     }
 
+    /// Makes the apex of each zone a name of the zone above, if that is served here too: what it asks its parent's side
+    /// for (DS) is then not there, but the name is, with all that is below it.
+    pub(crate) fn connect(&mut self) {
+        for index in 0..self.zones.len() {
+            let apex = self.zones[index].apex.clone();
+            if let Some(zone) = name::parent(&apex).and_then(|above| self.zone_of(above)) {
+                zone.node(&apex);
+            }
+        }
+    }
+
     /// The zone that holds a name in lower case, for building.
     pub(crate) fn zone_of(&mut self, owner: &[u8]) -> Option<&mut Zone> {
         let (name, _) = LowerName::read(owner).ok()?;
@@ -390,6 +401,7 @@ mod tests {
             }
             assert!(zones.insert(zone));
         }
+        zones.connect();
         zones
     }
 
@@ -410,7 +422,12 @@ mod tests {
             ("cut.test.", rtype::DS, "cut.", "RFC 4035 §3.1.4.1: DS is the parent's"),
             ("sub.test.", 16, "empty", "the deeper zone's apex"),
             ("q.w.sub.test.", 16, "*.w.", "in the deeper zone"),
-            ("sub.test.", rtype::DS, "nothing", "DS is asked of the parent zone"),
+            (
+                "sub.test.",
+                rtype::DS,
+                "empty",
+                "DS is asked of the parent zone, where the name exists",
+            ),
             ("test2.", 16, "outside", "no zone"),
             (".", 16, "outside", "the root"),
         ] {

@@ -1,13 +1,16 @@
 //! Records in master-file form (RFC 1035 §5) become RRsets of a zone; the parser is `domain`'s.
 
-use super::presentation;
+use super::{entries, presentation};
 use crate::wire::name;
 use crate::wire::rtype;
 use crate::zone::{Rdata, Zone};
 use bytes::Bytes;
+use domain::base::Rtype;
 use domain::base::iana::Class;
-use domain::base::name::{Name, ToName};
-use domain::base::rdata::ComposeRecordData;
+use domain::base::name::{Name, ParsedName, ToName};
+use domain::base::rdata::{ComposeRecordData, ParseAnyRecordData};
+use domain::dep::octseq::Parser;
+use domain::rdata::AllRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 /// Octets of one RRset's data: what fits into a message over TCP with room for the rest.
@@ -25,6 +28,7 @@ pub(super) struct BadRecords {
 /// Reads `records` into a new zone; relative names are relative to `apex` (in lower case).
 pub(super) fn read_zone(apex: &[u8], records: &str) -> Result<Zone, BadRecords> {
     let wrong = |message: String| BadRecords { line: None, message };
+    entries::check(records)?;
     let mut zone = Zone::new(apex);
     let origin = Name::from_octets(Bytes::copy_from_slice(apex))
         .map_err(|error| wrong(format!("zone name: {error}")))?;
@@ -52,15 +56,27 @@ fn syntax_error(text: &str) -> BadRecords {
     match (number(), number(), parts.next()) {
         (Some(line), Some(column), Some(message)) => BadRecords {
             line: Some(if column == 1 { line.saturating_sub(1).max(1) } else { line }),
-            message: message.trim().to_owned(),
+            message: one_line(message.trim()),
         },
-        _ => BadRecords { line: None, message: text.to_owned() },
+        _ => BadRecords { line: None, message: one_line(text) },
     }
+}
+
+/// A message may quote the text: its control characters are for no terminal.
+fn one_line(text: &str) -> String {
+    let shown = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 fn add_record(zone: &mut Zone, record: &ScannedRecord) -> Result<(), String> {
     let mut owner = Vec::new();
     let Ok(()) = record.owner().compose(&mut owner);
+    if name::skip(&owner, 0) != Ok(owner.len()) {
+        return Err(format!("{} {}: an empty label", record.owner(), record.rtype()));
+    }
     let owner = name::to_lower(&owner);
     let rtype = record.rtype().to_int();
     let called = format!("{} {}", name::to_text(&owner), record.rtype());
@@ -79,12 +95,27 @@ fn add_record(zone: &mut Zone, record: &ScannedRecord) -> Result<(), String> {
     }
     let mut data = Vec::new();
     let Ok(()) = record.data().compose_rdata(&mut data);
+    if !is_well_formed(record.rtype(), &data) {
+        return Err(format!("{called}: an empty label, or malformed data"));
+    }
     let rdata = read_rdata(rtype, data).ok_or_else(|| format!("{called}: malformed data"))?;
     // RFC 2181 §8: values with the upper bit set count as 0.
     let ttl = record.ttl().as_secs();
     let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
     zone.node(&owner).insert(rtype, ttl, rdata);
     Ok(())
+}
+
+/// Whether data can be read as its type's, without pointers: the parser of `domain` (0.11) lets names with empty labels
+/// through, and whatever is written in octets (RFC 3597 §5).
+fn is_well_formed(rtype: Rtype, data: &[u8]) -> bool {
+    let mut parser = Parser::from_ref(data);
+    let read = AllRecordData::<&[u8], ParsedName<&[u8]>>::parse_any_rdata(rtype, &mut parser);
+    let mut again = Vec::new();
+    read.is_ok_and(|read| {
+        let Ok(()) = read.compose_rdata(&mut again);
+        again == data
+    })
 }
 
 /// Takes record data apart where it holds names that may be compressed.

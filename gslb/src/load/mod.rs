@@ -2,6 +2,7 @@
 //!
 //! | file | job |
 //! | --- | --- |
+//! | `entries.rs` | what its parser must not be given |
 //! | `master.rs` | records in master-file form become RRsets of a zone |
 //! | `presentation/` | types that the parser of `domain` does not know |
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
@@ -13,6 +14,7 @@
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
+mod entries;
 mod file;
 mod import;
 mod master;
@@ -29,6 +31,8 @@ use crate::map::PrefixMap;
 use crate::table::{LabFile, LabTable};
 use crate::{Config, ConfigError, Summary, ZoneSource};
 use file::Source;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -139,12 +143,16 @@ fn read_octets(path: &Path) -> Result<Vec<u8>, ConfigError> {
     let name = path.display().to_string();
     let wrong =
         |error: std::io::Error| ConfigError::new(&name, None, format!("cannot read: {error}"));
-    let octets = std::fs::metadata(path).map_err(wrong)?.len();
-    if octets > FILE_OCTETS_MAX {
-        let message = format!("has {octets} octets, at most {FILE_OCTETS_MAX}");
+    let file = File::open(path).map_err(wrong)?;
+    // Pipes and devices have no length beforehand, and need not end.
+    let octets = file.metadata().map_err(wrong)?.len().min(FILE_OCTETS_MAX);
+    let mut content = Vec::with_capacity(octets as usize);
+    file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut content).map_err(wrong)?;
+    if content.len() as u64 > FILE_OCTETS_MAX {
+        let message = format!("has more than {FILE_OCTETS_MAX} octets");
         return Err(ConfigError::new(&name, None, message));
     }
-    std::fs::read(path).map_err(wrong)
+    Ok(content)
 }
 
 #[cfg(test)]

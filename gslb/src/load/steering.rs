@@ -42,6 +42,7 @@ pub(super) fn read(
         read_zone(source, entry, &mut zones)?;
     }
     check_cuts(source, &file.zone, &zones)?;
+    zones.connect();
     let regions = RegionNames::new(source, &file.region)?;
     let map = read_map(source, &file, &regions, csv)?;
     let resolvers = read_resolvers(source, &file.resolver, &regions)?;

@@ -245,3 +245,24 @@ fn every_type_is_read_in_its_own_form() {
         assert_eq!(summary.records, 3, "{record}");
     }
 }
+
+#[test]
+fn records_that_are_no_records_are_refused() {
+    for (record, expected) in [
+        ("a CNAME b..c", "a.z. CNAME: an empty label, or malformed data"),
+        ("a..b A 192.0.2.1", "an empty label"),
+        ("a MX 1 b..", "an empty label"),
+        ("a SRV 1 2 3 b..c", "an empty label"),
+        ("a TYPE1 \\# 3 010203", "malformed data"),
+        ("a TYPE5 \\# 4 0161c000", "malformed data"),
+        ("a TYPE15 \\# 4 000ac000", "malformed data"),
+        ("a TXT", "zone.records: TXT: no text"),
+        ("a TXT ( b", "zone.records: a parenthesis stays open"),
+    ] {
+        let text = format!(
+            "[[zone]]\nname = \"z.\"\nrecords = '''\n@ SOA a b 1 2 3 4 5\n@ NS c\n{record}\n'''"
+        );
+        let message = load(&inline(&text)).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{record}: {message}");
+    }
+}

@@ -31,6 +31,8 @@ pub(super) fn read_zone(
             let skipped = opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n");
             let first = source.line(span.start) + usize::from(skipped);
             let line = bad.line.map_or_else(|| source.line(span.start), |line| first + line - 1);
+            // Lines that are written as `\n` are none of the file's.
+            let line = line.min(source.line(span.end));
             ConfigError::new(source.name, Some(line), format!("zone.records: {}", bad.message))
         }),
         (None, Some(file)) => {
