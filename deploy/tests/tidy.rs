@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lastmile-tuning", &[]),
     ("lastmile-http", &[]),
     ("lastmile-edge", &["lastmile-tuning", "lastmile-http"]),
-    ("lastmile-fuzz", &["lastmile-http", "lastmile-edge"]),
+    ("lastmile-fuzz", &["lastmile-http", "lastmile-edge", "lastmile-gslb"]),
     ("lastmile-gslb", &["lastmile-tuning"]),
     ("lastmile-origin", &["lastmile-tuning"]),
     ("lastmile-bench", &["lastmile-tuning"]),

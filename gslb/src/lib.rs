@@ -27,6 +27,7 @@
 //! | `log.rs` | a line for some of the queries |
 //! | `service.rs` | who we say we are, whom we believe, and what changes under load |
 //! | `mode.rs`, `pulse.rs` | which modes are on by the rate of queries; the thread that says so, and the time |
+//! | `offline.rs` | the answers without the sockets |
 
 mod answer;
 mod config;
@@ -43,6 +44,7 @@ mod log;
 mod map;
 mod mode;
 mod notify;
+mod offline;
 mod pulse;
 mod renew;
 mod server;
@@ -57,6 +59,7 @@ mod udp;
 mod wire;
 mod zone;
 
+pub use answer::Transport;
 pub use config::{Config, Summary, ZoneSource};
 pub use counters::Sample;
 pub use diff::{Difference, Move, diff};
@@ -65,4 +68,5 @@ pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use log::QueryLog;
 pub use mode::Switch;
+pub use offline::Offline;
 pub use server::{Gslb, check, start};

@@ -8,6 +8,8 @@ mod connection;
 #[path = "../../tests/sim/disk.rs"]
 #[allow(dead_code, reason = "the simulation has uses for the rest")]
 mod disk;
+#[path = "../targets/gslb/mod.rs"]
+mod gslb;
 #[path = "../../tests/sim/lone.rs"]
 #[allow(dead_code, reason = "other tests have uses for the rest")]
 mod lone;
@@ -33,7 +35,7 @@ fn chosen() -> fn(&[u8]) {
     let name = std::env::var(VARIABLE).unwrap_or_default();
     let of_the_edge: [targets::Row; 2] =
         [("connection", connection::run), ("recovery", recovery::run)];
-    let rows = || targets::TARGETS.iter().chain(&of_the_edge);
+    let rows = || targets::TARGETS.iter().chain(&of_the_edge).chain(gslb::TARGETS);
     let Some((_, run)) = rows().find(|(known, _)| *known == name) else {
         let names: Vec<_> = rows().map(|(name, _)| *name).collect();
         eprintln!("{VARIABLE} is {name:?}, not one of: {}", names.join(" "));
