@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // Clippy's exception for tests does not reach what they call.
 
-use lastmile_gslb::{Config, Gslb, ZoneSource, start};
-use std::process::Command;
+mod asking;
+
+use asking::dig;
+use lastmile_gslb::{Config, ZoneSource, start};
 use std::time::Duration;
 
 const EXTRA: &str = r#"
@@ -27,21 +29,6 @@ fn config() -> Config {
     let text = format!("{}{EXTRA}", include_str!("../examples/cdn.toml"));
     let zone = Some(ZoneSource::Inline { name: "cdn.toml".to_owned(), text });
     Config { listen: "127.0.0.1:0".parse().unwrap(), zone, ..Config::default() }
-}
-
-/// What `dig` prints for these arguments.
-fn dig(server: &Gslb, arguments: &str) -> String {
-    let output = Command::new("dig")
-        .args(["@127.0.0.1", "-p", &server.address().port().to_string()])
-        .args(["+tries=3", "+time=5", "+noall", "+comments", "+answer", "+authority", "+question"])
-        .args(arguments.split_whitespace())
-        .env("HOME", "/nonexistent")
-        .output()
-        .expect("these tests need `dig`: apt-get install bind9-dnsutils");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "dig {arguments}: {text}");
-    // Tabs and runs of spaces are dig's taste.
-    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
 #[test]
@@ -131,44 +118,4 @@ fn dig_gets_what_it_asks_for() {
     assert!(value("lastmile_gslb_answers_steered_mapped_total") >= Some(7));
     assert!(value("lastmile_gslb_queries_tcp_total") >= Some(2));
     server.stop(Duration::from_secs(1));
-}
-
-#[test]
-fn the_labs_table_by_dig() {
-    let directory = std::env::temp_dir().join(format!("lastmile-gslb-dig-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let file = |name: &str, text: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, text).unwrap();
-        Some(path)
-    };
-    let table = "\
-homepage.lab.test. A 10.0.0.1
-*.cdn.lab.test. A 10.0.0.2 10.0.0.3
-*.lab.test. CNAME homepage.lab.test.
-";
-    let server = start(Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        lab_table: file("table", table),
-        lab_locations: file(
-            "locations",
-            "10.0.0.2 0 0\n10.0.0.3 9 9\n192.0.2.1 1 1\n192.0.2.2 7 8\n",
-        ),
-        ..Config::default()
-    })
-    .unwrap();
-    for (arguments, expected, why) in [
-        ("homepage.lab.test", "homepage.lab.test. 60 IN A 10.0.0.1\n", "an exact row"),
-        ("x.y.lab.test", "x.y.lab.test. 60 IN CNAME homepage.lab.test.\n", "any subdomain"),
-        ("x.y.lab.test", "ANSWER: 1,", "a CNAME is answered alone"),
-        ("a.cdn.lab.test +subnet=192.0.2.1/32", "60 IN A 10.0.0.2\n", "nearest"),
-        ("a.cdn.lab.test +subnet=192.0.2.2/32", "60 IN A 10.0.0.3\n", "nearest, elsewhere"),
-        ("a.cdn.lab.test", "60 IN A 10.0.0.", "an unknown client gets any"),
-        ("other.test", "status: NXDOMAIN", "no row"),
-    ] {
-        let text = dig(&server, arguments);
-        assert!(text.contains(expected), "{why}: dig {arguments}: {text}");
-    }
-    server.stop(Duration::ZERO);
-    std::fs::remove_dir_all(&directory).unwrap();
 }
