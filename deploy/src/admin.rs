@@ -1,6 +1,6 @@
-//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode` and `POST /reload`, in a
-//! thread of its own so that it answers while the data path is busy. When the process is told to end, idle connections
-//! end at once, so that who watches them knows.
+//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode`, `/corrections` and `POST
+//! /reload`, in a thread of its own so that it answers while the data path is busy. When the process is told to end,
+//! idle connections end at once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
@@ -180,11 +180,15 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
                 Err(why) => response(StatusCode::BAD_REQUEST, TEXT, format!("{why}\n")),
             }
         }
+        "/corrections" => match board.corrections() {
+            Ok(lines) => response(StatusCode::OK, "text/csv; charset=utf-8", lines),
+            Err(why) => response(StatusCode::NOT_FOUND, TEXT, format!("{why}\n")),
+        },
         _ => response(
             StatusCode::NOT_FOUND,
             TEXT,
             "There are /healthz, /metrics and /stats.json; of a GSLB also \
-             /why?name=NAME&client=ADDR, /mode and POST /reload.\n"
+             /why?name=NAME&client=ADDR, /mode, /corrections and POST /reload.\n"
                 .into(),
         ),
     }
@@ -222,6 +226,7 @@ mod tests {
             ("HEAD /metrics HTTP/1.0\r\n\r\n", " 200 ", "no content"),
             ("GET /stats.json HTTP/1.0\r\n\r\n", " 200 ", "numbers"),
             ("GET / HTTP/1.0\r\n\r\n", " 404 ", "nothing there"),
+            ("GET /corrections HTTP/1.0\r\n\r\n", " 404 ", "no GSLB"),
             ("POST /healthz HTTP/1.0\r\n\r\n", " 405 ", "nothing can be changed here"),
             ("nonsense\r\n\r\n", " 400 ", "no HTTP"),
             (&long, " 431 ", "a head beyond the bound"),

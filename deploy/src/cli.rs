@@ -55,6 +55,7 @@ pub enum Command {
     /// Run a GSLB: an authoritative DNS server that steers clients to edges
     #[command(after_help = "Examples:
   lastmile gslb --listen 127.0.0.1:5353 --zone gslb/examples/cdn.toml
+  lastmile gslb --listen 127.0.0.1:5353 --http 127.0.0.1:5380 --zone gslb/examples/cdn.toml
   lastmile gslb --listen 127.0.0.1:5353 --lab-table dns_table.txt
   lastmile gslb --zone cdn.toml --log queries.jsonl --log-sample 100
   lastmile gslb why www.customer.test --client 10.1.2.3 --zone gslb/examples/cdn.toml
@@ -137,8 +138,8 @@ pub struct UpFlags {
     /// How the edges talk to the kernel: auto, uring or epoll
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub io: IoChoice,
-    /// Use ports N (origin), N+1 (edges), N+2 (parent), N+3 (GSLB) and N+4 (admin); 0 lets the
-    /// kernel choose them [default: 8000, 8080, 8081, 5353, 9100]
+    /// Use ports N (origin), N+1 (edges), N+2 (parent), N+3 (GSLB), N+4 (admin) and N+5 (the
+    /// GSLB's HTTP); 0 lets the kernel choose them [default: 8000, 8080, 8081, 5353, 9100, 5380]
     #[arg(long, value_name = "N", value_parser = port_base)]
     pub port_base: Option<u16>,
     /// Print one line of JSON instead of the table
@@ -236,6 +237,9 @@ pub struct GslbFlags {
     /// Listen at ADDR, UDP and TCP
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5353", value_parser = address)]
     pub listen: SocketAddr,
+    /// Serve HTTP at ADDR: redirects, /resolve and DNS over HTTPS (/dns-query)
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub http: Option<SocketAddr>,
     /// Zones and steering
     #[arg(long, value_name = "FILE")]
     pub zone: Option<PathBuf>,

@@ -63,7 +63,7 @@ impl Running {
         match &self.role {
             Role::Origin(origin) => vec![origin.address()],
             Role::Edge(edge) => edge.addresses().to_vec(),
-            Role::Gslb(gslb) => vec![gslb.address()],
+            Role::Gslb(gslb) => [gslb.address()].into_iter().chain(gslb.http_address()).collect(),
         }
     }
 
@@ -203,6 +203,17 @@ impl Board {
         let running = self.lock();
         let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
         gslb.explain(question)
+    }
+
+    /// Lines `prefix,region` for the GSLB's map: resolvers whose clients are elsewhere than it says.
+    ///
+    /// # Errors
+    /// There is no GSLB with HTTP.
+    pub fn corrections(&self) -> Result<String, String> {
+        let running = self.lock();
+        let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
+        gslb.corrections()
+            .ok_or_else(|| "the GSLB serves no HTTP, so it sees no clients".to_owned())
     }
 
     /// Ends every role within `drain` altogether, the one started last first, so that none loses its

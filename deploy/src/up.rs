@@ -43,6 +43,8 @@ struct Up {
     parent: SocketAddr,
     edges: Vec<SocketAddr>,
     gslb: SocketAddr,
+    /// The GSLB's HTTP.
+    http: SocketAddr,
     admin: Admin,
 }
 
@@ -61,16 +63,19 @@ fn start(flags: &UpFlags, board: &Arc<Board>) -> Result<(Site, Up), Failure> {
     let edges = edges(&common, &plan, parent, board)?;
     let zone = lastmile_gslb::Config {
         listen: plan.gslb,
-        zone: Some(zone::source(flags.edges)),
+        http: Some(plan.http),
+        zone: Some(zone::source(flags.edges, edges[0].port())),
         ..lastmile_gslb::Config::default()
     };
-    let gslb = add(board, roles::gslb::launch(zone)?);
+    let gslb = roles::gslb::launch(zone)?;
+    let http = gslb.addresses().last().copied().unwrap_or(plan.http);
+    let gslb = add(board, gslb);
     let admin = Admin::start(plan.admin, Arc::clone(board))?;
     let served = match &flags.dir {
         Some(path) => path.display().to_string(),
         None => "the shipped site".to_owned(),
     };
-    Ok((site, Up { site: served, origin, parent, edges, gslb, admin }))
+    Ok((site, Up { site: served, origin, parent, edges, gslb, http, admin }))
 }
 
 /// What the edges and the parent have in common: all but name, addresses and upstream.

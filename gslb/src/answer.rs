@@ -7,6 +7,7 @@ mod terms;
 mod transfer;
 
 use crate::fixed::Fixed;
+use crate::http::rules::Rules;
 use crate::mode::Moment;
 use crate::service::Service;
 use crate::steer::{Choice, Family, Placed, Policy, Why};
@@ -44,6 +45,8 @@ pub(crate) struct Tables {
     pub(crate) lab: Option<Arc<LabTable>>,
     /// How often these tables answered with each region and edge.
     pub(crate) tally: Arc<Tally>,
+    /// For the HTTP front; an answer over UDP needs none of it but the name for pairs.
+    pub(crate) front: Arc<Rules>,
     /// The largest answer over UDP in octets.
     pub(crate) udp_payload_max: u16,
     pub(crate) service: Service,
@@ -69,6 +72,8 @@ pub enum Transport {
     Udp,
     /// On a connection.
     Tcp,
+    /// DNS over HTTPS, and names that are resolved for apps.
+    Https,
 }
 
 /// Why the answer is what it is; feeds the counters.

@@ -23,11 +23,15 @@ pub struct Config {
     pub lab_table: Option<PathBuf>,
     /// Locations for the lab's table, rows of `ADDR X Y`.
     pub lab_locations: Option<PathBuf>,
+    /// Where to serve HTTP: redirects, names for apps, DNS over HTTPS; `None` for nowhere.
+    pub http: Option<SocketAddr>,
+    /// Open connections of HTTP; one more closes the one that has been open longest.
+    pub http_connections_max: usize,
     /// The largest answer over UDP in octets, whatever the asker offers; 512 to 4096.
     pub udp_payload_max: u16,
     /// Open TCP connections over all cores; one more closes the one that has been idle longest.
     pub tcp_connections_max: usize,
-    /// A TCP connection that brings no whole query for so long is closed (RFC 7766 §6.2.3).
+    /// A TCP connection that brings no whole query for so long is closed (RFC 7766 §6.2.3); the same for one of HTTP.
     pub tcp_idle_timeout: Duration,
     /// Where queries are logged.
     pub log: Option<QueryLog>,
@@ -44,6 +48,8 @@ impl Default for Config {
             map: None,
             lab_table: None,
             lab_locations: None,
+            http: None,
+            http_connections_max: 1024,
             // DNS flag day 2020: the largest payload that no path of 1280 octets fragments.
             udp_payload_max: 1232,
             tcp_connections_max: 1024,

@@ -48,6 +48,7 @@ macro_rules! counters {
 counters! {
     queries_udp, "lastmile_gslb_queries_udp_total", "Packets received over UDP.";
     queries_tcp, "lastmile_gslb_queries_tcp_total", "Messages received over TCP.";
+    queries_https, "lastmile_gslb_queries_https_total", "Messages received over HTTPS.";
     steered_mapped, "lastmile_gslb_answers_steered_mapped_total",
         "Answers with edges of the region that the map gives the client.";
     steered_listed, "lastmile_gslb_answers_steered_listed_total",
@@ -127,6 +128,7 @@ impl Counters {
         match transport {
             Transport::Udp => self.queries_udp.count(),
             Transport::Tcp => self.queries_tcp.count(),
+            Transport::Https => self.queries_https.count(),
         }
         if answered.truncated {
             self.truncated.count();

@@ -8,7 +8,7 @@ use crate::steer::{AllDown, Choice, Family, Steered, Why};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
 use crate::wire::subnet::{Client, ClientSource};
-use crate::zone::Found;
+use crate::zone::{Found, Zones};
 use crate::{Config, ConfigError};
 use serde::Serialize;
 use std::fmt;
@@ -99,7 +99,8 @@ pub(crate) fn explain(
     question: &Question,
 ) -> Result<Explanation, String> {
     let client = client(question)?;
-    let (steered, owner) = steered(tables, &question.name)?;
+    let (index, owner) = steered_index(&tables.zones, &question.name)?;
+    let steered = &tables.policy.steered[index];
     let (family, rtype) = if question.v6 { (Family::V6, "AAAA") } else { (Family::V4, "A") };
     let policy = &tables.policy;
     let (found, by) = policy.locate(&client);
@@ -160,21 +161,24 @@ fn client(question: &Question) -> Result<Client, String> {
     Ok(Client { address, prefix_length, source: ClientSource::Subnet })
 }
 
-/// The steered name that a name leads to.
-fn steered<'t>(tables: &'t Tables, text: &str) -> Result<(&'t Steered, String), String> {
+/// The steered name that a name leads to: its place in [`crate::steer::Policy::steered`], and the name.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn steered_index(zones: &Zones, text: &str) -> Result<(usize, String), String> {
     let mut wire =
         name::to_lower(&name::from_text(text).map_err(|message| format!("name: {message}"))?);
     for _ in 0..=CNAMES_MAX {
         let (lower, _) = LowerName::read(&wire).map_err(|_| format!("{text:?} is no name"))?;
         let shown = name::to_text(&wire);
-        let Some((zone, skipped)) = tables.zones.find(&lower, rtype::A) else {
+        let Some((zone, skipped)) = zones.find(&lower, rtype::A) else {
             return Err(format!("{shown} is in no zone of this server"));
         };
         let Found::Node(node) = zone.lookup(&lower, skipped, rtype::A) else {
             return Err(format!("{shown} is not there, or another server answers for it"));
         };
         if let Some(index) = node.steered {
-            return Ok((&tables.policy.steered[index], shown));
+            return Ok((index, shown));
         }
         let target = node.rrset(rtype::CNAME).and_then(|cname| cname.target());
         let Some(target) = target else {

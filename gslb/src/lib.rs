@@ -21,6 +21,8 @@
 //! | `map/` | the region of a client |
 //! | `steer.rs` | the edges for that client |
 //! | `fixed.rs` | the edges for everybody, in static mode |
+//! | `http/` | the same choice over HTTP: redirects, names for apps, DNS over HTTPS |
+//! | `locate.rs` | the edge that holds a URL |
 //! | `health.rs` | which of them are up |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
 //! | `counters.rs`, `tally.rs` | what is counted, and why; for each region and edge |
@@ -38,8 +40,10 @@ mod error;
 mod explain;
 mod fixed;
 mod health;
+mod http;
 mod limit;
 mod load;
+mod locate;
 mod log;
 mod map;
 mod mode;

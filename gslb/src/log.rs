@@ -193,6 +193,7 @@ impl Sampled {
             transport: match self.transport {
                 Transport::Udp => "udp",
                 Transport::Tcp => "tcp",
+                Transport::Https => "https",
             },
             name: question.map(|(name, _)| name::to_text(name)),
             qtype: question.map(|(_, qtype)| Rtype::from_int(qtype).to_string()),

@@ -1,10 +1,11 @@
 //! Start: load, bind, workers on each core; stop.
 
-use crate::answer::{Answered, Asked, Tables};
+use crate::answer::{Answered, Asked, Reason, Tables};
 use crate::counters::{self, Counters, Sample, labelled};
 use crate::dnssec::sign;
 use crate::explain::{Explanation, Question, explain};
 use crate::health::Checker;
+use crate::http::{self, Http, Pairs};
 use crate::limit::Limiter;
 use crate::load::load;
 use crate::log::{QueryLog, Sampler};
@@ -50,6 +51,9 @@ pub struct Gslb {
     pacemaker: Option<Pacemaker>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
+    http: Option<Http>,
+    /// With HTTP: who asked for one-time names.
+    pairs: Option<Arc<Pairs>>,
 }
 
 /// What came of the files that were read last.
@@ -76,10 +80,12 @@ pub(crate) struct Worker {
     pub(crate) sampler: Option<Sampler>,
     pub(crate) limiter: Limiter,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) pairs: Option<Arc<Pairs>>,
 }
 
 impl Worker {
-    /// Counts a query and its answer, which was found in `tables` and begins `answer`, and logs it if it is its turn.
+    /// Counts a query and its answer, which was found in `tables` and begins `answer`, and logs it if it is its turn;
+    /// and remembers who asked if it was for a one-time name.
     pub(crate) fn note(
         &mut self,
         tables: &Tables,
@@ -89,6 +95,11 @@ impl Worker {
     ) {
         self.counters.count_answer(asked.transport, answered);
         tables.tally.count(self.number, answered);
+        if answered.reason == Reason::Static
+            && let (Some(pairs), Some(suffix)) = (&self.pairs, &tables.front.whoami)
+        {
+            pairs.note(suffix, asked);
+        }
         if let Some(sampler) = &mut self.sampler {
             sampler.offer(tables.tally.names(), asked, answered, answer);
         }
@@ -142,7 +153,10 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         connections_max: (config.tcp_connections_max / count).max(1),
         idle_timeout: config.tcp_idle_timeout,
     };
-    tables.tally = Arc::new(Tally::new(&tables.policy, count * WORKERS_EACH));
+    let http = bind_http(config.http)?;
+    // Besides those of DNS the one of the HTTP front.
+    let workers = count * WORKERS_EACH + usize::from(http.is_some());
+    tables.tally = Arc::new(Tally::new(&tables.policy, workers));
     let mut ledger = Ledger::default();
     ledger.replace(Arc::clone(&tables.tally));
     let checker = check_edges(&tables).map_err(StartError::Worker)?;
@@ -163,6 +177,8 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         pacemaker: None,
         stop: Stop::default(),
         threads: Vec::new(),
+        pairs: http.as_ref().map(|_| Arc::default()),
+        http: None,
     };
     if gslb.config.backup {
         gslb.set_modes(Some(Switch::On), None);
@@ -171,6 +187,9 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     for ((&core, socket), listener) in cores.numbers().iter().zip(sockets).zip(listeners) {
         gslb.spawn_udp(core, socket).map_err(StartError::Worker)?;
         gslb.spawn_tcp(core, listener, limits).map_err(StartError::Worker)?;
+    }
+    if let Some(listener) = http {
+        gslb.start_http(listener).map_err(StartError::Worker)?;
     }
     let (pulse, tables) = (Arc::clone(&gslb.pulse), Arc::clone(&gslb.tables));
     let pacemaker = Pacemaker::start(pulse, tables, gslb.counters.clone());
@@ -267,11 +286,32 @@ impl Loaded {
     }
 }
 
+/// The listener of the HTTP front, if there is to be one.
+fn bind_http(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let listeners = listen(address, 1, &ListenOptions::default());
+    let mut listeners = listeners.map_err(|error| StartError::Bind(address, error))?;
+    Ok(listeners.pop())
+}
+
 impl Gslb {
     /// Where it listens, UDP and TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(Http::address)
+    }
+
+    /// Lines `prefix,region` of resolvers whose clients were seen to be elsewhere than the map says; `None` without
+    /// HTTP, where clients are seen.
+    #[must_use]
+    pub fn corrections(&self) -> Option<String> {
+        self.http.as_ref().map(Http::corrections)
     }
 
     /// What was loaded.
@@ -392,7 +432,10 @@ impl Gslb {
                 sign::expiration(&tables.zones),
             ),
         ];
-        samples.extend(others.map(|(name, help, value)| (name.into(), help, value)));
+        let http = self.http.iter().flat_map(Http::samples);
+        samples.extend(
+            others.into_iter().chain(http).map(|(name, help, value)| (name.into(), help, value)),
+        );
         samples.extend(edge_samples(&tables.policy, &ledger));
         samples.extend(ledger.samples());
         samples
@@ -411,7 +454,11 @@ impl Gslb {
         loaded.notifier = None;
         drop(loaded);
         let now = Instant::now();
-        self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
+        let deadline = *self.stop.get_or_init(|| now.checked_add(drain).unwrap_or(now));
+        if let Some(http) = self.http.take() {
+            // Ends beside the workers, which are told already.
+            http.end(deadline);
+        }
         for thread in self.threads.drain(..) {
             // A worker that panicked has already said so on stderr.
             let _ = thread.join();
@@ -433,16 +480,23 @@ impl Gslb {
         self.spawn("tcp", core, move |worker| tcp::run(listener, epoll, worker, limits))
     }
 
-    fn spawn(
-        &mut self,
-        transport: &str,
-        core: usize,
-        run: impl FnOnce(Worker) + Send + 'static,
-    ) -> io::Result<()> {
+    fn start_http(&mut self, listener: TcpListener) -> io::Result<()> {
+        let Some(pairs) = self.pairs.clone() else { return Ok(()) };
+        let worker = self.worker();
+        let limits = http::Limits {
+            connections_max: self.config.http_connections_max,
+            idle_timeout: self.config.tcp_idle_timeout,
+        };
+        self.http = Some(Http::start(listener, limits, worker, pairs)?);
+        Ok(())
+    }
+
+    /// What the next worker works with.
+    fn worker(&mut self) -> Worker {
         let counters = Arc::new(Counters::default());
         let number = self.counters.len();
         self.counters.push(Arc::clone(&counters));
-        let worker = Worker {
+        Worker {
             tables: Arc::clone(&self.tables),
             number,
             counters,
@@ -452,7 +506,17 @@ impl Gslb {
             random: Random::new(),
             sampler: self.config.log.clone().map(|log| Sampler::new(log, Random::new())),
             pulse: Arc::clone(&self.pulse),
-        };
+            pairs: self.pairs.clone(),
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        transport: &str,
+        core: usize,
+        run: impl FnOnce(Worker) + Send + 'static,
+    ) -> io::Result<()> {
+        let worker = self.worker();
         let thread = thread::Builder::new().name(format!("gslb-{transport}-{core}"));
         self.threads.push(thread.spawn(move || {
             // The core was allowed a moment ago; if it no longer is, any other serves as well.

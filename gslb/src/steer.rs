@@ -230,8 +230,11 @@ impl Policy {
                 .map(|&index| {
                     let edge = &self.edges[index];
                     let takes = edge.capacity > 0 && edge.addresses(family) > 0;
-                    let rank =
-                        if takes { rank(key, edge.seed, edge.capacity) } else { f64::INFINITY };
+                    let rank = if takes {
+                        rank(key, edge.seed, edge.capacity.into())
+                    } else {
+                        f64::INFINITY
+                    };
                     (rank, index)
                 })
                 .collect();
@@ -291,7 +294,7 @@ impl Policy {
                 continue;
             }
             eligible += 1;
-            let entry = (rank(key, edge.seed, weight), index);
+            let entry = (rank(key, edge.seed, weight.into()), index);
             let at = best[..wanted].partition_point(|other| other.0 <= entry.0);
             if at < wanted {
                 best[at..wanted].rotate_right(1);
@@ -356,10 +359,10 @@ fn spread_key(client: &Client, bits: u8) -> u64 {
 /// Weighted rendezvous hashing: the least rank wins. An edge that comes or goes moves only its own
 /// share, and shares are as the weights (Thaler and Ravishankar 1998; weights by the logarithm:
 /// Schindelhauer and Schomaker 2005).
-fn rank(key: u64, seed: u64, weight: u32) -> f64 {
+pub(crate) fn rank(key: u64, seed: u64, weight: f64) -> f64 {
     // 53 bits into (0, 1], never 0.
     let uniform = ((mix(key ^ seed) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    -uniform.ln() / f64::from(weight)
+    -uniform.ln() / weight
 }
 
 /// The finaliser of `SplitMix64` (Steele, Lea and Flood 2014): each bit of the input moves half of

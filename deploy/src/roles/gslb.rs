@@ -23,6 +23,7 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         cores: flags.cores.clone(),
         zone: flags.zone.clone().map(ZoneSource::File),
         map: flags.map.clone(),
+        http: flags.http,
         lab_table: flags.lab_table.clone(),
         lab_locations: flags.lab_locations.clone(),
         log: log.transpose()?,

@@ -35,6 +35,7 @@ impl Up {
             "parent": self.parent.to_string(),
             "edges": addresses,
             "gslb": self.gslb.to_string(),
+            "http": self.http.to_string(),
             "admin": self.admin.address().to_string(),
             "customer": CUSTOMER,
             "serves": self.site,
@@ -60,6 +61,11 @@ impl Up {
             format!("sends clients of {CUSTOMER} to an edge"),
         ));
         rows.push(row(
+            "http",
+            format!("http://{}", self.http),
+            "the GSLB over HTTP: redirects, /resolve, /dns-query".into(),
+        ));
+        rows.push(row(
             "admin",
             format!("http://{}", self.admin.address()),
             "/healthz /metrics /stats.json".into(),
@@ -68,7 +74,7 @@ impl Up {
     }
 
     fn to_try(&self) -> Vec<(&'static str, Vec<String>)> {
-        let (gslb, edge) = (self.gslb, self.edges[0]);
+        let (gslb, edge, http) = (self.gslb, self.edges[0], self.http);
         let dig = |number| {
             let subnet = subnet(number);
             format!("dig @{} -p {} {CUSTOMER} +short +subnet={subnet}", gslb.ip(), gslb.port())
@@ -80,6 +86,13 @@ impl Up {
                 (1..=self.edges.len().min(DIGS)).map(dig).collect(),
             ),
             ("a miss, then a hit; Cache-Status says why", vec![curl.clone(), curl]),
+            (
+                "the same over HTTP: where a film is, and why; and for another client",
+                vec![
+                    format!("curl -s -H 'Host: {CUSTOMER}' http://{http}/film.gif"),
+                    format!("curl 'http://{http}/resolve?name={CUSTOMER}&ip=10.2.0.1'"),
+                ],
+            ),
             (
                 "load on a hit",
                 vec![format!("wrk -t1 -c64 -d10s -H 'Host: {CUSTOMER}' http://{edge}/")],

@@ -15,12 +15,13 @@ pub(super) fn subnet(edge: usize) -> String {
     format!("10.{edge}.0.0/16")
 }
 
-/// The zones for `edges` edges at 127.0.0.1, 127.0.0.2, ...
-pub(super) fn source(edges: u8) -> ZoneSource {
+/// The zones for `edges` edges at 127.0.0.1, 127.0.0.2, ..., which listen at `port`.
+pub(super) fn source(edges: u8, port: u16) -> ZoneSource {
     let (name, text) = match edges {
         2 => ("gslb/examples/cdn.toml", SHIPPED.to_owned()),
         _ => ("the zone of `lastmile up`", text(edges)),
     };
+    let text = text.replace("{address}:8080", &format!("{{address}}:{port}"));
     ZoneSource::Inline { name: name.to_owned(), text }
 }
 
@@ -71,6 +72,14 @@ default_region = "region-1"
 [[onboard]]
 customer = "www.customer.test."
 cname = "customer.cdn.test."
+
+[http]
+trusted_proxies = ["127.0.0.0/8"]
+
+[[redirect]]
+host = "www.customer.test."
+paths = ["*.gif", "*.png"]
+to = "http://{address}:8080"
 "#;
 
 #[cfg(test)]
@@ -81,7 +90,7 @@ mod tests {
     fn the_gslb_takes_the_text_for_every_number_of_edges() {
         for edges in [1, 2, 3, crate::up::EDGES_MAX] {
             let config = lastmile_gslb::Config {
-                zone: Some(source(edges)),
+                zone: Some(source(edges, 8080)),
                 ..lastmile_gslb::Config::default()
             };
             let summary = lastmile_gslb::check(&config).unwrap();

@@ -10,6 +10,7 @@
 //! | `moment` | dates |
 //! | `files` | files by name through the whole CDN |
 //! | `steering` | the GSLB of the whole CDN |
+//! | `redirect` | the same over HTTP |
 //! | `observed` | metrics and the query log of a GSLB |
 //! | `modes` | the GSLB under load |
 //! | `load` | wrk on a hit |
@@ -48,6 +49,7 @@ mod parts;
 mod persistence;
 #[path = "../process/mod.rs"]
 mod process;
+mod redirect;
 mod restart;
 mod reuse;
 mod scripted;

@@ -1,5 +1,6 @@
 //! The zone file as TOML: its tables and keys, and how its mistakes are told.
 
+use super::redirect::{HttpEntry, RedirectEntry};
 use super::server::{BackupEntry, DnsEntry, LimitEntry};
 use crate::ConfigError;
 use crate::wire::name;
@@ -33,6 +34,10 @@ pub(super) struct File {
     pub(super) limit: LimitEntry,
     #[serde(default)]
     pub(super) backup: BackupEntry,
+    #[serde(default)]
+    pub(super) redirect: Vec<RedirectEntry>,
+    #[serde(default)]
+    pub(super) http: HttpEntry,
 }
 
 #[derive(Default, Deserialize)]

@@ -8,6 +8,7 @@
 //! | `file.rs` | the zone file as TOML, and how its mistakes are told |
 //! | `regions.rs`, `edges.rs` | its regions with the map's prefixes, its edges |
 //! | `import.rs` | networks of databases become prefixes of the map |
+//! | `redirect.rs` | its hosts that are redirected, and what else the HTTP front is told |
 //! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
 //! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
 //! | `zones.rs` | zones with their secondaries and keys |
@@ -19,6 +20,7 @@ mod file;
 mod import;
 mod master;
 mod presentation;
+mod redirect;
 mod regions;
 mod resolvers;
 mod server;
@@ -42,6 +44,9 @@ const FILE_OCTETS_MAX: u64 = 512 << 20;
 /// RFC 6891 §6.2.5: 4096 octets is the most that anybody should try; larger ones only help those
 /// who amplify.
 const UDP_PAYLOAD_MAX: u16 = 4096;
+
+/// Each has buffers of up to some 100 KiB and a descriptor.
+const HTTP_CONNECTIONS_MAX: usize = 65_536;
 
 /// Reads everything that `config` names.
 ///
@@ -86,6 +91,7 @@ pub(crate) fn load(config: &Config) -> Result<(Tables, Summary), ConfigError> {
         policy: Arc::new(steering.policy),
         lab: lab.map(Arc::new),
         tally: Arc::default(),
+        front: Arc::new(steering.front),
         udp_payload_max: config.udp_payload_max,
     };
     Ok((tables, summary))
@@ -109,6 +115,11 @@ fn check_options(config: &Config) -> Result<(), ConfigError> {
     }
     if config.tcp_connections_max == 0 {
         return wrong("gslb: tcp_connections_max: 0 is too small; allowed: 1 or more".to_owned());
+    }
+    if !(1..=HTTP_CONNECTIONS_MAX).contains(&config.http_connections_max) {
+        let (value, allowed) = (config.http_connections_max, HTTP_CONNECTIONS_MAX);
+        let message = format!("{value} is not allowed; allowed: 1 to {allowed}");
+        return wrong(format!("gslb: http_connections_max: {message}"));
     }
     if config.tcp_idle_timeout.is_zero() {
         return wrong("gslb: tcp_idle_timeout: 0 is too small; allowed: 1ms or more".to_owned());

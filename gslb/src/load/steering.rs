@@ -3,11 +3,13 @@
 
 use super::edges::{read_addresses, read_edges};
 use super::file::{File, OnboardEntry, Source, SteerEntry};
+use super::redirect::read_http;
 use super::regions::{RegionNames, read_map, read_regions};
 use super::resolvers::read_resolvers;
 use super::server;
 use super::zones::{check_cuts, check_sets, read_zone};
 use crate::ConfigError;
+use crate::http::rules::Rules;
 use crate::service::Service;
 use crate::snapshot;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
@@ -27,6 +29,7 @@ pub(super) struct Steering {
     pub(super) zones: Zones,
     pub(super) policy: Policy,
     pub(super) service: Service,
+    pub(super) front: Rules,
     pub(super) cnames_elsewhere: Vec<(String, String)>,
 }
 
@@ -69,11 +72,12 @@ pub(super) fn read(
     for entry in &file.onboard {
         cnames_elsewhere.extend(read_onboarded(source, entry, &mut zones)?);
     }
+    let front = read_http(source, &file, &mut zones, &policy)?;
     let service = server::read(source, &file, tcp_idle_timeout)?;
     for zone in zones.all_mut() {
         zone.set_snapshots(|steered| snapshot::rrsets(&policy, &policy.steered[steered]));
     }
-    Ok(Steering { zones, policy, service, cnames_elsewhere })
+    Ok(Steering { zones, policy, front, service, cnames_elsewhere })
 }
 
 fn read_all_down(source: &Source<'_>, entry: &SteerEntry) -> Result<AllDown, ConfigError> {
@@ -164,7 +168,10 @@ fn read_onboarded(
 }
 
 /// The node of a name that one of our zones answers for.
-fn owned_node<'z>(zones: &'z mut Zones, owner: &[u8]) -> Result<&'z mut Node, &'static str> {
+pub(super) fn owned_node<'z>(
+    zones: &'z mut Zones,
+    owner: &[u8],
+) -> Result<&'z mut Node, &'static str> {
     let lower = name::to_lower(owner);
     let (query, _) = LowerName::read(&lower).map_err(|_| "is not a name")?;
     match zones.find(&query, rtype::A) {
