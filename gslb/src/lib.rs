@@ -19,16 +19,20 @@
 //! | `renew.rs` | signatures are made anew each day |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map/` | the region of a client |
+//! | `rtt.rs` | what has been measured, and goes before the map |
 //! | `steer.rs` | the edges for that client |
 //! | `fixed.rs` | the edges for everybody, in static mode |
-//! | `health.rs` | which of them are up |
+//! | `health.rs` | which of them are up, and how full they say they are |
+//! | `balance.rs` | what edges and regions take of their clients by that |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
 //! | `counters.rs`, `tally.rs` | what is counted, and why; for each region and edge |
 //! | `log.rs` | a line for some of the queries |
 //! | `service.rs` | who we say we are, whom we believe, and what changes under load |
 //! | `mode.rs`, `pulse.rs` | which modes are on by the rate of queries; the thread that says so, and the time |
+//! | `simulate.rs` | how well all of that steers, on a synthetic internet |
 
 mod answer;
+mod balance;
 mod config;
 mod counters;
 mod diff;
@@ -45,8 +49,10 @@ mod mode;
 mod notify;
 mod pulse;
 mod renew;
+mod rtt;
 mod server;
 mod service;
+pub mod simulate;
 mod snapshot;
 mod steer;
 mod table;
@@ -65,4 +71,5 @@ pub use error::{ConfigError, ErrorKind, StartError};
 pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use log::QueryLog;
 pub use mode::Switch;
+pub use rtt::RTT_OCTETS_MAX;
 pub use server::{Gslb, check, start};

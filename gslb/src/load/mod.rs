@@ -10,12 +10,14 @@
 //! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
 //! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
 //! | `zones.rs` | zones with their secondaries and keys |
+//! | `measurements.rs` | round-trip times |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
 mod file;
 mod import;
 mod master;
+mod measurements;
 mod presentation;
 mod regions;
 mod resolvers;
