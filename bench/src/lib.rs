@@ -10,7 +10,7 @@
 //!   `ring`: io_uring as it needs it); [`wrk`], the same by others; [`watch`] and [`cpu`], what the server used, and
 //!   whether others disturbed it; [`memory`], what it holds.
 //! * [`statistics`], [`fingerprint`], [`report`]: what it all comes to, as text, JSON and a page
-//!   (`page`: what pages share).
+//!   ([`page`], [`plot`]: what pages share).
 //! * [`dns`]: `lastmile bench dns`, the same for name servers.
 //! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
 //! * [`trace`]: `lastmile bench trace`, policies of a tier on synthetic traces (`zipf`: who is asked for next).
@@ -30,8 +30,9 @@ pub mod load;
 pub mod memory;
 pub mod metric;
 pub mod origin;
-mod page;
+pub mod page;
 pub mod peer;
+pub mod plot;
 pub mod probe;
 pub mod process;
 pub mod report;

@@ -16,7 +16,8 @@ td:first-child,th:first-child{text-align:left}
 .whisker{stroke:#ddd}ul{color:#aaa}.grid{stroke:#333}}";
 
 /// Everything up to the first thing on a page, which is a heading.
-pub(crate) fn begin(title: &str, heading: &str) -> String {
+#[must_use]
+pub fn begin(title: &str, heading: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
@@ -27,11 +28,15 @@ pub(crate) fn begin(title: &str, heading: &str) -> String {
 }
 
 /// Appends.
-pub(crate) fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
+///
+/// # Panics
+/// Never: a `String` takes everything.
+pub fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
     page.write_fmt(text).expect("a String takes everything");
 }
 
 /// `text` as it can stand between tags and in attributes.
-pub(crate) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

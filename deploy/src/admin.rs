@@ -1,17 +1,18 @@
-//! The admin server: `/healthz`, `/metrics` and `/stats.json`, and of a GSLB `/why`, `/mode`, `/corrections` and `POST
-//! /reload`, in a thread of its own so that it answers while the data path is busy. When the process is told to end,
-//! idle connections end at once, so that who watches them knows.
+//! The admin server: `/healthz`, `/metrics` and `/stats.json`, of an edge `/load`, and of a GSLB `/why`, `/mode`,
+//! `/corrections`, `POST /rtt` and `POST /reload`, in a thread of its own so that it answers while the data path is busy. When the
+//! process is told to end, idle connections end at once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
 use crate::mode;
 use crate::roles::Board;
 use crate::why;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lastmile_gslb::RTT_OCTETS_MAX;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -109,9 +110,15 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
         let board = Arc::clone(&board);
         tokio::spawn(async move {
             let (is_late, mut ending) = (board.is_ending(), board.ending());
-            let service = service_fn(|request| {
-                let response = answer(&request, &board);
-                async { Ok::<_, Infallible>(response) }
+            let service = service_fn(|request: Request<Incoming>| {
+                let board = Arc::clone(&board);
+                async move {
+                    let what = (request.method(), request.uri().path());
+                    Ok::<_, Infallible>(match what {
+                        (&Method::POST, "/rtt") => measure(request, &board).await,
+                        _ => answer(&request, &board),
+                    })
+                }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -135,8 +142,22 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
     }
 }
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// `POST /rtt`: measured round-trip times for the GSLB.
+async fn measure(request: Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
+    let content = Limited::new(request.into_body(), RTT_OCTETS_MAX).collect().await;
+    let Ok(content) = content else {
+        let text = format!("not taken: broken off, or more than {RTT_OCTETS_MAX} octets\n");
+        return response(StatusCode::PAYLOAD_TOO_LARGE, TEXT, text);
+    };
+    match board.measure(&String::from_utf8_lossy(&content.to_bytes())) {
+        Ok(count) => response(StatusCode::OK, TEXT, format!("{count} measurements\n")),
+        Err(why) => response(StatusCode::CONFLICT, TEXT, format!("not taken: {why}\n")),
+    }
+}
+
 fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
     if (request.method(), request.uri().path()) == (&Method::POST, "/reload") {
         return match board.reload() {
             Ok(summary) => response(StatusCode::OK, TEXT, format!("{summary}\n")),
@@ -158,6 +179,13 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
             response(StatusCode::SERVICE_UNAVAILABLE, TEXT, "ending\n".into())
         }
         "/healthz" => response(StatusCode::OK, TEXT, "ok\n".into()),
+        "/load" if board.is_ending() => {
+            response(StatusCode::SERVICE_UNAVAILABLE, TEXT, "ending\n".into())
+        }
+        "/load" => match board.load(edge_asked_for(request.uri().query())) {
+            Ok(load) => response(StatusCode::OK, "application/json", format!("{load}\n")),
+            Err(why) => response(StatusCode::NOT_FOUND, TEXT, format!("{why}\n")),
+        },
         "/metrics" => response(
             StatusCode::OK,
             "text/plain; version=0.0.4; charset=utf-8",
@@ -187,11 +215,16 @@ fn answer(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
         _ => response(
             StatusCode::NOT_FOUND,
             TEXT,
-            "There are /healthz, /metrics and /stats.json; of a GSLB also \
-             /why?name=NAME&client=ADDR, /mode, /corrections and POST /reload.\n"
+            "There are /healthz, /metrics and /stats.json; of an edge also /load; of a GSLB also \
+             /why?name=NAME&client=ADDR, /mode, /corrections, POST /rtt and POST /reload.\n"
                 .into(),
         ),
     }
+}
+
+/// `edge=NAME`: of several in one process.
+fn edge_asked_for(query: Option<&str>) -> Option<&str> {
+    query?.split('&').find_map(|pair| pair.strip_prefix("edge="))
 }
 
 fn response(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
@@ -227,6 +260,8 @@ mod tests {
             ("GET /stats.json HTTP/1.0\r\n\r\n", " 200 ", "numbers"),
             ("GET / HTTP/1.0\r\n\r\n", " 404 ", "nothing there"),
             ("GET /corrections HTTP/1.0\r\n\r\n", " 404 ", "no GSLB"),
+            ("GET /load HTTP/1.0\r\n\r\n", " 404 ", "no edge"),
+            ("POST /rtt HTTP/1.0\r\nContent-Length: 0\r\n\r\n", " 409 ", "no GSLB"),
             ("POST /healthz HTTP/1.0\r\n\r\n", " 405 ", "nothing can be changed here"),
             ("nonsense\r\n\r\n", " 400 ", "no HTTP"),
             (&long, " 431 ", "a head beyond the bound"),

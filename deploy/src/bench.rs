@@ -1,10 +1,12 @@
 //! `lastmile bench`: measurements, from their flags. `load`: of any server; `floor`: of what can be done
-//! at most; `compare`: beside peers; `dns`: the GSLB beside others; `trace`: policies of a tier.
+//! at most; `compare`: beside peers; `dns`: the GSLB beside others; `steer`: how well it steers; `trace`: policies of a
+//! tier.
 
 mod compare;
 mod dns;
 mod floor;
 mod load;
+mod steer;
 mod trace;
 
 use crate::failure::Failure;
@@ -18,6 +20,7 @@ use load::LoadFlags;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use steer::SteerFlags;
 use trace::TraceFlags;
 
 /// What `lastmile bench` measures.
@@ -44,6 +47,9 @@ pub enum BenchCommand {
     /// Server CPU per request of a server that parses nothing: what this machine can do at most
     #[command(after_help = floor::EXAMPLES)]
     Floor(FloorFlags),
+    /// How well the GSLB's policy steers, through crowds and losses, on a synthetic internet
+    #[command(after_help = steer::EXAMPLES)]
+    Steer(SteerFlags),
     /// What policies of an SSD tier would have had and written, on synthetic traces
     #[command(after_help = trace::EXAMPLES)]
     Trace(TraceFlags),
@@ -59,9 +65,10 @@ pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
         Some(BenchCommand::Dns(flags)) => dns::run(flags),
         Some(BenchCommand::Load(flags)) => load::run(flags),
         Some(BenchCommand::Floor(flags)) => floor::run(flags),
+        Some(BenchCommand::Steer(flags)) => steer::run(flags),
         Some(BenchCommand::Trace(flags)) => trace::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare, dns, load, floor, trace (see --help)";
+            let what = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }

@@ -115,7 +115,7 @@ pub struct ProcessFlags {
     /// How long what is under way may take to end
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub drain: Period,
-    /// Serve /healthz, /metrics and /stats.json at ADDR
+    /// Serve /healthz, /metrics and /stats.json at ADDR, of an edge also /load
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub admin: Option<SocketAddr>,
 }

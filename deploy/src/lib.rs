@@ -6,7 +6,7 @@
 //! * [`config`]: `lastmile.toml`, whose keys are the flags, and its sites; [`failure`]: what ends with which status.
 //! * [`roles`]: an origin, an edge or a GSLB made of its flags, and stopped again.
 //! * [`node`]: one role as a process; [`stop`]: what ends it; [`admin`]: what it tells about itself,
-//!   [`metrics`]: in which words, [`mode`]: and what it is told.
+//!   [`metrics`]: in which words, [`load`]: how busy an edge is, [`mode`]: and what it is told.
 //! * [`up`]: the whole CDN in one process; [`site`]: what it serves when no directory is given.
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
 //!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
@@ -21,6 +21,7 @@ pub mod config;
 pub mod diff;
 pub mod failure;
 pub mod keygen;
+pub mod load;
 pub mod metrics;
 pub mod mode;
 pub mod node;

@@ -4,7 +4,10 @@ pub mod edge;
 pub mod gslb;
 pub mod origin;
 
+use crate::load::{Counted, Meter};
+use lastmile_tuning::cpu;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -109,6 +112,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Board {
     running: Mutex<Vec<Running>>,
+    meters: Mutex<BTreeMap<String, Meter>>,
     started: Instant,
     ending: watch::Sender<bool>,
 }
@@ -117,6 +121,7 @@ impl Default for Board {
     fn default() -> Self {
         Self {
             running: Mutex::default(),
+            meters: Mutex::default(),
             started: Instant::now(),
             ending: watch::Sender::new(false),
         }
@@ -214,6 +219,39 @@ impl Board {
         let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
         gslb.corrections()
             .ok_or_else(|| "the GSLB serves no HTTP, so it sees no clients".to_owned())
+    }
+
+    /// Lets each GSLB take measured round-trip times in, and returns how many there were.
+    ///
+    /// # Errors
+    /// What is wrong with them; none is taken then. Also when there is no GSLB.
+    pub fn measure(&self, csv: &str) -> Result<usize, String> {
+        let running = self.lock();
+        let gslbs = running.iter().filter_map(Running::gslb);
+        let counts: Result<Vec<_>, _> = gslbs.map(|gslb| gslb.measure(csv)).collect();
+        counts?.first().copied().ok_or_else(|| "no GSLB runs here".to_owned())
+    }
+
+    /// How busy the edge of this name is, or without one the first edge.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn load(&self, name: Option<&str>) -> Result<serde_json::Value, String> {
+        let running = self.lock();
+        let mut edges = running.iter().filter(|running| matches!(running.role, Role::Edge(_)));
+        let edge = edges.find(|edge| name.is_none_or(|name| edge.name == name));
+        let edge = edge.ok_or("no such edge runs here")?;
+        let samples = edge.samples();
+        let sample = |name: &str| samples.iter().find(|it| it.0 == name).map_or(0, |it| it.2);
+        let now = Counted {
+            at: self.uptime(),
+            octets: sample("sent_octets_total"),
+            cpu: cpu::used_by_process().map_err(|error| error.to_string())?,
+        };
+        let cores = cpu::Cores::allowed().map_or(1, |cores| cores.numbers().len());
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        let meter = meters.entry(edge.name.clone()).or_default();
+        Ok(meter.read(now, cores, sample("connections")))
     }
 
     /// Ends every role within `drain` altogether, the one started last first, so that none loses its

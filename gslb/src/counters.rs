@@ -53,10 +53,16 @@ counters! {
         "Answers with edges of the region that the map gives the client.";
     steered_listed, "lastmile_gslb_answers_steered_listed_total",
         "Answers with edges of the region that a list gives the clients of their resolver.";
+    steered_measured, "lastmile_gslb_answers_steered_measured_total",
+        "Answers with edges of the region that measurements say, another one than the map's.";
     steered_default, "lastmile_gslb_answers_steered_default_total",
         "Answers with edges of the default region, the client being in no prefix.";
     steered_spilled, "lastmile_gslb_answers_steered_spilled_total",
         "Answers with edges of another region, the client's having none that is up.";
+    steered_shed, "lastmile_gslb_answers_steered_shed_total",
+        "Answers with edges of another region, the client's having no room for it.";
+    steered_full, "lastmile_gslb_answers_steered_full_total",
+        "Answers with edges of the client's region, no region having room for it.";
     steered_down, "lastmile_gslb_answers_steered_down_total",
         "Answers with what a name has for when no edge is up.";
     steered_nothing, "lastmile_gslb_answers_servfail_total",
@@ -143,8 +149,11 @@ impl Counters {
             Reason::Silence => &self.silence,
             Reason::Steered(Why::Mapped) => &self.steered_mapped,
             Reason::Steered(Why::Listed) => &self.steered_listed,
+            Reason::Steered(Why::Measured) => &self.steered_measured,
             Reason::Steered(Why::Default) => &self.steered_default,
             Reason::Steered(Why::Spilled) => &self.steered_spilled,
+            Reason::Steered(Why::Shed) => &self.steered_shed,
+            Reason::Steered(Why::Full) => &self.steered_full,
             Reason::Steered(Why::Down) => &self.steered_down,
             Reason::Steered(Why::Nothing) => &self.steered_nothing,
             Reason::Steered(Why::NoEdge) => &self.steered_none,

@@ -4,6 +4,7 @@ use crate::answer::Tables;
 use crate::load::load;
 use crate::map::Prefix;
 use crate::mode::Mode;
+use crate::steer::measured::Held;
 use crate::steer::{AllDown, Choice, Family, Steered, Why};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -31,7 +32,7 @@ pub struct Question {
 }
 
 /// A choice, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
     /// The steered name, where CNAMEs have led.
     pub name: String,
@@ -58,7 +59,7 @@ pub struct Explanation {
 }
 
 /// An edge as one client sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// Its name.
     pub edge: String,
@@ -70,6 +71,16 @@ pub struct Candidate {
     pub is_up: bool,
     /// What its last check came to; empty without one.
     pub check: String,
+    /// How full it says it is: 1 is full.
+    pub utilisation: Option<f64>,
+    /// What it gets of its share of clients, within 0 and 1.
+    pub part: f64,
+    /// What its region takes of clients that are nearest to it,
+    pub region_part: f64,
+    /// and of others, for which nearer regions have no room.
+    pub region_part_of_guests: f64,
+    /// Round-trip time from here in ms, where that has been measured: to the edge, or to its region.
+    pub rtt_ms: Option<f64>,
     /// Addresses of the type asked for.
     pub addresses: usize,
     /// Whether one of them is in the answer.
@@ -103,30 +114,46 @@ pub(crate) fn explain(
     let steered = &tables.policy.steered[index];
     let (family, rtype) = if question.v6 { (Family::V6, "AAAA") } else { (Family::V4, "A") };
     let policy = &tables.policy;
-    let (found, by) = policy.locate(&client);
-    let region = found.region.unwrap_or(steered.default_region);
+    let measured = policy.measured.load();
+    let measured = measured.as_ref().and_then(Held::table);
+    let place = policy.place(measured, steered, &client, family);
+    let region = policy.first_region(&place);
     let region_name = policy.regions[usize::from(region)].name.to_string();
-    let all = network(client.address, found.scope);
-    let region_by = match by {
+    let all = network(client.address, policy.locate(&client).0.scope);
+    let region_by = match place.why {
+        Why::Measured => "what has been measured".to_owned(),
         Why::Listed => format!("the list of resolvers, for all of {all}"),
         Why::Default => format!("default_region of {owner}, as no prefix has the client"),
-        Why::Mapped | Why::Spilled | Why::Down | Why::Nothing | Why::NoEdge | Why::Static => {
+        Why::Mapped
+        | Why::Spilled
+        | Why::Shed
+        | Why::Full
+        | Why::Down
+        | Why::Nothing
+        | Why::NoEdge
+        | Why::Static => {
             format!("the map, for all of {all}")
         }
     };
     let fixed = mode.is_static.then(|| &tables.fixed[usize::from(steered.default_region)]);
     let fixed = fixed.and_then(|fixed| fixed.choose(policy, family, steered.answers, 0));
     let choice = fixed.unwrap_or_else(|| policy.choose(steered, &client, family));
-    let candidates = policy.ranked(region, &client, found.scope, family);
-    let candidates = candidates.into_iter().map(|(region, index)| {
-        let edge = &policy.edges[index];
+    let times = measured.map_or_else(Vec::new, |table| table.of(client.address));
+    let candidates = policy.ranked(&place).into_iter().map(|(at, index)| {
+        let (edge, region) = (&policy.edges[index], &policy.regions[usize::from(at)]);
         let mut addresses = edge.all_addresses(family);
+        let time = |name: &str| times.iter().find(|it| *it.target == *name).map(|it| it.rtt_ms);
         Candidate {
             edge: edge.name.to_string(),
-            region: policy.regions[usize::from(region)].name.to_string(),
+            region: region.name.to_string(),
             capacity: edge.capacity,
             is_up: edge.state.is_up(),
             check: edge.state.last(),
+            utilisation: edge.state.load().map(|load| load.utilisation),
+            part: edge.state.part.value(),
+            region_part: region.state.own.value(),
+            region_part_of_guests: region.state.guests.value(),
+            rtt_ms: time(&edge.name).or_else(|| time(&region.name)),
             addresses: edge.addresses(family),
             is_chosen: addresses.any(|address| choice.addresses().contains(&address)),
         }
@@ -203,6 +230,11 @@ fn why(choice: &Choice, steered: &Steered, region: &str) -> String {
     match choice.why {
         Why::Mapped => format!("{region} is the client's region, and has an edge that is up"),
         Why::Listed => format!("{region} has this resolver's clients, and an edge that is up"),
+        Why::Measured => format!("{region} is nearest by what has been measured"),
+        Why::Shed => {
+            format!("{region} has room for a part of its clients only, and not for this one")
+        }
+        Why::Full => format!("no region has room for this client, so it stays in {region}"),
         Why::Default => format!("{region} is where clients go that are in no prefix"),
         Why::Spilled => {
             format!("{region} has no such edge that is up: the nearest region that has one")
@@ -245,14 +277,39 @@ impl fmt::Display for Explanation {
                 (true, _) => "up",
                 (false, _) => "down",
             };
-            let check =
-                if it.check.is_empty() { String::new() } else { format!(" ({})", it.check) };
             let (edge, region, capacity) = (&it.edge, &it.region, it.capacity);
             writeln!(
                 out,
-                "  {mark} {edge:edges$}  {region:regions$}  capacity {capacity}  {state}{check}"
+                "  {mark} {edge:edges$}  {region:regions$}  capacity {capacity}  {state}{}",
+                it.more()
             )?;
         }
         Ok(())
+    }
+}
+
+impl Candidate {
+    /// What is known besides.
+    fn more(&self) -> String {
+        let percent = |part: f64| format!("{:.0} %", part * 100.0);
+        let mut more = String::new();
+        if !self.check.is_empty() {
+            more += &format!(" ({})", self.check);
+        }
+        if let Some(utilisation) = self.utilisation {
+            more += &format!(", {} full", percent(utilisation));
+        }
+        if self.part < 1.0 {
+            more += &format!(", gets {} of its share", percent(self.part));
+        }
+        let (own, guests) = (self.region_part, self.region_part_of_guests);
+        if own < 1.0 || guests < 1.0 {
+            let (own, guests) = (percent(own), percent(guests));
+            more += &format!(", its region takes {own} of its clients and {guests} of others");
+        }
+        if let Some(rtt_ms) = self.rtt_ms {
+            more += &format!(", {rtt_ms} ms");
+        }
+        more
     }
 }

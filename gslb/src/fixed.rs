@@ -54,7 +54,7 @@ impl Fixed {
         let mut choice = Choice::none(Why::Static, self.region);
         for turn in turns[first..].iter().chain(&turns[..first]) {
             let is_new = !choice.addresses().contains(&turn.address);
-            if is_new && policy.edges[turn.edge].weight() > 0 {
+            if is_new && policy.edges[turn.edge].weight() > 0.0 {
                 choice.push(turn.address);
                 choice.placed.edge.get_or_insert(turn.edge as u32);
             }

@@ -2,13 +2,19 @@
 //!
 //! An edge that ends closes the connection, and so does the kernel of one that was killed: that is seen at once, and
 //! the edge is asked again on a new connection. A machine that is silent is out after two waits. An edge that comes
-//! back must answer several times in a row, more often each time if it keeps going.
+//! back must answer several times in a row, more often each time if it keeps going. What answers say of the load feeds
+//! the balance.
 
 mod judge;
+pub(crate) mod load;
 mod watch;
 
+use crate::balance::{Balance, Observed};
+use crate::steer::Policy;
+use crate::steer::room::{Part, RegionState};
 use hyper::Uri;
 use judge::Outcome;
+use load::{Limits, Load};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,9 +25,11 @@ use tokio::sync::oneshot;
 
 /// Edges that are checked, at most: each has a connection.
 pub(crate) const CHECKS_MAX: usize = 4096;
+/// From one balancing to the next. Clients follow a change within the TTL of their answers, so more often gains nothing.
+const BALANCE_EVERY: Duration = Duration::from_millis(500);
 
 /// How an edge is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Check {
     /// Whom to ask.
     pub(crate) address: SocketAddr,
@@ -33,6 +41,8 @@ pub(crate) struct Check {
     pub(crate) timeout: Duration,
     /// Answers in a row before an edge that was down is up.
     pub(crate) rise: u32,
+    /// What it can bear, where its answers don't say that.
+    pub(crate) limits: Limits,
 }
 
 impl Check {
@@ -56,8 +66,17 @@ impl Check {
 pub(crate) struct EdgeState {
     is_down: AtomicBool,
     changes: AtomicU64,
-    /// The last outcome, for people.
-    last: Mutex<String>,
+    /// How much of its share of clients it gets.
+    pub(crate) part: Part,
+    last: Mutex<Last>,
+}
+
+/// What an edge's last check came to.
+#[derive(Clone, Debug, Default)]
+struct Last {
+    /// For people.
+    outcome: String,
+    load: Option<Load>,
 }
 
 impl EdgeState {
@@ -72,7 +91,13 @@ impl EdgeState {
 
     /// What its last check came to; empty before the first one.
     pub(crate) fn last(&self) -> String {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).outcome.clone()
+    }
+
+    /// What it said of its load, if it is up and said anything.
+    pub(crate) fn load(&self) -> Option<Load> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.load.filter(|_| self.is_up())
     }
 
     pub(crate) fn set_up(&self, is_up: bool) {
@@ -81,8 +106,9 @@ impl EdgeState {
         }
     }
 
-    fn note(&self, outcome: &Outcome) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = outcome.to_string();
+    fn note(&self, outcome: &Outcome, load: Option<Load>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Last { outcome: outcome.to_string(), load };
     }
 }
 
@@ -96,19 +122,67 @@ pub(crate) struct Checker {
 /// An edge's name, how it is asked, and where what is learnt is put.
 pub(crate) type Checked = (Box<str>, Check, Arc<EdgeState>);
 
+/// All that is balanced: where what is learnt of edges and regions is put, in the order that the balance has them.
+#[derive(Debug)]
+pub(crate) struct Balanced {
+    balance: Balance,
+    edges: Vec<Arc<EdgeState>>,
+    regions: Vec<Arc<RegionState>>,
+}
+
+impl Balanced {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self {
+            balance: Balance::new(policy),
+            edges: policy.edges.iter().map(|edge| Arc::clone(&edge.state)).collect(),
+            regions: policy.regions.iter().map(|region| Arc::clone(&region.state)).collect(),
+        }
+    }
+
+    /// Looks at all edges, and says what they and their regions take from now on.
+    pub(crate) fn step(&mut self, now: Duration) {
+        let observe = |state: &Arc<EdgeState>| Observed {
+            is_up: state.is_up(),
+            utilisation: state.load().map(|load| load.utilisation),
+        };
+        let observed: Vec<_> = self.edges.iter().map(observe).collect();
+        self.step_with(now, &observed);
+    }
+
+    /// The same by what has been observed.
+    pub(crate) fn step_with(&mut self, now: Duration, observed: &[Observed]) {
+        self.balance.step(now, observed);
+        for (state, part) in self.edges.iter().zip(self.balance.edge_parts()) {
+            state.part.set(part);
+        }
+        for (state, (own, guests)) in self.regions.iter().zip(self.balance.region_parts()) {
+            state.own.set(own);
+            state.guests.set(guests);
+        }
+    }
+}
+
 impl Checker {
     /// Begins to check these edges.
     ///
     /// # Errors
     /// What the system says when it has no thread or no epoll.
-    pub(crate) fn start(edges: Vec<Checked>) -> io::Result<Self> {
+    pub(crate) fn start(edges: Vec<Checked>, mut balanced: Balanced) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
+        let balance = async move {
+            let start = tokio::time::Instant::now();
+            loop {
+                balanced.step(start.elapsed());
+                tokio::time::sleep(BALANCE_EVERY).await;
+            }
+        };
         let run = move || {
             runtime.block_on(async move {
                 for (name, check, state) in edges {
                     tokio::spawn(watch::watch(name, check, state));
                 }
+                tokio::spawn(balance);
                 // Also an error: then nobody holds the checker any more.
                 let _ = stopped.await;
             });

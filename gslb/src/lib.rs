@@ -19,19 +19,23 @@
 //! | `renew.rs` | signatures are made anew each day |
 //! | `table.rs` | what the lab's table says about it |
 //! | `map/` | the region of a client |
+//! | `rtt.rs` | what has been measured, and goes before the map |
 //! | `steer.rs` | the edges for that client |
 //! | `fixed.rs` | the edges for everybody, in static mode |
 //! | `http/` | the same choice over HTTP: redirects, names for apps, DNS over HTTPS |
 //! | `locate.rs` | the edge that holds a URL |
-//! | `health.rs` | which of them are up |
+//! | `health.rs` | which of them are up, and how full they say they are |
+//! | `balance.rs` | what edges and regions take of their clients by that |
 //! | `explain.rs`, `diff.rs` | a choice in words; two maps beside each other |
 //! | `counters.rs`, `tally.rs` | what is counted, and why; for each region and edge |
 //! | `log.rs` | a line for some of the queries |
 //! | `service.rs` | who we say we are, whom we believe, and what changes under load |
 //! | `mode.rs`, `pulse.rs` | which modes are on by the rate of queries; the thread that says so, and the time |
 //! | `offline.rs` | the answers without the sockets |
+//! | `simulate.rs` | how well all of that steers, on a synthetic internet |
 
 mod answer;
+mod balance;
 mod config;
 mod counters;
 mod diff;
@@ -51,8 +55,10 @@ mod notify;
 mod offline;
 mod pulse;
 mod renew;
+mod rtt;
 mod server;
 mod service;
+pub mod simulate;
 mod snapshot;
 mod steer;
 mod table;
@@ -73,4 +79,5 @@ pub use explain::{Candidate, Explanation, Question, explain_files};
 pub use log::QueryLog;
 pub use mode::Switch;
 pub use offline::Offline;
+pub use rtt::RTT_OCTETS_MAX;
 pub use server::{Gslb, check, start};

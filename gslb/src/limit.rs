@@ -2,7 +2,7 @@
 //! their victim is bounded so; who is really there comes again, with a cookie or over TCP. Pure.
 
 use crate::map::Prefix;
-use crate::steer::mix;
+use crate::steer::hash::mix;
 use crate::wire::subnet::mask;
 use std::net::IpAddr;
 

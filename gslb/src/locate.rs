@@ -3,7 +3,7 @@
 
 pub(crate) mod recent;
 
-use crate::steer::rank;
+use crate::steer::hash::rank;
 use std::cmp::Ordering;
 
 /// No holder gets more than this times its share of what is asked (Mirrokni, Thorup and Zadimoghaddam 2018): nearer to
@@ -92,7 +92,7 @@ fn copies(order: &[(f64, usize)], recent: f64, total: f64, share: impl Fn(usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steer::{mix, seed};
+    use crate::steer::hash::{mix, seed};
     use proptest::prelude::*;
 
     fn holders(weights: &[u32]) -> Vec<Holder> {

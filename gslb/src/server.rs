@@ -4,7 +4,7 @@ use crate::answer::{Answered, Asked, Reason, Tables};
 use crate::counters::{self, Counters, Sample, labelled};
 use crate::dnssec::sign;
 use crate::explain::{Explanation, Question, explain};
-use crate::health::Checker;
+use crate::health::{Balanced, Checker};
 use crate::http::{self, Http, Pairs};
 use crate::limit::Limiter;
 use crate::load::load;
@@ -13,7 +13,9 @@ use crate::mode::Switch;
 use crate::notify::Notifier;
 use crate::pulse::{Pacemaker, Pulse};
 use crate::renew::{self, Renewer};
-use crate::steer::{Policy, mix};
+use crate::rtt::keeper::Keeper;
+use crate::steer::Policy;
+use crate::steer::hash::mix;
 use crate::tally::{Ledger, Tally};
 use crate::wire::name;
 use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
@@ -43,6 +45,7 @@ pub struct Gslb {
     config: Config,
     tables: Arc<ArcSwap<Tables>>,
     loaded: Mutex<Loaded>,
+    measured: Keeper,
     reloads: AtomicU64,
     reloads_refused: AtomicU64,
     counters: Vec<Arc<Counters>>,
@@ -167,6 +170,7 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     let mut gslb = Gslb {
         address,
         config,
+        measured: Keeper::new(Arc::clone(&tables)),
         tables,
         loaded: Mutex::new(Loaded { summary, checker, notifier: Some(notifier), renewer }),
         reloads: AtomicU64::new(0),
@@ -215,7 +219,20 @@ fn check_edges(tables: &Tables) -> io::Result<Option<Checker>> {
     if checked.is_empty() {
         return Ok(None);
     }
-    Checker::start(checked).map(Some)
+    Checker::start(checked, Balanced::new(&tables.policy)).map(Some)
+}
+
+/// What regions take goes on; what is not balanced any more takes all that comes.
+fn keep_parts(before: &Policy, after: &mut Policy) {
+    if after.edges.iter().all(|edge| edge.check.is_none()) {
+        return;
+    }
+    let known: HashMap<_, _> = before.regions.iter().map(|it| (&it.name, &it.state)).collect();
+    for region in &mut after.regions {
+        if let Some(state) = known.get(&region.name) {
+            region.state = Arc::clone(state);
+        }
+    }
 }
 
 /// The edges of `before` whose state `after` does not have, and how often it had changed.
@@ -344,13 +361,14 @@ impl Gslb {
         let known: HashMap<_, _> =
             before.policy.edges.iter().map(|edge| (&edge.name, edge)).collect();
         // Nobody else has what has just been read.
-        let edges =
-            Arc::get_mut(&mut tables.policy).map_or(&mut [][..], |policy| &mut policy.edges);
-        for edge in edges {
-            let same = known.get(&edge.name).filter(|known| known.check == edge.check);
-            if let Some(same) = same {
-                edge.state = Arc::clone(&same.state);
+        if let Some(policy) = Arc::get_mut(&mut tables.policy) {
+            for edge in &mut policy.edges {
+                let same = known.get(&edge.name).filter(|known| known.check == edge.check);
+                if let Some(same) = same {
+                    edge.state = Arc::clone(&same.state);
+                }
             }
+            keep_parts(&before.policy, policy);
         }
         tables.tally = Arc::new(Tally::new(&tables.policy, self.counters.len()));
         let tally = Arc::clone(&tables.tally);
@@ -367,7 +385,7 @@ impl Gslb {
         let tables = Arc::new(tables);
         // Who asks for the counts meanwhile waits, so that none seems to go down.
         let mut ledger = self.ledger();
-        self.tables.store(Arc::clone(&tables));
+        self.measured.publish(&tables);
         for (edge, count) in changes {
             ledger.keep_changes(&edge, count);
         }
@@ -379,6 +397,15 @@ impl Gslb {
         loaded.summary = summary.clone();
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(summary)
+    }
+
+    /// Takes measured round-trip times in, lines of `prefix,target,rtt_ms` of at most [`crate::RTT_OCTETS_MAX`] octets,
+    /// which count for as long as the zone file says. How many there were.
+    ///
+    /// # Errors
+    /// The first line that is wrong, or what there would be too much of; none is taken then.
+    pub fn measure(&self, csv: &str) -> Result<usize, String> {
+        self.measured.post(csv)
     }
 
     /// Which answer a client gets, and why, by what is known now.

@@ -1,8 +1,22 @@
 //! The choice: which edges' addresses a client gets, how far the choice holds, and why. Pure.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `steer/hash.rs` | which of several a client belongs to |
+//! | `steer/room.rs` | how much edges and regions take |
+//! | `steer/measured.rs` | regions in the order of measured round-trip times |
 
+pub(crate) mod hash;
+pub(crate) mod measured;
+pub(crate) mod room;
+
+use crate::balance::Marks;
 use crate::health::{Check, EdgeState};
 use crate::map::{Match, PrefixMap, RegionIndex};
-use crate::wire::subnet::{Client, ClientSource, mask};
+use crate::wire::subnet::{Client, ClientSource};
+use hash::{mix, rank, spread_key, uniform};
+use measured::Measured;
+use room::{RegionState, Room};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -22,6 +36,10 @@ pub(crate) struct Policy {
     pub(crate) map: PrefixMap,
     /// Where the clients of resolvers are whose own address does not tell; none is the usual case.
     pub(crate) resolvers: Option<PrefixMap>,
+    /// What has been measured comes before what the map says.
+    pub(crate) measured: Measured,
+    /// From when on edges and regions take less.
+    pub(crate) marks: Marks,
     pub(crate) steered: Vec<Steered>,
 }
 
@@ -29,10 +47,13 @@ pub(crate) struct Policy {
 #[derive(Debug)]
 pub(crate) struct Region {
     pub(crate) name: Box<str>,
+    /// A hash of its name.
+    pub(crate) seed: u64,
     /// Places in [`Policy::edges`].
     pub(crate) edges: Vec<usize>,
     /// All regions, nearest first; the first is this one.
     pub(crate) order: Vec<RegionIndex>,
+    pub(crate) state: Arc<RegionState>,
 }
 
 /// A server of clients.
@@ -88,10 +109,17 @@ pub(crate) enum Why {
     /// The client is known by its resolver alone, and the first address is in the region that the list of resolvers
     /// says.
     Listed,
+    /// The first address is in the region that measurements say, which is not the map's.
+    Measured,
     /// The client is in no prefix; the first address is in the name's default region.
     Default,
     /// The client's region has no edge for this family that is up, so the first address is in another one.
     Spilled,
+    /// The client's region has room for a part of its clients only, and this one is not in that part, so the first
+    /// address is in another one.
+    Shed,
+    /// No region has room for this client, so it stays where it belongs.
+    Full,
     /// No edge is up, and the answer is what the name has for that.
     Down,
     /// No edge is up, and the name has nothing for that.
@@ -125,10 +153,31 @@ pub(crate) struct Placed {
 }
 
 /// Where a client is, and what it asks for.
-struct Place {
-    region: RegionIndex,
+pub(crate) struct Place<'p> {
+    /// By the map, or for want of it by the name.
+    pub(crate) region: RegionIndex,
+    /// Regions that come first, in this order.
+    pub(crate) measured: &'p [RegionIndex],
+    /// Why it is in the first of its regions.
+    pub(crate) why: Why,
+    /// All clients that share so many bits of their addresses are in this place.
+    pub(crate) scope: u8,
+    /// Clients are spread in blocks of so many bits.
+    spread_bits: u8,
     key: u64,
     family: Family,
+}
+
+/// What came of asking regions in turn.
+struct Taken {
+    /// Whether another key could have got others.
+    is_spread: bool,
+    /// Whether the first region had no room.
+    is_shed: bool,
+    /// Whether no region had room.
+    is_full: bool,
+    /// Where the first address is.
+    first: RegionIndex,
 }
 
 impl Choice {
@@ -159,28 +208,28 @@ impl Choice {
 impl Policy {
     /// Chooses for `client`, who asks for `name`.
     pub(crate) fn choose(&self, name: &Steered, client: &Client, family: Family) -> Choice {
-        let (found, reason) = self.locate(client);
-        let region = found.region.unwrap_or(name.default_region);
+        let measured = self.measured.load();
+        let measured = measured.as_ref().and_then(measured::Held::table);
+        let place = self.place(measured, name, client, family);
         let mut choice = Choice {
             addresses: [IpAddr::V4(Ipv4Addr::UNSPECIFIED); ADDRESSES_MAX],
             count: 0,
-            scope: found.scope,
+            scope: place.scope,
             why: Why::NoEdge,
-            placed: Placed { region, edge: None },
+            placed: Placed { region: self.first_region(&place), edge: None },
         };
-        let spread_bits = if client.address.is_ipv4() { SPREAD_BITS_V4 } else { SPREAD_BITS_V6 };
-        let key = spread_key(client, spread_bits.max(found.scope));
-        let place = Place { region, key, family };
-        let (mut spread, first) = self.take(&place, name.answers, Edge::weight, &mut choice);
+        let mut taken = self.take(&place, name.answers, &mut choice);
         if choice.count > 0 {
-            choice.why = if first == region { reason } else { Why::Spilled };
+            choice.why = match &taken {
+                Taken { is_full: true, .. } => Why::Full,
+                Taken { first, .. } if *first == self.first_region(&place) => place.why,
+                Taken { is_shed: true, .. } => Why::Shed,
+                Taken { .. } => Why::Spilled,
+            };
         } else if self.has(family) {
             choice.why = Why::Down;
             match &name.all_down {
-                AllDown::All => {
-                    let capacity = |edge: &Edge| edge.capacity;
-                    (spread, _) = self.take(&place, name.answers, capacity, &mut choice);
-                }
+                AllDown::All => taken.is_spread = self.take_down(&place, name.answers, &mut choice),
                 AllDown::Static(v4, v6) => {
                     choice.scope = 0;
                     match family {
@@ -191,14 +240,14 @@ impl Policy {
                 AllDown::Nothing => choice.why = Why::Nothing,
             }
         }
-        if spread {
-            choice.scope = choice.scope.max(spread_bits);
+        if taken.is_spread {
+            choice.scope = choice.scope.max(place.spread_bits);
         }
         choice
     }
 
-    /// The region of a client, and what says so: [`Why::Mapped`], [`Why::Listed`], or without a region
-    /// [`Why::Default`].
+    /// The region of a client by the list of resolvers or the map, and what says so: [`Why::Mapped`], [`Why::Listed`], or
+    /// without a region [`Why::Default`].
     pub(crate) fn locate(&self, client: &Client) -> (Match, Why) {
         if let Some(resolvers) = &self.resolvers
             && client.source == ClientSource::Resolver
@@ -212,29 +261,60 @@ impl Policy {
         (found, if found.region.is_some() { Why::Mapped } else { Why::Default })
     }
 
-    /// All edges with their regions, in the order in which a client gets them that is in `region` by so many bits of
-    /// its address, whether they are up or not.
-    pub(crate) fn ranked(
+    /// Where a client is: by what has been measured, by the map, or by the name that it asks for.
+    pub(crate) fn place<'p>(
         &self,
-        region: RegionIndex,
+        measured: Option<&'p measured::Table>,
+        name: &Steered,
         client: &Client,
-        scope: u8,
         family: Family,
-    ) -> Vec<(RegionIndex, usize)> {
+    ) -> Place<'p> {
+        let (found, mut why) = self.locate(client);
+        let region = found.region.unwrap_or(name.default_region);
+        let (mut scope, mut order) = (found.scope, &[][..]);
+        if let Some(table) = measured {
+            let (regions, needed) = table.lookup(client.address);
+            (scope, order) = (scope.max(needed), regions);
+            if order.first().is_some_and(|first| *first != region) {
+                why = Why::Measured;
+            }
+        }
         let spread_bits = if client.address.is_ipv4() { SPREAD_BITS_V4 } else { SPREAD_BITS_V6 };
         let key = spread_key(client, spread_bits.max(scope));
+        Place { region, measured: order, why, scope, spread_bits, key, family }
+    }
+
+    /// All regions in the order in which they are asked: those that were measured, then by the map.
+    fn order<'p>(&'p self, place: &'p Place<'_>) -> impl Iterator<Item = RegionIndex> + 'p {
+        let mapped = self.regions[usize::from(place.region)].order.iter();
+        let mapped = mapped.filter(|region| !place.measured.contains(region));
+        place.measured.iter().chain(mapped).copied()
+    }
+
+    /// The region that a client belongs to.
+    pub(crate) fn first_region(&self, place: &Place<'_>) -> RegionIndex {
+        place.measured.first().copied().unwrap_or(place.region)
+    }
+
+    /// All edges with their regions, in the order in which a client gets them, whether they are up or not.
+    pub(crate) fn ranked(&self, place: &Place<'_>) -> Vec<(RegionIndex, usize)> {
+        let first = self.first_region(place);
+        let mut regions: Vec<_> = self.order(place).collect();
+        // The sort is stable.
+        regions.sort_by_key(|&region| match self.room(region, region == first, place) {
+            Room::ForAll | Room::ForThis => false,
+            Room::ForOthers | Room::None => true,
+        });
         let mut ranked = Vec::new();
-        for &candidate in &self.regions[usize::from(region)].order {
+        for candidate in regions {
             let edges = self.regions[usize::from(candidate)].edges.iter();
             let mut edges: Vec<_> = edges
                 .map(|&index| {
                     let edge = &self.edges[index];
-                    let takes = edge.capacity > 0 && edge.addresses(family) > 0;
-                    let rank = if takes {
-                        rank(key, edge.seed, edge.capacity.into())
-                    } else {
-                        f64::INFINITY
-                    };
+                    let takes = edge.capacity > 0 && edge.addresses(place.family) > 0;
+                    let weight = f64::from(edge.capacity) * edge.state.part.value();
+                    let rank =
+                        if takes { rank(place.key, edge.seed, weight) } else { f64::INFINITY };
                     (rank, index)
                 })
                 .collect();
@@ -249,37 +329,103 @@ impl Policy {
         self.edges.iter().any(|edge| edge.capacity > 0 && edge.addresses(family) > 0)
     }
 
-    /// Appends addresses of the nearest regions, and says whether another key could give others, and which region had
-    /// the first of them.
-    fn take(
-        &self,
-        place: &Place,
-        answers: usize,
-        weight: impl Fn(&Edge) -> u32 + Copy,
-        choice: &mut Choice,
-    ) -> (bool, RegionIndex) {
-        let (mut spread, mut first) = (false, place.region);
-        for &candidate in &self.regions[usize::from(place.region)].order {
-            let before = choice.count;
-            spread |= self.take_region(candidate, place, answers, weight, choice);
-            if before == 0 && choice.count > 0 {
-                first = candidate;
+    /// Appends addresses of the nearest regions that have room, then of those that have none.
+    fn take(&self, place: &Place<'_>, answers: usize, choice: &mut Choice) -> Taken {
+        let own = self.first_region(place);
+        let mut taken = Taken { is_spread: false, is_shed: false, is_full: false, first: own };
+        let mut are_without_room = false;
+        for region in self.order(place) {
+            let room = self.room(region, region == own, place);
+            taken.is_spread |= matches!(room, Room::ForThis | Room::ForOthers);
+            if matches!(room, Room::ForOthers | Room::None) {
+                are_without_room = true;
+                taken.is_shed |= region == own;
+                continue;
             }
+            self.take_next(region, place, answers, choice, &mut taken);
+            if choice.count == answers {
+                return taken;
+            }
+        }
+        if are_without_room {
+            taken.is_full = choice.count == 0;
+            for region in self.order(place) {
+                let room = self.room(region, region == own, place);
+                if matches!(room, Room::ForOthers | Room::None) {
+                    self.take_next(region, place, answers, choice, &mut taken);
+                }
+                if choice.count == answers {
+                    break;
+                }
+            }
+        }
+        taken
+    }
+
+    fn take_next(
+        &self,
+        region: RegionIndex,
+        place: &Place<'_>,
+        answers: usize,
+        choice: &mut Choice,
+        taken: &mut Taken,
+    ) {
+        let before = choice.count;
+        taken.is_spread |= self.take_region(region, place, answers, Edge::weight, choice);
+        if before == 0 && choice.count > 0 {
+            taken.first = region;
+        }
+    }
+
+    /// Appends addresses as if all edges were up and had room. Whether another key could give others.
+    fn take_down(&self, place: &Place<'_>, answers: usize, choice: &mut Choice) -> bool {
+        let mut is_spread = false;
+        for region in self.order(place) {
+            let capacity = |edge: &Edge| f64::from(edge.capacity);
+            is_spread |= self.take_region(region, place, answers, capacity, choice);
             if choice.count == answers {
                 break;
             }
         }
-        (spread, first)
+        is_spread
     }
 
-    /// Appends addresses of a region's edges in the order that `key` gives them, and says whether
-    /// another key could give another order.
+    /// Whether a region has room for a client. Which clients have to go when it has too little is the client's and the
+    /// region's alone, so that few move when the part moves; those go first whose edge is down, since they move anyway.
+    fn room(&self, region: RegionIndex, is_own: bool, place: &Place<'_>) -> Room {
+        let Region { seed, edges, state, .. } = &self.regions[usize::from(region)];
+        let part = if is_own { state.own.value() } else { state.guests.value() };
+        if part >= 1.0 {
+            return Room::ForAll;
+        }
+        if part <= 0.0 {
+            return Room::None;
+        }
+        let takes = |edge: &&Edge| edge.capacity > 0 && edge.addresses(place.family) > 0;
+        let edges = || edges.iter().map(|&index| &self.edges[index]).filter(takes);
+        let capacity = |edge: &Edge| f64::from(edge.capacity);
+        let gone: f64 = edges().filter(|edge| !edge.state.is_up()).map(capacity).sum();
+        let mut value = uniform(place.key, *seed);
+        if gone > 0.0 {
+            let gone = gone / edges().map(capacity).sum::<f64>();
+            let rank = |edge: &&Edge| rank(place.key, edge.seed, capacity(edge));
+            let its = edges().min_by(|one, other| rank(one).total_cmp(&rank(other)));
+            value = match its {
+                Some(edge) if !edge.state.is_up() => 1.0 - gone + gone * value,
+                Some(_) | None => (1.0 - gone) * value,
+            };
+        }
+        if value <= part { Room::ForThis } else { Room::ForOthers }
+    }
+
+    /// Appends addresses of a region's edges in the order that the client's key gives them, and says whether another
+    /// key could give another order.
     fn take_region(
         &self,
         region: RegionIndex,
-        &Place { key, family, .. }: &Place,
+        &Place { key, family, .. }: &Place<'_>,
         answers: usize,
-        weight: impl Fn(&Edge) -> u32,
+        weight: impl Fn(&Edge) -> f64,
         choice: &mut Choice,
     ) -> bool {
         // The best so far, best first. Each edge yields an address at least, so no more edges are
@@ -287,26 +433,28 @@ impl Policy {
         let mut best = [(f64::INFINITY, 0usize); ADDRESSES_MAX];
         let wanted = answers - choice.count;
         let mut eligible = 0;
-        for &index in &self.regions[usize::from(region)].edges {
+        let edges = &self.regions[usize::from(region)].edges;
+        for &index in edges {
             let edge = &self.edges[index];
             let weight = weight(edge);
-            if weight == 0 || edge.addresses(family) == 0 {
+            if weight <= 0.0 || edge.addresses(family) == 0 {
                 continue;
             }
             eligible += 1;
-            let entry = (rank(key, edge.seed, weight.into()), index);
-            let at = best[..wanted].partition_point(|other| other.0 <= entry.0);
+            // One alone needs no logarithm.
+            let rank = if edges.len() > 1 { rank(key, edge.seed, weight) } else { 0.0 };
+            let at = best[..wanted].partition_point(|other| other.0 <= rank);
             if at < wanted {
                 best[at..wanted].rotate_right(1);
-                best[at] = entry;
+                best[at] = (rank, index);
             }
         }
-        let mut spread = eligible > 1;
+        let mut is_spread = eligible > 1;
         for &(_, index) in best[..wanted].iter().take(eligible) {
             let edge = &self.edges[index];
             choice.placed.edge.get_or_insert(index as u32);
             let count = edge.addresses(family);
-            spread |= count > 1;
+            is_spread |= count > 1;
             let first = (mix(key ^ edge.seed.rotate_left(32)) % count as u64) as usize;
             for turn in 0..count {
                 if choice.count < answers {
@@ -315,14 +463,14 @@ impl Policy {
                 }
             }
         }
-        spread
+        is_spread
     }
 }
 
 impl Edge {
-    /// Its share of clients now.
-    pub(crate) fn weight(&self) -> u32 {
-        if self.state.is_up() { self.capacity } else { 0 }
+    /// Its share of the region's clients now, relative to the other edges. It has some as long as it is up.
+    pub(crate) fn weight(&self) -> f64 {
+        if self.state.is_up() { f64::from(self.capacity) * self.state.part.value() } else { 0.0 }
     }
 
     pub(crate) fn addresses(&self, family: Family) -> usize {
@@ -344,246 +492,5 @@ impl Edge {
     }
 }
 
-/// What equal clients have in common: the first `bits` of their addresses, or fewer if fewer are
-/// known.
-fn spread_key(client: &Client, bits: u8) -> u64 {
-    let bits = bits.min(client.prefix_length);
-    let (address, width) = match client.address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    let kept = address & mask(bits, width);
-    mix((kept >> 64) as u64 ^ mix(kept as u64 ^ u64::from(width)))
-}
-
-/// Weighted rendezvous hashing: the least rank wins. An edge that comes or goes moves only its own
-/// share, and shares are as the weights (Thaler and Ravishankar 1998; weights by the logarithm:
-/// Schindelhauer and Schomaker 2005).
-pub(crate) fn rank(key: u64, seed: u64, weight: f64) -> f64 {
-    // 53 bits into (0, 1], never 0.
-    let uniform = ((mix(key ^ seed) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    -uniform.ln() / weight
-}
-
-/// The finaliser of `SplitMix64` (Steele, Lea and Flood 2014): each bit of the input moves half of
-/// the output's.
-pub(crate) fn mix(mut bits: u64) -> u64 {
-    bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
-}
-
-/// A hash of an edge's name that is the same in every run and on every machine (FNV-1a, then
-/// mixed).
-pub(crate) fn seed(name: &str) -> u64 {
-    mix(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
-    }))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::subnet::ClientSource;
-    use std::collections::HashMap;
-
-    fn edge(name: &str, v4: &[&str], v6: &[&str], capacity: u32) -> Edge {
-        Edge {
-            name: name.into(),
-            seed: seed(name),
-            v4: v4.iter().map(|a| a.parse().unwrap()).collect(),
-            v6: v6.iter().map(|a| a.parse().unwrap()).collect(),
-            capacity,
-            check: None,
-            state: Arc::default(),
-        }
-    }
-
-    /// North has one edge, south three with capacities 1, 2 and 1, west one that is out of service.
-    fn policy() -> Policy {
-        let region = |edges: &[usize], order: &[RegionIndex]| Region {
-            name: order[0].to_string().into(),
-            edges: edges.to_vec(),
-            order: order.to_vec(),
-        };
-        let prefixes: HashMap<_, _> =
-            [("10.1.0.0/16", 0), ("10.2.0.0/16", 1), ("10.3.0.0/16", 2), ("2001:db8::/32", 0)]
-                .map(|(prefix, region)| (prefix.parse().unwrap(), region))
-                .into();
-        Policy {
-            regions: vec![
-                region(&[0], &[0, 1, 2]),
-                region(&[1, 2, 3], &[1, 0, 2]),
-                region(&[4], &[2, 0, 1]),
-            ],
-            edges: vec![
-                edge("n", &["192.0.2.1"], &["2001:db8::1"], 100),
-                edge("s1", &["192.0.2.11"], &[], 1),
-                edge("s2", &["192.0.2.12"], &[], 2),
-                edge("s3", &["192.0.2.13"], &[], 1),
-                edge("w", &["192.0.2.21"], &[], 0),
-            ],
-            map: PrefixMap::new(&prefixes),
-            resolvers: None,
-            steered: Vec::new(),
-        }
-    }
-
-    fn client(address: &str, prefix_length: u8) -> Client {
-        let address = address.parse().unwrap();
-        Client { address, prefix_length, source: ClientSource::Subnet }
-    }
-
-    #[test]
-    fn the_nearest_regions_edges_come_first() {
-        let policy = policy();
-        let north = "192.0.2.1";
-        for (address, length, family, answers, first, count, scope, why, note) in [
-            (
-                "10.1.2.0",
-                24,
-                Family::V4,
-                1,
-                Some(north),
-                1,
-                16,
-                Why::Mapped,
-                "one edge: /16 suffices",
-            ),
-            (
-                "10.1.2.0",
-                24,
-                Family::V4,
-                9,
-                Some(north),
-                4,
-                24,
-                Why::Mapped,
-                "then the next region",
-            ),
-            (
-                "10.3.0.0",
-                16,
-                Family::V4,
-                1,
-                Some(north),
-                1,
-                16,
-                Why::Spilled,
-                "capacity 0 takes none",
-            ),
-            ("172.16.0.0", 12, Family::V4, 1, Some(north), 1, 1, Why::Default, "in no prefix"),
-            (
-                "10.1.0.0",
-                16,
-                Family::V6,
-                1,
-                Some("2001:db8::1"),
-                1,
-                16,
-                Why::Mapped,
-                "AAAA over IPv4",
-            ),
-            (
-                "10.2.0.0",
-                16,
-                Family::V6,
-                1,
-                Some("2001:db8::1"),
-                1,
-                16,
-                Why::Spilled,
-                "no IPv6 there",
-            ),
-            ("2001:db8:5::", 48, Family::V4, 1, Some(north), 1, 32, Why::Mapped, "an IPv6 client"),
-        ] {
-            let name = Steered { ttl: 20, answers, default_region: 0, all_down: AllDown::All };
-            let choice = policy.choose(&name, &client(address, length), family);
-            let got = choice.addresses();
-            assert_eq!(got.first().map(ToString::to_string).as_deref(), first, "{note}");
-            assert_eq!((got.len(), choice.scope, choice.why), (count, scope, why), "{note}");
-        }
-        let mut nobody = policy;
-        nobody.edges[0].v6.clear();
-        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down: AllDown::All };
-        let choice = nobody.choose(&name, &client("10.1.0.0", 16), Family::V6);
-        assert_eq!((choice.addresses().len(), choice.why), (0, Why::NoEdge), "NODATA");
-    }
-
-    #[test]
-    fn clients_are_spread_by_capacity_and_equal_clients_are_served_alike() {
-        let policy = policy();
-        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down: AllDown::All };
-        let pick = |policy: &Policy, block: u32, host: u32| {
-            let address = IpAddr::V4((0x0a02_0000 + block * 256 + host).into());
-            let client = Client { address, prefix_length: 32, source: ClientSource::Resolver };
-            let choice = policy.choose(&name, &client, Family::V4);
-            assert_eq!(choice.scope, 24);
-            choice.addresses()[0]
-        };
-        let mut shares: HashMap<IpAddr, u32> = HashMap::new();
-        for block in 0..256 {
-            let first = pick(&policy, block, 0);
-            *shares.entry(first).or_default() += 1;
-            assert_eq!(first, pick(&policy, block, 200), "one /24, one answer");
-        }
-        let share = |host: u8| shares[&IpAddr::from([192, 0, 2, host])];
-        // Deterministic: the hash has no random part.
-        assert!((100..=156).contains(&share(12)), "half of 256 clients: {shares:?}");
-        assert!((44..=84).contains(&share(11)) && (44..=84).contains(&share(13)), "{shares:?}");
-        let mut without = self::policy();
-        without.edges[1].capacity = 0;
-        for block in 0..256 {
-            let (before, after) = (pick(&policy, block, 0), pick(&without, block, 0));
-            assert!(before == after || before == IpAddr::from([192, 0, 2, 11]), "only s1's move");
-        }
-    }
-
-    /// What a client of north gets for a name with `all_down`, after these edges have gone down.
-    fn after(down: &[usize], all_down: AllDown, family: Family) -> (Vec<String>, Why) {
-        let policy = policy();
-        down.iter().for_each(|&index| policy.edges[index].state.set_up(false));
-        let address = IpAddr::from([10, 1, 0, 1]);
-        let client = Client { address, prefix_length: 32, source: ClientSource::Resolver };
-        let name = Steered { ttl: 20, answers: 1, default_region: 0, all_down };
-        let choice = policy.choose(&name, &client, family);
-        (choice.addresses().iter().map(ToString::to_string).collect(), choice.why)
-    }
-
-    #[test]
-    fn edges_that_are_down_get_nobody_while_others_are_up() {
-        let fallback = AllDown::Static(vec!["192.0.2.99".parse().unwrap()], vec![]);
-        let all = [0, 1, 2, 3];
-        type Row<'a> = (&'a [usize], AllDown, Family, Option<&'a str>, Why, &'a str);
-        let rows: [Row<'_>; 7] = [
-            (&[1], AllDown::All, Family::V4, Some("192.0.2.1"), Why::Mapped, "another one's"),
-            (&[0, 1, 3], AllDown::All, Family::V4, Some("192.0.2.12"), Why::Spilled, "one is left"),
-            (&all, AllDown::All, Family::V4, Some("192.0.2.1"), Why::Down, "as if all were up"),
-            (&all, fallback.clone(), Family::V4, Some("192.0.2.99"), Why::Down, "the fallback"),
-            (&all, fallback, Family::V6, None, Why::Down, "which has no such address"),
-            (&all, AllDown::Nothing, Family::V4, None, Why::Nothing, "nothing"),
-            (&[0], AllDown::Nothing, Family::V6, None, Why::Nothing, "the only one of its family"),
-        ];
-        for (down, all_down, family, expected, why, what) in rows {
-            let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
-            assert_eq!(after(down, all_down, family), (expected, why), "{what}");
-        }
-    }
-
-    #[test]
-    fn ranks_are_the_order_of_the_choice() {
-        let policy = policy();
-        let name = Steered { ttl: 20, answers: 4, default_region: 0, all_down: AllDown::All };
-        for block in 0..64 {
-            let address = IpAddr::V4((0x0a02_0000 + block * 256).into());
-            let client = Client { address, prefix_length: 24, source: ClientSource::Subnet };
-            let choice = policy.choose(&name, &client, Family::V4);
-            let ranked = policy.ranked(1, &client, policy.map.lookup(address).scope, Family::V4);
-            let first = ranked.iter().flat_map(|(_, index)| {
-                policy.edges[*index].all_addresses(Family::V4).collect::<Vec<_>>()
-            });
-            assert_eq!(first.take(4).collect::<Vec<_>>(), choice.addresses());
-        }
-    }
-}
+mod tests;

@@ -18,11 +18,14 @@ const REASONS: usize = Why::ALL.len();
 
 impl Why {
     /// All of them, in the order in which they are declared.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Mapped,
         Self::Listed,
+        Self::Measured,
         Self::Default,
         Self::Spilled,
+        Self::Shed,
+        Self::Full,
         Self::Down,
         Self::Nothing,
         Self::NoEdge,
@@ -34,8 +37,11 @@ impl Why {
         match self {
             Self::Mapped => "mapped",
             Self::Listed => "listed",
+            Self::Measured => "measured",
             Self::Default => "default",
             Self::Spilled => "spilled",
+            Self::Shed => "shed",
+            Self::Full => "full",
             Self::Down => "down",
             Self::Nothing => "nothing",
             Self::NoEdge => "no-edge",

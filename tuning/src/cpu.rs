@@ -1,8 +1,11 @@
 //! The cores of this machine: which may be used, and pinning a thread to one.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 use std::io;
+use std::time::Duration;
 
 /// A list of cores as users write it: `0-3`, `0,2`, `1`; or a plain count through [`Cores::first`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,16 @@ pub fn pin_current_thread(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core)?;
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
+/// The CPU time that all threads of this process have used, in the kernel as well (`getrusage(2)`).
+///
+/// # Errors
+/// What the system call returns.
+pub fn used_by_process() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or(0);
+    Ok(Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time())))
 }
 
 #[cfg(test)]

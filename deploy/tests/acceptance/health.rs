@@ -108,8 +108,13 @@ impl Gslb {
     }
 
     fn post(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.admin).unwrap();
-        write!(stream, "POST {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n").unwrap();
+        self.post_with(path, "")
+    }
+
+    fn post_with(&self, path: &str, content: &str) -> String {
+        let (mut stream, length) = (TcpStream::connect(&self.admin).unwrap(), content.len());
+        write!(stream, "POST {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{content}")
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -237,4 +242,36 @@ fn a_choice_is_explained_from_files_and_by_a_running_server() {
         let (status, said) = why(arguments);
         assert!(status.is_some_and(|status| status > 0) && said.contains(expected), "{said}");
     }
+}
+
+#[test]
+fn an_edge_says_how_busy_it_is_and_measured_times_go_before_the_map() {
+    let folder = scratch();
+    let file = folder.path().join("cdn.toml");
+    let (north, south) = (Edge::start("127.0.0.1:0"), Edge::start("127.0.0.1:0"));
+    let json = |admin: &str, target: &str| -> serde_json::Value {
+        let (status, content) = fetch(admin, target);
+        assert_eq!(status, 200, "{target}");
+        serde_json::from_slice(&content).unwrap()
+    };
+    assert_eq!(json(&north.admin, "/load?edge=edge")["sessions"], 0);
+    assert_eq!(fetch(&north.admin, "/load?edge=other").0, 404);
+    zone(&file, [&north.admin, &south.admin], "");
+    let text = std::fs::read_to_string(&file).unwrap().replace("/healthz", "/load");
+    std::fs::write(&file, text).unwrap();
+    let gslb = Gslb::start(&file);
+    let why = "/why?name=www.cdn.test&client=10.1.2.3&format=json";
+    let deadline = Instant::now() + PATIENCE;
+    // The processor is known from the second answer on.
+    while !json(&gslb.admin, why)["candidates"][0]["utilisation"].is_f64() {
+        assert!(Instant::now() < deadline, "{}", json(&gslb.admin, why));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    gslb.wait_for("10.1.2.0/24", "192.0.2.1");
+    let times = "prefix,target,rtt_ms\n10.1.0.0/16,north-1,50\n10.1.0.0/16,south,5\n";
+    assert!(gslb.post_with("/rtt", times).ends_with("\r\n\r\n2 measurements\n"));
+    gslb.wait_for("10.1.2.0/24", "192.0.2.2");
+    let refused = gslb.post_with("/rtt", "10.1.0.0/16,east,5\n");
+    assert!(refused.starts_with("HTTP/1.0 409") && refused.contains("line 1: target"), "{refused}");
+    assert!(json(&gslb.admin, why)["candidates"][0]["rtt_ms"] == 5.0);
 }

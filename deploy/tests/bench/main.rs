@@ -7,6 +7,7 @@
 //! | `dns` | figures of our own name server |
 //! | `load` | requests of every kind against the synthetic origin |
 //! | `floor` | a server that parses nothing, asked and measured |
+//! | `steer` | the policy of the GSLB on small worlds |
 //! | `trace` | policies of a tier on small traces |
 
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
@@ -17,6 +18,7 @@ mod floor;
 mod load;
 #[path = "../process/mod.rs"]
 mod process;
+mod steer;
 mod trace;
 
 use process::lastmile;
@@ -34,6 +36,6 @@ fn misused(rows: &[(&[&str], &str, &str)]) {
 
 #[test]
 fn a_command_is_needed() {
-    let allowed = "bench: a command is missing; allowed: compare, dns, load, floor, trace";
+    let allowed = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace";
     misused(&[(&["bench"], allowed, "nothing to do")]);
 }

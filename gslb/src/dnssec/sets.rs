@@ -1,6 +1,7 @@
 //! The sets of addresses that steering can answer with, each with its signature. Pure.
 
-use crate::steer::{AllDown, Family, Policy, Steered, mix};
+use crate::steer::hash::mix;
+use crate::steer::{AllDown, Family, Policy, Steered};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

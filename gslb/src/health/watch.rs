@@ -1,11 +1,13 @@
 //! One edge asked again and again (RFC 9110, RFC 9112), on a connection that is watched in between.
 
 use super::judge::{Judge, Outcome};
+use super::load::Load;
 use super::{Check, EdgeState};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper::{Request, header};
+use hyper::header::{self, HeaderValue};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +37,9 @@ pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
     let mut judge = Judge::new(state.is_up(), check.rise);
     let (mut connection, mut is_early) = (None, false);
     loop {
-        let outcome = ask(&check, &mut connection).await;
+        let (outcome, load) = ask(&check, &mut connection).await;
         let is_up = judge.judge(&outcome, start.elapsed());
-        state.note(&outcome);
+        state.note(&outcome, load);
         if is_up != state.is_up() {
             let (now, target) = (if is_up { "up" } else { "down" }, &check.target);
             eprintln!("gslb: {name} is {now}: http://{}{target} {outcome}", check.address);
@@ -69,56 +71,69 @@ async fn wait(interval: Duration, connection: &mut Option<Connection>, was_early
     !was_early
 }
 
-async fn ask(check: &Check, connection: &mut Option<Connection>) -> Outcome {
+/// What a check came to, and what was said of the load.
+async fn ask(check: &Check, connection: &mut Option<Connection>) -> (Outcome, Option<Load>) {
     let kept = connection.take().filter(|open| !open.sender.is_closed());
     let was_kept = kept.is_some();
-    let mut outcome = ask_on(check, kept, connection).await;
-    if was_kept && matches!(outcome, Outcome::Refused(_)) && connection.is_none() {
+    let mut answer = ask_on(check, kept, connection).await;
+    if was_kept && matches!(answer, Err(Outcome::Refused(_))) && connection.is_none() {
         // It may have been closed as one that was idle.
-        outcome = ask_on(check, None, connection).await;
+        answer = ask_on(check, None, connection).await;
     }
-    outcome
+    match answer {
+        Ok((is_json, content)) => (Outcome::Passed, Load::read(is_json, &content, &check.limits)),
+        Err(outcome) => (outcome, None),
+    }
 }
 
-/// Asks on an open connection, or on a new one, which is kept in `connection` if it can be used again.
+/// Asks on an open connection, or on a new one, which is kept in `connection` if it can be used again. A good answer
+/// is its content, and whether that is said to be JSON.
 async fn ask_on(
     check: &Check,
     open: Option<Connection>,
     connection: &mut Option<Connection>,
-) -> Outcome {
+) -> Result<(bool, Bytes), Outcome> {
     let mut open = match open {
         Some(open) => open,
         None => match timeout(check.timeout, connect(check)).await {
             Ok(Ok(opened)) => opened,
-            Ok(Err(why)) => return Outcome::Refused(why),
-            Err(_) => return Outcome::Silent,
+            Ok(Err(why)) => return Err(Outcome::Refused(why)),
+            Err(_) => return Err(Outcome::Silent),
         },
     };
     let request = Request::get(&check.target)
         .header(header::HOST, check.address.to_string())
         .header(header::USER_AGENT, "lastmile-gslb");
     let Ok(request) = request.body(Empty::new()) else {
-        return Outcome::Refused("can't be asked that".to_owned());
+        return Err(Outcome::Refused("can't be asked that".to_owned()));
     };
     let answered = async {
         let response = open.sender.send_request(request).await?;
         let status = response.status();
-        let content = Limited::new(response.into_body(), CONTENT_OCTETS_MAX);
-        Ok::<_, hyper::Error>((status, content.collect().await.is_ok()))
+        let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let content = Limited::new(response.into_body(), CONTENT_OCTETS_MAX).collect().await;
+        Ok::<_, hyper::Error>((status, is_json, content))
     };
-    let (status, is_whole) = match timeout(check.timeout, answered).await {
-        Err(_) => return Outcome::Silent,
-        Ok(Err(error)) => return Outcome::Refused(format!("does not answer: {error}")),
+    let (status, is_json, content) = match timeout(check.timeout, answered).await {
+        Err(_) => return Err(Outcome::Silent),
+        Ok(Err(error)) => return Err(Outcome::Refused(format!("does not answer: {error}"))),
         Ok(Ok(answer)) => answer,
     };
-    if !is_whole {
-        return Outcome::Refused("breaks off its answer".to_owned());
-    }
+    let Ok(content) = content else {
+        return Err(Outcome::Refused("breaks off its answer".to_owned()));
+    };
     *connection = Some(open);
     match status.is_success() || status.is_redirection() {
-        true => Outcome::Passed,
-        false => Outcome::Refused(format!("answers {status}")),
+        true => Ok((is_json, content.to_bytes())),
+        false => Err(Outcome::Refused(format!("answers {status}"))),
     }
+}
+
+/// RFC 9110 §8.3.1: the media type without its parameters, in any case.
+fn is_json(value: &HeaderValue) -> bool {
+    let value = value.to_str().unwrap_or_default();
+    let media_type = value.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 async fn connect(check: &Check) -> Result<Connection, String> {

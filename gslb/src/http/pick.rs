@@ -4,7 +4,8 @@ use super::Front;
 use super::rules::By;
 use crate::answer::Tables;
 use crate::locate::{Holder, Place, locate};
-use crate::steer::{Family, Why, mix, seed};
+use crate::steer::hash::{mix, seed};
+use crate::steer::{Family, Why};
 use crate::wire::subnet::{Client, ClientSource};
 use std::net::IpAddr;
 
@@ -101,7 +102,10 @@ impl Pick {
         let why = match self.why {
             Why::Mapped | Why::Listed => "the client's region",
             Why::Default => "the default region, as no prefix has the client",
+            Why::Measured => "the region nearest by what has been measured",
             Why::Spilled => "the nearest region with an edge that is up",
+            Why::Shed => "the nearest region with room, as the client's has none for this one",
+            Why::Full => "no region has room",
             Why::Down | Why::Nothing | Why::NoEdge | Why::Static => "no edge is up",
         };
         format!("{edge} in {region}: {why}{place}")

@@ -1,10 +1,12 @@
-//! `[[edge]]` and `[health]`.
+//! `[[edge]]`, `[health]` and `[load]`.
 
-use super::file::{File, HealthEntry, Source};
+use super::file::{EdgeEntry, File, HealthEntry, LoadEntry, Source};
 use super::regions::RegionNames;
 use crate::ConfigError;
+use crate::balance::Marks;
+use crate::health::load::Limits;
 use crate::health::{CHECKS_MAX, Check};
-use crate::steer::{self, Edge, Policy};
+use crate::steer::{Edge, Policy, hash};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -21,6 +23,12 @@ const RISE_DEFAULT: i64 = 3;
 /// Milliseconds between checks, and for one.
 const CHECK_MS: RangeInclusive<i64> = 20..=60_000;
 const RISE: RangeInclusive<i64> = 1..=100;
+/// Utilisation; above 1 for those who know that their figures are careful.
+const MARK: RangeInclusive<f64> = 0.05..=2.0;
+/// Between the marks, so that what is taken falls smoothly.
+const MARKS_APART_MIN: f64 = 0.01;
+/// In any unit, octets/s for instance.
+const LIMIT: RangeInclusive<f64> = 1.0..=1e18;
 
 pub(super) fn read_edges(
     source: &Source<'_>,
@@ -44,11 +52,12 @@ pub(super) fn read_edges(
             return Err(source.wrong("edge.name", &entry.name, "has no addresses"));
         }
         let (v4, v6) = read_addresses(source, "edge.addresses", addresses)?;
+        let limits = read_limits(source, entry)?;
         let check = entry.health.as_ref();
-        let check = check.map(|url| read_check(source, &file.health, url)).transpose()?;
+        let check = check.map(|url| read_check(source, &file.health, url, limits)).transpose()?;
         let edge = Edge {
             name: entry.name.get_ref().as_str().into(),
-            seed: steer::seed(entry.name.get_ref()),
+            seed: hash::seed(entry.name.get_ref()),
             v4,
             v6,
             capacity,
@@ -89,6 +98,7 @@ fn read_check(
     source: &Source<'_>,
     entry: &HealthEntry,
     url: &Spanned<String>,
+    limits: Limits,
 ) -> Result<Check, ConfigError> {
     let wrong = |message| source.wrong("edge.health", url, message);
     let (address, target) = Check::place(url.get_ref()).map_err(wrong)?;
@@ -103,5 +113,38 @@ fn read_check(
         interval: Duration::from_millis(interval.into()),
         timeout: Duration::from_millis(timeout.into()),
         rise: number("rise", &entry.rise, RISE_DEFAULT, RISE)?,
+        limits,
     })
+}
+
+fn read_limits(source: &Source<'_>, entry: &EdgeEntry) -> Result<Limits, ConfigError> {
+    let limit = |key: &str, value: &Option<Spanned<f64>>| {
+        if let (Some(value), None) = (value, &entry.health) {
+            return Err(source.wrong(key, value, "needs `health`, whose answers say the load"));
+        }
+        source.real(key, value.as_ref(), LIMIT)
+    };
+    Ok(Limits {
+        traffic_max: limit("edge.traffic_max", &entry.traffic_max)?,
+        sessions_max: limit("edge.sessions_max", &entry.sessions_max)?,
+    })
+}
+
+pub(super) fn read_marks(source: &Source<'_>, entry: &LoadEntry) -> Result<Marks, ConfigError> {
+    let default = Marks::default();
+    let mark = |key, value: &Option<Spanned<f64>>| source.real(key, value.as_ref(), MARK);
+    let spill_from = mark("load.spill_from", &entry.spill_from)?;
+    let full = mark("load.full", &entry.full)?;
+    let marks = Marks {
+        spill_from: spill_from.unwrap_or(default.spill_from.min(full.unwrap_or(default.full))),
+        full: full.unwrap_or(default.full.max(spill_from.unwrap_or(0.0) + MARKS_APART_MIN)),
+    };
+    if let Some(full) = &entry.full
+        && marks.full < marks.spill_from + MARKS_APART_MIN
+    {
+        let (from, apart) = (marks.spill_from, MARKS_APART_MIN);
+        let message = format!("must be above spill_from, {from}, by {apart} at least");
+        return Err(source.wrong("load.full", full, message));
+    }
+    Ok(marks)
 }

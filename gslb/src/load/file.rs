@@ -38,6 +38,23 @@ pub(super) struct File {
     pub(super) redirect: Vec<RedirectEntry>,
     #[serde(default)]
     pub(super) http: HttpEntry,
+    #[serde(default)]
+    pub(super) load: LoadEntry,
+    pub(super) rtt: Option<RttEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadEntry {
+    pub(super) spill_from: Option<Spanned<f64>>,
+    pub(super) full: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RttEntry {
+    pub(super) file: Option<Spanned<PathBuf>>,
+    pub(super) expires_s: Option<Spanned<i64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -79,6 +96,8 @@ pub(super) struct EdgeEntry {
     pub(super) addresses: Spanned<Vec<Spanned<String>>>,
     pub(super) capacity: Option<Spanned<i64>>,
     pub(super) health: Option<Spanned<String>>,
+    pub(super) traffic_max: Option<Spanned<f64>>,
+    pub(super) sessions_max: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +208,22 @@ impl Source<'_> {
                 let (from, to) = (allowed.start(), allowed.end());
                 Err(self.wrong(key, value, format!("is not allowed; allowed: {from} to {to}")))
             }
+        }
+    }
+
+    /// A number that may have a fraction.
+    pub(super) fn real(
+        &self,
+        key: &str,
+        value: Option<&Spanned<f64>>,
+        allowed: RangeInclusive<f64>,
+    ) -> Result<Option<f64>, ConfigError> {
+        match value {
+            Some(value) if !allowed.contains(value.get_ref()) => {
+                let (from, to) = (allowed.start(), allowed.end());
+                Err(self.wrong(key, value, format!("is not allowed; allowed: {from} to {to}")))
+            }
+            given => Ok(given.map(|value| *value.get_ref())),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `resolvers.rs` | resolvers whose address does not tell where their clients are |
 //! | `server.rs` | `[dns]`, `[limit]` and `[backup]` |
 //! | `zones.rs` | zones with their secondaries and keys |
+//! | `measurements.rs` | round-trip times |
 //! | `steering.rs` | all of it becomes zones, policy and names |
 
 mod edges;
@@ -19,6 +20,7 @@ mod entries;
 mod file;
 mod import;
 mod master;
+mod measurements;
 mod presentation;
 mod redirect;
 mod regions;

@@ -6,8 +6,9 @@ use crate::ConfigError;
 use crate::map::{
     Conflict, Layer, Prefix, PrefixMap, Prefixes, REGIONS_MAX, RegionIndex, read_csv,
 };
-use crate::steer::Region;
+use crate::steer::{Region, hash};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Regions by name.
 pub(super) struct RegionNames<'a> {
@@ -60,8 +61,9 @@ pub(super) fn read_regions(
                 order.push(region);
             }
         }
-        let name = entry.name.get_ref().as_str().into();
-        Ok(Region { name, edges: Vec::new(), order })
+        let name = entry.name.get_ref().as_str();
+        let seed = hash::seed_of_region(name);
+        Ok(Region { name: name.into(), seed, edges: Vec::new(), order, state: Arc::default() })
     };
     entries.iter().enumerate().map(read_region).collect()
 }

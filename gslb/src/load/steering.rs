@@ -1,8 +1,9 @@
 //! The zone file's tables become zones, policy and names; `gslb/README.md` describes the file for
 //! its writers.
 
-use super::edges::{read_addresses, read_edges};
+use super::edges::{read_addresses, read_edges, read_marks};
 use super::file::{File, OnboardEntry, Source, SteerEntry};
+use super::measurements::{expires_default, read_rtt};
 use super::redirect::read_http;
 use super::regions::{RegionNames, read_map, read_regions};
 use super::resolvers::read_resolvers;
@@ -12,6 +13,7 @@ use crate::ConfigError;
 use crate::http::rules::Rules;
 use crate::service::Service;
 use crate::snapshot;
+use crate::steer::measured::Measured;
 use crate::steer::{ADDRESSES_MAX, AllDown, Policy, Steered};
 use crate::wire::name::{self, LowerName};
 use crate::wire::rtype;
@@ -54,9 +56,14 @@ pub(super) fn read(
         edges: Vec::new(),
         map,
         resolvers,
+        measured: Measured::new(expires_default()),
+        marks: read_marks(source, &file.load)?,
         steered: Vec::new(),
     };
     read_edges(source, &file, &regions, &mut policy)?;
+    if let Some(entry) = &file.rtt {
+        read_rtt(source, entry, &mut policy)?;
+    }
     let mut sets = 0;
     for entry in &file.steer {
         read_steered(source, entry, &regions, &mut zones, &mut policy)?;

@@ -144,6 +144,32 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
             "no address",
         ),
         (
+            format!("{REGION}{EDGE}sessions_max = 5\n"),
+            "cdn.toml:7: edge.sessions_max: 5.0 needs `health`",
+            "a limit of what is not known",
+        ),
+        (
+            format!("{REGION}{EDGE}health = \"http://192.0.2.1/\"\ntraffic_max = 0\n"),
+            "cdn.toml:8: edge.traffic_max: 0.0 is not allowed; allowed: 1 to",
+            "no traffic",
+        ),
+        (
+            "[load]\nspill_from = 3.0\n".into(),
+            "cdn.toml:2: load.spill_from: 3.0 is not allowed; allowed: 0.05 to 2",
+            "a mark",
+        ),
+        (
+            "[load]\nspill_from = 0.9\nfull = 0.9\n".into(),
+            "cdn.toml:3: load.full: 0.9 must be above spill_from, 0.9",
+            "marks",
+        ),
+        (
+            "[rtt]\nexpires_s = 0\n".into(),
+            "cdn.toml:2: rtt.expires_s: 0 is not allowed; allowed: 1 to 604800",
+            "measurements that are old at once",
+        ),
+        ("[rtt]\nfile = \"/no/such.csv\"\n".into(), "/no/such.csv: cannot read", "no file"),
+        (
             format!("{}\nhealth = \"http://edge.test/\"", edge_in("north")),
             "edge.health: \"http://edge.test/\" is not a URL such as",
             "a name to ask",
@@ -265,4 +291,28 @@ fn records_that_are_no_records_are_refused() {
         let message = load(&inline(&text)).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains(expected), "{record}: {message}");
     }
+}
+
+#[test]
+fn measurements_of_a_file_go_before_the_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cdn.toml");
+    let text = format!(
+        "{}{REGION}prefixes = [\"10.0.0.0/8\"]\n[[region]]\nname = \"far\"\n{EDGE}",
+        zone("")
+    );
+    let far = EDGE.replace("\"e\"", "\"f\"").replace("north", "far");
+    std::fs::write(&file, text + &far + "[rtt]\nfile = \"rtt.csv\"\n").unwrap();
+    let config = Config { zone: Some(ZoneSource::File(file)), ..Config::default() };
+    let rtt = |csv: &str| {
+        std::fs::write(folder.path().join("rtt.csv"), csv).unwrap();
+        load(&config).map(|(tables, _)| tables).map_err(|error| error.to_string())
+    };
+    let tables = rtt("10.1.0.0/16,f,9\n10.1.0.0/16,north,20\n").unwrap();
+    let measured = tables.policy.measured.load().unwrap();
+    let table = measured.table().unwrap();
+    assert_eq!(table.lookup("10.1.2.3".parse().unwrap()).0, [1, 0], "the region of f, then north");
+    let error = rtt("\n10.1.0.0/16,g,9\n").unwrap_err();
+    assert!(error.ends_with("rtt.csv:2: target: \"g\" is no edge and no region"), "{error}");
+    assert!(rtt("# nothing\n").unwrap().policy.measured.load().is_none());
 }

@@ -1,6 +1,6 @@
 //! What was asked for recently: requests of each holder, and of each URL by a sketch. Pure: the time is an argument.
 
-use crate::steer::mix;
+use crate::steer::hash::mix;
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -16,7 +16,6 @@ pub(crate) use csv::read_csv;
 pub(crate) use prefix::Prefix;
 use prefix::key;
 pub(crate) use prefixes::{Conflict, Layer, PREFIXES_MAX, Prefixes};
-#[cfg(test)]
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -51,7 +50,7 @@ pub(crate) struct PrefixMap {
 }
 
 impl PrefixMap {
-    #[cfg(test)]
+    /// The map of these, which are fewer than a map may have.
     pub(crate) fn new(prefixes: &HashMap<Prefix, RegionIndex>) -> Self {
         let mut all = Prefixes::default();
         for (&prefix, &region) in prefixes {

@@ -40,6 +40,16 @@ impl Prefix {
     pub(crate) fn parts(self) -> (IpAddr, u8) {
         (self.address, self.length)
     }
+
+    /// The prefix of so many bits that an address is in.
+    pub(crate) fn of(address: IpAddr, length: u8) -> Self {
+        let kept = key(address) & mask(length, 128);
+        let address = match address {
+            IpAddr::V4(_) => IpAddr::V4(((kept >> 96) as u32).into()),
+            IpAddr::V6(_) => IpAddr::V6(kept.into()),
+        };
+        Self { address, length }
+    }
 }
 
 impl FromStr for Prefix {

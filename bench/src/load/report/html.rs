@@ -1,11 +1,9 @@
 //! The report as a page: latencies by percentile, the part of requests beyond on a logarithmic axis ("HdrHistogram
 //! plot"), and throughput over time.
 
-mod plot;
-
 use super::{Report, joined};
 use crate::page::{begin, escape, push};
-use plot::{Axis, Plot};
+use crate::plot::{Axis, Plot};
 
 pub(super) fn render(report: &Report) -> String {
     let mut page = begin("lastmile bench load", &format!("Load on {}", report.address));

@@ -116,7 +116,7 @@ fn limit(kind: &Kind, message: &[u8], transport: Transport) -> usize {
             let payload = offered.clamp(PLAIN_OCTETS_MAX, UDP_OCTETS_MAX);
             payload.min(AMPLIFICATION_MAX * message.len())
         }
-        Transport::Tcp => usize::from(u16::MAX),
+        Transport::Tcp | Transport::Https => usize::from(u16::MAX),
     }
 }
 

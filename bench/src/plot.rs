@@ -15,24 +15,30 @@ const TICKS: f64 = 5.0;
 
 /// Where an axis begins, and its places with names; it ends with the first of these that is beyond all lines.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
-    pub(super) from: f64,
-    pub(super) ticks: Vec<(f64, String)>,
+pub struct Axis {
+    /// The value where it begins.
+    pub from: f64,
+    /// Values and their names.
+    pub ticks: Vec<(f64, String)>,
 }
 
 /// Some lines with their names.
 #[derive(Clone, Debug)]
-pub(super) struct Plot {
-    pub(super) title: &'static str,
-    pub(super) across: Axis,
-    pub(super) up: Axis,
-    /// Two at most.
-    pub(super) lines: Vec<(&'static str, Vec<(f64, f64)>)>,
+pub struct Plot {
+    /// Above it.
+    pub title: &'static str,
+    /// To the right.
+    pub across: Axis,
+    /// Of the values.
+    pub up: Axis,
+    /// Two at most: names and places.
+    pub lines: Vec<(&'static str, Vec<(f64, f64)>)>,
 }
 
 impl Axis {
     /// Round numbers from 0 to a little beyond `highest`.
-    pub(super) fn round_ticks(highest: f64, unit: &str) -> Vec<(f64, String)> {
+    #[must_use]
+    pub fn round_ticks(highest: f64, unit: &str) -> Vec<(f64, String)> {
         let rough = highest.max(1e-3) / TICKS;
         let power = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
@@ -55,7 +61,8 @@ impl Axis {
 }
 
 impl Plot {
-    pub(super) fn draw(&self, page: &mut String) {
+    /// Appends it to a page.
+    pub fn draw(&self, page: &mut String) {
         let title = escape(self.title);
         push(
             page,
