@@ -39,10 +39,10 @@ impl Meter {
     /// object with `sessions`, and from the second time on `traffic` in octets/s and `cpu`.
     pub fn read(&mut self, now: Counted, cores: usize, sessions: u64) -> Value {
         let interval = self.last.map_or(INTERVAL_MIN, |last| now.at.saturating_sub(last.at));
-        if interval >= INTERVAL_MIN {
-            if let Some(last) = self.last.replace(now) {
-                self.add(&last, &now, cores);
-            }
+        if interval >= INTERVAL_MIN
+            && let Some(last) = self.last.replace(now)
+        {
+            self.add(&last, &now, cores);
         }
         match self.rates {
             None => json!({ "sessions": sessions }),
@@ -88,7 +88,7 @@ mod tests {
         let first = json!({ "sessions": 7, "traffic": 500.0, "cpu": 0.25 });
         assert_eq!(read(1000, 1500, 500), first, "half a second on two cores");
         assert_eq!(read(1050, 9000, 600), first, "too soon");
-        let then = read(1000_000, 1500, 500);
+        let then = read(1_000_000, 1500, 500);
         assert_eq!(then, json!({ "sessions": 7, "traffic": 0.0, "cpu": 0.0 }), "long after");
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn pick(
         .map(|&index| {
             let edge = &policy.edges[index];
             let takes = edge.addresses(family) > 0;
-            let weight = if takes { f64::from(edge.weight()) } else { 0.0 };
+            let weight = if takes { edge.weight() } else { 0.0 };
             Holder { seed: edge.seed, weight, load: recent.load(edge.seed, now) }
         })
         .collect();
