@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -111,7 +111,8 @@ pub struct Report {
 /// The roles of this process, in the order of their start: a role is asked only by those after it.
 #[derive(Debug)]
 pub struct Board {
-    running: Mutex<Vec<Running>>,
+    /// Whoever only looks at them, however long, keeps nobody else from it.
+    running: RwLock<Vec<Running>>,
     meters: Mutex<BTreeMap<String, Meter>>,
     started: Instant,
     ending: watch::Sender<bool>,
@@ -120,7 +121,7 @@ pub struct Board {
 impl Default for Board {
     fn default() -> Self {
         Self {
-            running: Mutex::default(),
+            running: RwLock::default(),
             meters: Mutex::default(),
             started: Instant::now(),
             ending: watch::Sender::new(false),
@@ -131,7 +132,7 @@ impl Default for Board {
 impl Board {
     /// Adds a role that has started.
     pub fn add(&self, running: Running) {
-        self.lock().push(running);
+        self.running_mut().push(running);
     }
 
     /// What each role tells about itself now.
@@ -143,7 +144,7 @@ impl Board {
             addresses: running.addresses(),
             samples: running.samples(),
         };
-        self.lock().iter().map(report).collect()
+        self.running().iter().map(report).collect()
     }
 
     /// Since when this process runs.
@@ -167,7 +168,7 @@ impl Board {
     /// Whether anything here reads its files again when it is told to.
     #[must_use]
     pub fn can_reload(&self) -> bool {
-        self.lock().iter().any(|running| running.gslb().is_some())
+        self.running().iter().any(|running| running.gslb().is_some())
     }
 
     /// Lets each GSLB read its files again, and returns what they hold.
@@ -175,7 +176,7 @@ impl Board {
     /// # Errors
     /// What is wrong with them; they are not taken then. Also when there is no GSLB.
     pub fn reload(&self) -> Result<String, String> {
-        let running = self.lock();
+        let running = self.running();
         let gslbs = running.iter().filter_map(Running::gslb);
         let summaries: Result<Vec<_>, _> = gslbs.map(lastmile_gslb::Gslb::reload).collect();
         let summaries = summaries.map_err(|error| error.to_string())?;
@@ -192,7 +193,7 @@ impl Board {
         backup: Option<lastmile_gslb::Switch>,
         fixed: Option<lastmile_gslb::Switch>,
     ) -> Result<String, String> {
-        let running = self.lock();
+        let running = self.running();
         let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
         Ok(gslb.set_modes(backup, fixed))
     }
@@ -205,7 +206,7 @@ impl Board {
         &self,
         question: &lastmile_gslb::Question,
     ) -> Result<lastmile_gslb::Explanation, String> {
-        let running = self.lock();
+        let running = self.running();
         let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
         gslb.explain(question)
     }
@@ -215,7 +216,7 @@ impl Board {
     /// # Errors
     /// There is no GSLB with HTTP.
     pub fn corrections(&self) -> Result<String, String> {
-        let running = self.lock();
+        let running = self.running();
         let gslb = running.iter().find_map(Running::gslb).ok_or("no GSLB runs here")?;
         gslb.corrections()
             .ok_or_else(|| "the GSLB serves no HTTP, so it sees no clients".to_owned())
@@ -226,7 +227,7 @@ impl Board {
     /// # Errors
     /// What is wrong with them; none is taken then. Also when there is no GSLB.
     pub fn measure(&self, csv: &str) -> Result<usize, String> {
-        let running = self.lock();
+        let running = self.running();
         let gslbs = running.iter().filter_map(Running::gslb);
         let counts: Result<Vec<_>, _> = gslbs.map(|gslb| gslb.measure(csv)).collect();
         counts?.first().copied().ok_or_else(|| "no GSLB runs here".to_owned())
@@ -237,7 +238,7 @@ impl Board {
     /// # Errors
     /// There is none.
     pub fn load(&self, name: Option<&str>) -> Result<serde_json::Value, String> {
-        let running = self.lock();
+        let running = self.running();
         let mut edges = running.iter().filter(|running| matches!(running.role, Role::Edge(_)));
         let edge = edges.find(|edge| name.is_none_or(|name| edge.name == name));
         let edge = edge.ok_or("no such edge runs here")?;
@@ -259,7 +260,7 @@ impl Board {
     pub fn stop(&self, drain: Duration) {
         self.ending.send_replace(true);
         let deadline = Instant::now() + drain;
-        let mut running = std::mem::take(&mut *self.lock());
+        let mut running = std::mem::take(&mut *self.running_mut());
         while let Some(last) = running.pop() {
             let rank = Self::rank(&last);
             let mut together = vec![last];
@@ -280,8 +281,12 @@ impl Board {
         (running.kind(), running.name == PARENT)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> RwLockReadGuard<'_, Vec<Running>> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running_mut(&self) -> RwLockWriteGuard<'_, Vec<Running>> {
+        self.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
