@@ -92,7 +92,11 @@ struct Region {
     capacity: f64,
     /// In the unit of capacity; `None` when no edge says anything.
     load: Option<f64>,
+    /// The part of the capacity of all its edges that is down.
+    gone: f64,
     own: Lagged,
+    /// Of its own clients whose edge is down, by the part of all.
+    displaced: Lagged,
     guests: Lagged,
 }
 
@@ -103,6 +107,33 @@ struct Lagged {
     followed: f64,
     is_rising: bool,
     unrest: f64,
+}
+
+impl Region {
+    /// The part of its own clients that it takes, with and without an edge that is up.
+    fn taken(&self) -> f64 {
+        self.own.now * (1.0 - self.gone + self.gone * self.displaced.now)
+    }
+
+    /// Goes towards taking the part `wanted` of its own clients. Those have to go first whose edge is down: they move
+    /// anyway, and all others are where they have been before.
+    fn approach_own(&mut self, wanted: f64, utilisation: f64, marks: (f64, f64), seconds: f64) {
+        let (own, gone) = (self.own.now, self.gone);
+        if gone <= 0.0 {
+            self.displaced.now = 1.0;
+            self.own.approach(wanted, utilisation, marks, seconds);
+        } else {
+            let displaced = ((wanted / own - (1.0 - gone)) / gone).clamp(0.0, 1.0);
+            self.displaced.approach(displaced, utilisation, marks, seconds);
+            let others = wanted / (1.0 - gone).max(f64::MIN_POSITIVE);
+            if self.displaced.now <= 0.0 && others < own {
+                self.own.approach(others, utilisation, marks, seconds);
+            } else if self.displaced.now >= 1.0 && wanted > own {
+                self.own.approach(wanted, utilisation, marks, seconds);
+            }
+        }
+        self.own.now = self.own.now.max(PART_MIN);
+    }
 }
 
 impl Lagged {
@@ -178,7 +209,9 @@ impl Balance {
             order: region.order.clone(),
             capacity: 0.0,
             load: None,
+            gone: 0.0,
             own: Lagged::new(region.state.own.value()),
+            displaced: Lagged::new(region.state.displaced.value()),
             guests: Lagged::new(region.state.guests.value()),
         };
         let regions: Vec<_> = policy.regions.iter().map(region).collect();
@@ -212,9 +245,14 @@ impl Balance {
         self.regions.iter().map(|region| (region.own.now, region.guests.now))
     }
 
+    /// What each region takes of those of its own clients whose edge is down, by the part of all.
+    pub(crate) fn displaced_parts(&self) -> impl Iterator<Item = f64> {
+        self.regions.iter().map(|region| region.displaced.now)
+    }
+
     fn observe(&mut self, observed: &[Observed], seconds: f64) {
         for region in &mut self.regions {
-            (region.capacity, region.load) = (0.0, None);
+            (region.capacity, region.load, region.gone) = (0.0, None, 0.0);
         }
         // Of edges that say something.
         let mut known = vec![0.0; self.regions.len()];
@@ -225,8 +263,9 @@ impl Balance {
                 before.map_or(now, |before| before + (now - before) * gain(seconds, SMOOTH_S))
             });
             let region = &mut self.regions[edge.region];
-            if edge.is_up {
-                region.capacity += edge.capacity;
+            match edge.is_up {
+                true => region.capacity += edge.capacity,
+                false => region.gone += edge.capacity,
             }
             if let Some(utilisation) = edge.utilisation {
                 known[edge.region] += edge.capacity;
@@ -234,6 +273,7 @@ impl Balance {
             }
         }
         for (region, known) in self.regions.iter_mut().zip(known) {
+            region.gone /= (region.gone + region.capacity).max(f64::MIN_POSITIVE);
             // Edges that say nothing are taken to be as full as their neighbours.
             region.load =
                 region.load.filter(|_| known > 0.0).map(|load| load / known * region.capacity);
@@ -299,10 +339,9 @@ impl Balance {
             // Guests have to go first.
             let utilisation =
                 if region.guests.now > 0.0 { utilisation.min(to) } else { utilisation };
-            region.own.approach(own, utilisation, (from, to), seconds);
-            region.own.now = region.own.now.max(PART_MIN);
+            region.approach_own(own, utilisation, (from, to), seconds);
             let is_up = if region.capacity > 0.0 { 1.0 } else { 0.0 };
-            region.own.follow(region.own.now * is_up, seconds, delay_s);
+            region.own.follow(region.taken() * is_up, seconds, delay_s);
             region.guests.follow(region.guests.now * is_up, seconds, delay_s);
         }
     }

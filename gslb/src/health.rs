@@ -159,6 +159,9 @@ impl Balanced {
             state.own.set(own);
             state.guests.set(guests);
         }
+        for (state, displaced) in self.regions.iter().zip(self.balance.displaced_parts()) {
+            state.displaced.set(displaced);
+        }
     }
 }
 

@@ -394,27 +394,26 @@ impl Policy {
     /// region's alone, so that few move when the part moves; those go first whose edge is down, since they move anyway.
     fn room(&self, region: RegionIndex, is_own: bool, place: &Place<'_>) -> Room {
         let Region { seed, edges, state, .. } = &self.regions[usize::from(region)];
-        let part = if is_own { state.own.value() } else { state.guests.value() };
-        if part >= 1.0 {
+        let (mut part, displaced) = match is_own {
+            true => (state.own.value(), state.displaced.value()),
+            false => (state.guests.value(), 1.0),
+        };
+        if part >= 1.0 && displaced >= 1.0 {
             return Room::ForAll;
         }
         if part <= 0.0 {
             return Room::None;
         }
-        let takes = |edge: &&Edge| edge.capacity > 0 && edge.addresses(place.family) > 0;
-        let edges = || edges.iter().map(|&index| &self.edges[index]).filter(takes);
-        let capacity = |edge: &Edge| f64::from(edge.capacity);
-        let gone: f64 = edges().filter(|edge| !edge.state.is_up()).map(capacity).sum();
-        let mut value = uniform(place.key, *seed);
-        if gone > 0.0 {
-            let gone = gone / edges().map(capacity).sum::<f64>();
-            let rank = |edge: &&Edge| rank(place.key, edge.seed, capacity(edge));
-            let its = edges().min_by(|one, other| rank(one).total_cmp(&rank(other)));
-            value = match its {
-                Some(edge) if !edge.state.is_up() => 1.0 - gone + gone * value,
-                Some(_) | None => (1.0 - gone) * value,
-            };
+        if displaced < 1.0 {
+            let takes = |edge: &&Edge| edge.capacity > 0 && edge.addresses(place.family) > 0;
+            let edges = edges.iter().map(|&index| &self.edges[index]).filter(takes);
+            let rank = |edge: &&Edge| rank(place.key, edge.seed, f64::from(edge.capacity));
+            let its = edges.min_by(|one, other| rank(one).total_cmp(&rank(other)));
+            if its.is_some_and(|edge| !edge.state.is_up()) {
+                part *= displaced;
+            }
         }
+        let value = uniform(place.key, *seed);
         if value <= part { Room::ForThis } else { Room::ForOthers }
     }
 

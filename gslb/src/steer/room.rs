@@ -28,6 +28,8 @@ impl Part {
 pub(crate) struct RegionState {
     /// Of the clients that it is the nearest region of.
     pub(crate) own: Part,
+    /// Of those of them whose edge is down, by the part of all.
+    pub(crate) displaced: Part,
     /// Of those that nearer regions have no room for. Guests have to go before its own clients have.
     pub(crate) guests: Part,
 }

@@ -209,20 +209,21 @@ fn a_region_without_room_for_all_keeps_a_stable_part() {
 fn those_go_first_whose_edge_is_down() {
     let policy = policy();
     let (s2, north) = (IpAddr::from([192, 0, 2, 12]), IpAddr::from([192, 0, 2, 1]));
+    let state = &policy.regions[1].state;
+    state.own.set(0.9);
     let before = of_south(&policy);
     policy.edges[2].state.set_up(false);
-    policy.regions[1].state.own.set(0.6);
-    for (before, now) in before.iter().zip(of_south(&policy)) {
-        assert!(now.0 != s2, "it is down");
-        assert!(
-            before.0 == s2 || now.0 == before.0,
-            "half is gone, so 0.6 is enough for all others"
-        );
+    for displaced in [0.5, 0.0] {
+        state.displaced.set(displaced);
+        let (mut moved, mut kept) = (0, 0);
+        for (before, now) in before.iter().zip(of_south(&policy)) {
+            assert!(now.0 != s2, "it is down");
+            assert!(before.0 == s2 || now == *before, "all others are where they were");
+            moved += u32::from(before.0 == s2 && now == (north, Why::Shed));
+            kept += u32::from(before.0 == s2 && now.0 != north);
+        }
+        assert!(moved > 40 && (kept > 30) == (displaced > 0.0), "{moved} of them, {kept} kept");
     }
-    policy.regions[1].state.own.set(0.3);
-    let now = of_south(&policy);
-    let gone = before.iter().zip(&now).filter(|(before, _)| before.0 == s2);
-    assert!(gone.into_iter().all(|(_, now)| now.0 == north), "all of those, and some others");
 }
 
 #[test]

@@ -107,9 +107,15 @@ fn map(page: &mut String, simulated: &Simulated, title: &str, edge: impl Fn(&Cli
         if named != edge.region {
             named = &edge.region;
             let name = escape(named);
+            // To the left where the next region is close by in the east.
+            let is_left = matches!(named, "london" | "chicago");
+            let (x, anchor) = if is_left { (x - 9.0, "end") } else { (x + 9.0, "start") };
             push(
                 page,
-                format_args!("<text x=\"{:.1}\" y=\"{:.1}\">{name}</text>\n", x + 9.0, y + 4.0),
+                format_args!(
+                    "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{name}</text>\n",
+                    y + 4.0
+                ),
             );
         }
     }
