@@ -115,6 +115,10 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
                 async move {
                     let what = (request.method(), request.uri().path());
                     Ok::<_, Infallible>(match what {
+                        (&Method::POST, _) if is_of_a_page(&request) => {
+                            let text = "A page of another place may change nothing here.\n";
+                            response(StatusCode::FORBIDDEN, TEXT, text.to_owned())
+                        }
                         (&Method::POST, "/rtt") => measure(request, &board).await,
                         (&Method::POST, "/reload") => reload(board).await,
                         _ => answer(&request, &board),
@@ -144,6 +148,12 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Whether a browser sends this for some page (Fetch, section 3.2 "Origin header"): it may be anybody's, and reaches what
+/// listens on the loopback of who looks at it.
+fn is_of_a_page(request: &Request<Incoming>) -> bool {
+    request.headers().contains_key(header::ORIGIN)
+}
 
 /// `POST /rtt`: measured round-trip times for the GSLB.
 async fn measure(request: Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {
@@ -269,6 +279,7 @@ mod tests {
             ("GET /load HTTP/1.0\r\n\r\n", " 404 ", "no edge"),
             ("POST /rtt HTTP/1.0\r\nContent-Length: 0\r\n\r\n", " 409 ", "no GSLB"),
             ("POST /healthz HTTP/1.0\r\n\r\n", " 405 ", "nothing can be changed here"),
+            ("POST /reload HTTP/1.0\r\nOrigin: http://a.test\r\n\r\n", " 403 ", "a page"),
             ("nonsense\r\n\r\n", " 400 ", "no HTTP"),
             (&long, " 431 ", "a head beyond the bound"),
         ] {

@@ -110,7 +110,9 @@ counters! {
 
 /// Queries of all workers.
 pub(crate) fn queries<'a>(workers: impl Iterator<Item = &'a Counters>) -> u64 {
-    workers.map(|counters| counters.queries_udp.value() + counters.queries_tcp.value()).sum()
+    workers
+        .map(|it| it.queries_udp.value() + it.queries_tcp.value() + it.queries_https.value())
+        .sum()
 }
 
 /// A number that one thread counts up and others read.

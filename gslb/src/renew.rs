@@ -3,6 +3,7 @@
 use crate::answer::Tables;
 use crate::dnssec::sign;
 use crate::notify::Notifier;
+use crate::server::retire;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -64,8 +65,11 @@ fn run(stopped: &Receiver<()>, tables: &ArcSwap<Tables>, notifier: &Notifier) {
                 let renewed = Arc::new(renewed);
                 let found = tables.compare_and_swap(&before, Arc::clone(&renewed));
                 // After a reload in the meantime it is that one's turn, if its signatures need any.
-                if Arc::ptr_eq(&before, &found) {
+                let is_published = Arc::ptr_eq(&before, &found);
+                drop(found);
+                if is_published {
                     notifier.published(renewed);
+                    retire(before);
                 }
             }
             Ok(None) => {}

@@ -14,8 +14,8 @@ use crate::notify::Notifier;
 use crate::pulse::{Pacemaker, Pulse};
 use crate::renew::{self, Renewer};
 use crate::rtt::keeper::Keeper;
-use crate::steer::Policy;
 use crate::steer::hash::mix;
+use crate::steer::{Edge, Policy};
 use crate::tally::{Ledger, Tally};
 use crate::wire::name;
 use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
@@ -35,6 +35,9 @@ use std::time::{Duration, Instant};
 /// machine may have a tenth of its ports taken; eight misses in a row are then one in a hundred
 /// million.
 const PORT_TRIES_MAX: usize = 8;
+/// How often, and how long after each other, it is looked whether a worker still has tables that are in place no more.
+const RETIRE_LOOKS_MAX: usize = 100;
+const RETIRE_LOOK: Duration = Duration::from_millis(1);
 /// Workers on each core: UDP and TCP.
 const WORKERS_EACH: usize = 2;
 
@@ -235,6 +238,23 @@ fn keep_parts(before: &Policy, after: &mut Policy) {
     }
 }
 
+/// Whether what is known of one edge is true of the other: they are asked the same.
+fn same_place(one: &Edge, other: &Edge) -> bool {
+    let place = |edge: &Edge| edge.check.as_ref().map(|it| (it.address, it.target.clone()));
+    place(one) == place(other)
+}
+
+/// Frees tables that are in place no more. Not a worker shall do that, which would let queries wait meanwhile: so it
+/// is seen to that none has them. One that has, has them for a batch; a transfer may take long, and is left behind.
+pub(crate) fn retire(tables: Arc<Tables>) {
+    for _ in 0..RETIRE_LOOKS_MAX {
+        if Arc::strong_count(&tables) == 1 {
+            return;
+        }
+        thread::sleep(RETIRE_LOOK);
+    }
+}
+
 /// The edges of `before` whose state `after` does not have, and how often it had changed.
 fn given_up(before: &Policy, after: &Policy) -> Vec<(Box<str>, u64)> {
     let goes_on: HashSet<_> = after.edges.iter().map(|edge| Arc::as_ptr(&edge.state)).collect();
@@ -363,7 +383,7 @@ impl Gslb {
         // Nobody else has what has just been read.
         if let Some(policy) = Arc::get_mut(&mut tables.policy) {
             for edge in &mut policy.edges {
-                let same = known.get(&edge.name).filter(|known| known.check == edge.check);
+                let same = known.get(&edge.name).filter(|known| same_place(known, edge));
                 if let Some(same) = same {
                     edge.state = Arc::clone(&same.state);
                 }
@@ -389,10 +409,9 @@ impl Gslb {
         for (edge, count) in changes {
             ledger.keep_changes(&edge, count);
         }
-        // Ours would keep the tables from being settled.
-        drop(before);
         ledger.replace(tally);
         drop(ledger);
+        retire(before);
         loaded.notify(tables);
         loaded.summary = summary.clone();
         self.reloads.fetch_add(1, Ordering::Relaxed);

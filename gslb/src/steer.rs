@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// Addresses in one answer: 16 AAAA records with question and OPT stay below 1232 octets.
 pub(crate) const ADDRESSES_MAX: usize = 16;
+/// Regions without room that are asked all the same when none has any, the nearest ones.
+const WITHOUT_ROOM_MAX: usize = 32;
 /// Clients are spread over a region's edges in blocks of so many bits: the longest prefixes that
 /// resolvers should send (RFC 7871 §11.1), so that spreading never needs more of a client than they
 /// tell.
@@ -333,12 +335,17 @@ impl Policy {
     fn take(&self, place: &Place<'_>, answers: usize, choice: &mut Choice) -> Taken {
         let own = self.first_region(place);
         let mut taken = Taken { is_spread: false, is_shed: false, is_full: false, first: own };
-        let mut are_without_room = false;
+        // As they were seen once: what there is room for may change while this is looked at.
+        let mut without_room = [own; WITHOUT_ROOM_MAX];
+        let mut count = 0;
         for region in self.order(place) {
             let room = self.room(region, region == own, place);
             taken.is_spread |= matches!(room, Room::ForThis | Room::ForOthers);
             if matches!(room, Room::ForOthers | Room::None) {
-                are_without_room = true;
+                if let Some(place) = without_room.get_mut(count) {
+                    *place = region;
+                    count += 1;
+                }
                 taken.is_shed |= region == own;
                 continue;
             }
@@ -347,16 +354,11 @@ impl Policy {
                 return taken;
             }
         }
-        if are_without_room {
-            taken.is_full = choice.count == 0;
-            for region in self.order(place) {
-                let room = self.room(region, region == own, place);
-                if matches!(room, Room::ForOthers | Room::None) {
-                    self.take_next(region, place, answers, choice, &mut taken);
-                }
-                if choice.count == answers {
-                    break;
-                }
+        taken.is_full = choice.count == 0 && count > 0;
+        for &region in &without_room[..count] {
+            self.take_next(region, place, answers, choice, &mut taken);
+            if choice.count == answers {
+                break;
             }
         }
         taken

@@ -77,7 +77,7 @@ pub(super) fn run(flags: &SteerFlags) -> Result<(), Failure> {
         seed,
     };
     let (mut all, mut missed) = (Vec::new(), 0);
-    for seed in (flags.seed..).take(flags.seeds as usize) {
+    for seed in (flags.seed..=u64::MAX).take(flags.seeds as usize) {
         let simulated = simulate(&settings(seed));
         missed += simulated.goals.iter().filter(|goal| !goal.reached).count();
         if let (Some(path), true) = (&flags.html, seed == flags.seed) {

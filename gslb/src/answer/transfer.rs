@@ -13,7 +13,8 @@ impl Draft<'_, '_> {
         tables: &Tables,
         asked: &Asked<'_>,
     ) -> Result<(), Full> {
-        let over_udp = asked.transport == Transport::Udp;
+        // Over HTTPS as over UDP: it would take more than one message.
+        let over_udp = asked.transport != Transport::Tcp;
         let incremental = self.query.qtype == rtype::IXFR;
         let zone = tables.zones.at_apex(self.query.name.as_wire()).map(|(_, zone)| zone);
         let allowed = zone.filter(|zone| zone.secondaries.allow(asked.peer));

@@ -39,6 +39,11 @@ pub(super) async fn watch(name: Box<str>, check: Check, state: Arc<EdgeState>) {
     loop {
         let (outcome, load) = ask(&check, &mut connection).await;
         let is_up = judge.judge(&outcome, start.elapsed());
+        // Who is late once is not less busy than before.
+        let load = match outcome {
+            Outcome::Silent if is_up => state.load(),
+            _ => load,
+        };
         state.note(&outcome, load);
         if is_up != state.is_up() {
             let (now, target) = (if is_up { "up" } else { "down" }, &check.target);

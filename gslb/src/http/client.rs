@@ -23,7 +23,11 @@ pub(super) fn client(
     };
     let values = fields.get_all(name).iter().rev();
     // RFC 9110 §5.3: several lines are one list.
-    let elements = values.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
+    let elements = values.flat_map(|value| {
+        let value = value.to_str().unwrap_or("?");
+        let quotes = field == ClientField::Forwarded;
+        split(value, ',', quotes).into_iter().rev()
+    });
     for element in elements.take(HOPS_MAX) {
         if !trusted.has(client) {
             break;
@@ -38,9 +42,22 @@ pub(super) fn client(
     client
 }
 
-/// RFC 7239 §4: the `for` of one element. Values in quotes have no `,` or `;` when they are addresses.
+/// The parts between separators; those in quotes (RFC 9110 §5.6.4) separate nothing, if there are `quotes`: a proxy may
+/// quote what its client has said.
+fn split(text: &str, separator: char, quotes: bool) -> Vec<&str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let separates = |char: char| {
+        let is_plain = !is_quoted;
+        is_quoted ^= quotes && char == '"' && !is_escaped;
+        is_escaped = is_quoted && char == '\\' && !is_escaped;
+        is_plain && char == separator
+    };
+    text.split(separates).collect()
+}
+
+/// RFC 7239 §4: the `for` of one element.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let pairs = split(element, ';', true).into_iter().filter_map(|pair| pair.split_once('='));
     let mut found = pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case("for"));
     let (_, value) = found.next()?;
     let value = value.trim();
@@ -73,6 +90,21 @@ mod tests {
             ("::ffff:203.0.113.5", xff, &[], stranger, "IPv4 within IPv6"),
             (proxy, xff, &[], proxy, "a proxy that says nothing"),
             (proxy, xff, &["10.0.0.1"], "10.0.0.1", "a proxy that says whom"),
+            (
+                proxy,
+                forwarded,
+                &["for=10.0.0.1;host=\"a,for=6.6.6.6;x=y.test\""],
+                "10.0.0.1",
+                "what a client has said stands in quotes",
+            ),
+            (
+                proxy,
+                forwarded,
+                &["for=10.0.0.1;host=\"a\\\",for=6.6.6.6\""],
+                "10.0.0.1",
+                "and an escaped quote does not end them",
+            ),
+            (proxy, forwarded, &["for=6.6.6.6, \"a,for=10.0.0.1"], proxy, "quotes that stay open"),
             ("::ffff:192.0.2.1", xff, &["10.0.0.1"], "10.0.0.1", "the same on a socket of IPv6"),
             (proxy, xff, &["10.9.9.9, 10.0.0.1"], "10.0.0.1", "what the client itself sent"),
             (proxy, xff, &["10.0.0.1, 192.0.2.9"], "10.0.0.1", "two proxies"),

@@ -4,6 +4,7 @@ use super::Front;
 use super::message;
 use super::respond::{plain, response, with_field};
 use crate::answer::{Asked, Reason, Tables, Transport, answer};
+use crate::wire::Rcode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -90,8 +91,13 @@ fn respond(front: &Front, tables: &Tables, packet: &[u8], client: IpAddr) -> Res
     if answered.octets == 0 {
         return plain(StatusCode::BAD_REQUEST, "That is not a DNS query.\n".to_owned());
     }
-    buffer.truncate(answered.octets);
-    let cache = cache_control(&buffer, answered.reason);
+    // Not the rest, too: it may wait for a client that does not read.
+    let buffer = buffer[..answered.octets].to_vec();
+    let cache = match answered.rcode {
+        Rcode::NoError | Rcode::NxDomain => cache_control(&buffer, answered.reason),
+        // Also where a CNAME came before it.
+        _ => "no-store".to_owned(),
+    };
     // RFC 8484 §4.2.1: whatever the RCODE.
     with_field(response(StatusCode::OK, MEDIA_TYPE, buffer), header::CACHE_CONTROL, &cache)
 }

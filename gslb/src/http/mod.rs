@@ -106,7 +106,12 @@ impl Http {
 
     /// Lets no new connection in, and tells those that are open to end by `deadline`.
     pub(crate) fn end(&self, deadline: Instant) {
-        self.stop.send_if_modified(|stop| stop.replace(deadline).is_none());
+        // The first deadline counts.
+        self.stop.send_if_modified(|stop| {
+            let is_first = stop.is_none();
+            stop.get_or_insert(deadline);
+            is_first
+        });
     }
 
     /// Name, help, value.

@@ -1,7 +1,7 @@
 //! HTTPDNS: names resolved for an app, as JSON, with the reason; no resolver on the way can change it.
 
 use super::message::{self, question};
-use super::pick::{pick, url_key};
+use super::pick::{pick, serve, url_key};
 use super::respond::{json, json_error};
 use super::rules::By;
 use super::{Front, whoami};
@@ -140,6 +140,7 @@ fn explain(
                 false => pick.explain(tables).into(),
             };
             if path.is_some() {
+                serve(front, tables, &pick);
                 found["addresses"] = object!([pick.address]);
             }
         }

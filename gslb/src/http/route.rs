@@ -10,6 +10,9 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, Version, header};
 use std::net::IpAddr;
 
+/// Octets of a name in text, without the last dot.
+const HOST_OCTETS_MAX: usize = 253;
+
 /// The answer to a request that came from `peer`.
 pub(super) async fn answer(
     front: &Front,
@@ -39,6 +42,11 @@ async fn route(
     };
     let host = authority.as_ref().map(|it| it.host().trim_end_matches('.').to_ascii_lowercase());
     let host = host.unwrap_or_default();
+    // RFC 1035 §3.1: no name is longer, and a look-up takes time by its labels.
+    if host.len() > HOST_OCTETS_MAX {
+        front.counters.others.count();
+        return plain(StatusCode::BAD_REQUEST, "Host: no name is so long\n".to_owned());
+    }
     let (uri, method) = (request.uri(), request.method());
     // Before a redirect whose wildcard covers it.
     if let Some(name) = whoami::one_time_name(tables, &host) {

@@ -162,7 +162,7 @@ impl Template {
             Some(IpAddr::V4(address)) => address.to_string(),
             None => String::new(),
         };
-        self.host.replace("{address}", &address).replace("{edge}", edge)
+        self.host.replace("{address}", &address).replace("{edge}", &edge.to_ascii_lowercase())
     }
 
     /// The authority: the host and, unless it is the scheme's own, the port.

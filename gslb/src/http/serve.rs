@@ -34,7 +34,7 @@ const STREAMS_MAX: u32 = 64;
 /// What may arrive on one of HTTP/2 before it is read, and on one stream of it: a query has 4096 octets at most.
 const CONNECTION_WINDOW: u32 = 64 * 1024;
 const STREAM_WINDOW: u32 = 16 * 1024;
-/// Responses of one of HTTP/2 that wait for a client which does not read, in octets.
+/// Of a response of HTTP/2 that waits for a client which does not read, in octets: all of it, as they are short.
 const UNSENT_OCTETS_MAX: usize = 64 * 1024;
 /// Out of descriptors, most likely: others must end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -119,7 +119,14 @@ async fn connection(
     let tables = front.tables();
     // Dropped behind what is counted: who sees the connection end sees the counter too.
     let mut opening = pin!(open(stream, peer.ip().to_canonical(), &tables.front, &front.counters));
-    match timeout(limits.head_timeout(), opening.as_mut()).await {
+    let opened = tokio::select! {
+        opened = timeout(limits.head_timeout(), opening.as_mut()) => opened,
+        () = ends.0.leave() => {
+            front.counters.evicted.count();
+            return;
+        }
+    };
+    match opened {
         Err(_) => front.counters.slow.count(),
         Ok(None) => {}
         Ok(Some((Opened::Plain(stream), client))) => {
@@ -219,10 +226,8 @@ async fn http(
         () = activity.idle(limits.idle_timeout) => {}
         () = crowd.leave() => {
             front.counters.evicted.count();
-            // Its place is needed now, also by one who only pretends to begin a request.
-            if activity.under_way.load(Ordering::Relaxed) == 0 {
-                return;
-            }
+            // Its place is needed now, also that of one who only pretends to send a request.
+            return;
         }
         _ = stop.wait_for(Option::is_some) => {}
     }

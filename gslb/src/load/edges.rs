@@ -7,7 +7,7 @@ use crate::balance::Marks;
 use crate::health::load::Limits;
 use crate::health::{CHECKS_MAX, Check};
 use crate::steer::{Edge, Policy, hash};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(super) fn read_edges(
     names: &RegionNames<'_>,
     policy: &mut Policy,
 ) -> Result<(), ConfigError> {
-    let mut seen = HashMap::new();
+    let (mut seen, mut taken) = (HashMap::new(), HashSet::new());
     for (index, entry) in file.edge.iter().enumerate() {
         if seen.insert(entry.name.get_ref(), index).is_some() {
             return Err(source.wrong("edge.name", &entry.name, "is already an edge above"));
@@ -52,6 +52,11 @@ pub(super) fn read_edges(
             return Err(source.wrong("edge.name", &entry.name, "has no addresses"));
         }
         let (v4, v6) = read_addresses(source, "edge.addresses", addresses)?;
+        let all = v4.iter().copied().map(IpAddr::V4).chain(v6.iter().copied().map(IpAddr::V6));
+        if let Some(address) = all.into_iter().find(|address| !taken.insert(*address)) {
+            let message = format!("has {address}, which is an edge's already");
+            return Err(source.wrong("edge.name", &entry.name, message));
+        }
         let limits = read_limits(source, entry)?;
         let check = entry.health.as_ref();
         let check = check.map(|url| read_check(source, &file.health, url, limits)).transpose()?;

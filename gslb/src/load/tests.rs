@@ -118,6 +118,11 @@ fn errors_of_the_zone_file_name_line_key_value_and_what_is_allowed() {
         (format!("{REGION}nearest = [\"x\"]"), "region.nearest: \"x\" is not a region", "nearest"),
         (format!("{REGION}{REGION}"), "already a region", "a region twice"),
         (format!("{REGION}{EDGE}{EDGE}"), "already an edge", "an edge twice"),
+        (
+            format!("{REGION}{EDGE}{}", EDGE.replace("\"e\"", "\"f\"")),
+            "edge.name: \"f\" has 192.0.2.1, which is an edge's already",
+            "RFC 2181 §5: an answer has no record twice",
+        ),
         (steered("name = \"x.other.test\""), "is in none of the zones", "outside"),
         (steered("name = \"a.cdn.test\""), "has a CNAME, A or AAAA record", "taken"),
         (steered("name = \"b.cdn.test\"\nanswers = 17"), "steer.answers: 17", "answers"),
@@ -301,7 +306,7 @@ fn measurements_of_a_file_go_before_the_map() {
         "{}{REGION}prefixes = [\"10.0.0.0/8\"]\n[[region]]\nname = \"far\"\n{EDGE}",
         zone("")
     );
-    let far = EDGE.replace("\"e\"", "\"f\"").replace("north", "far");
+    let far = EDGE.replace("\"e\"", "\"f\"").replace("north", "far").replace("2.1", "2.2");
     std::fs::write(&file, text + &far + "[rtt]\nfile = \"rtt.csv\"\n").unwrap();
     let config = Config { zone: Some(ZoneSource::File(file)), ..Config::default() };
     let rtt = |csv: &str| {
