@@ -1,6 +1,6 @@
 //! The admin server: `/healthz`, `/metrics` and `/stats.json`, of an edge `/load`, and of a GSLB `/why`, `/mode`,
-//! `/corrections`, `POST /rtt` and `POST /reload`, in a thread of its own so that it answers while the data path is busy. When the
-//! process is told to end, idle connections end at once, so that who watches them knows.
+//! `/corrections`, `POST /rtt` and `POST /reload`, in a thread of its own so that it answers while the data path is
+//! busy. When the process is told to end, idle connections end at once, so that who watches them knows.
 
 use crate::failure::Failure;
 use crate::metrics;
@@ -149,8 +149,8 @@ async fn serve(listener: std::net::TcpListener, board: Arc<Board>) {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Whether a browser sends this for some page (Fetch, section 3.2 "Origin header"): it may be anybody's, and reaches what
-/// listens on the loopback of who looks at it.
+/// Whether a browser sends this for some page (Fetch, section 3.2 "Origin header"): it may be anybody's, and reaches
+/// what listens on the loopback of who looks at it.
 fn is_of_a_page(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(header::ORIGIN)
 }

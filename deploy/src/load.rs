@@ -35,8 +35,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Takes in what is counted now, on so many cores, and says how busy an edge with `sessions` open connections is: an
-    /// object with `sessions`, and from the second time on `traffic` in octets/s and `cpu`.
+    /// Takes in what is counted now, on so many cores, and says how busy an edge with `sessions` open connections is:
+    /// an object with `sessions`, and from the second time on `traffic` in octets/s and `cpu`.
     pub fn read(&mut self, now: Counted, cores: usize, sessions: u64) -> Value {
         let interval = self.last.map_or(INTERVAL_MIN, |last| now.at.saturating_sub(last.at));
         if interval >= INTERVAL_MIN

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use process::{Started, fetch, scratch};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 /// How many ports are tried: each was free a moment before.
@@ -33,7 +33,7 @@ impl Unbound {
         };
         let mut said = String::new();
         for _ in 0..PORT_TRIES_MAX {
-            let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let folder = scratch();
             let path = folder.path().join("unbound.conf");
             std::fs::write(&path, configuration(port, gslb, folder.path())).unwrap();
@@ -71,6 +71,17 @@ impl Unbound {
         let address = address.unwrap_or_else(|| panic!("{subnet}: {text}"))[4].to_owned();
         (text, address)
     }
+}
+
+/// A port that is free for UDP and TCP, and below those that connections take by themselves: other tests have many.
+fn free_port() -> u16 {
+    let first = 20_000 + std::process::id() % 10_000;
+    let ports = (0..10_000).map(|turn| (20_000 + (first + turn * 7) % 10_000) as u16);
+    let is_free = |port: &u16| {
+        let address = ("127.0.0.1", *port);
+        UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+    };
+    ports.into_iter().find(is_free).expect("one of ten thousand ports is free")
 }
 
 impl Drop for Unbound {

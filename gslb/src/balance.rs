@@ -25,11 +25,11 @@ const SMOOTH_S: f64 = 2.0;
 /// back has time.
 const FALL_PER_S: f64 = 0.1;
 const RISE_PER_S: f64 = 0.02;
-/// What is too full although it should not be falls by so much for each 1 that it is too full, besides: a few clients that
-/// want much don't go by parts.
+/// What is too full although it should not be falls by so much for each 1 that it is too full, besides: a few clients
+/// that want much don't go by parts.
 const PUSH_PER_S: f64 = 0.1;
-/// One that rose too far and has to fall again rises half as fast the next time, so that nobody goes to and fro for ever;
-/// that is forgotten after about so many seconds.
+/// One that rose too far and has to fall again rises half as fast the next time, so that nobody goes to and fro for
+/// ever; that is forgotten after about so many seconds.
 const CALM_AFTER_S: f64 = 600.0;
 /// Changes of a part that are less are not made, so that nobody moves for noise.
 const DEAD_BAND: f64 = 0.01;

@@ -25,7 +25,8 @@ use tokio::sync::oneshot;
 
 /// Edges that are checked, at most: each has a connection.
 pub(crate) const CHECKS_MAX: usize = 4096;
-/// From one balancing to the next. Clients follow a change within the TTL of their answers, so more often gains nothing.
+/// From one balancing to the next. Clients follow a change within the TTL of their answers, so more often gains
+/// nothing.
 const BALANCE_EVERY: Duration = Duration::from_millis(500);
 
 /// How an edge is asked.

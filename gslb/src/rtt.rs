@@ -1,5 +1,5 @@
-//! Measured round-trip times by name, as they come: from a file, and from the admin server until they are old. Pure, but
-//! for `rtt/keeper.rs`, which keeps those of a running GSLB.
+//! Measured round-trip times by name, as they come: from a file, and from the admin server until they are old. Pure,
+//! but for `rtt/keeper.rs`, which keeps those of a running GSLB.
 
 pub(crate) mod keeper;
 
@@ -124,8 +124,8 @@ impl Posted {
         self.entries.len() < before
     }
 
-    /// Makes `policy` go by these, and by those of its file that are not newer here. Those whose target is not there any
-    /// more are passed over.
+    /// Makes `policy` go by these, and by those of its file that are not newer here. Those whose target is not there
+    /// any more are passed over.
     ///
     /// # Errors
     /// They need more different orders of regions than there can be; nothing changes then.

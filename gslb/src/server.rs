@@ -249,10 +249,11 @@ fn same_place(one: &Edge, other: &Edge) -> bool {
 pub(crate) fn retire(tables: Arc<Tables>) {
     for _ in 0..RETIRE_LOOKS_MAX {
         if Arc::strong_count(&tables) == 1 {
-            return;
+            break;
         }
         thread::sleep(RETIRE_LOOK);
     }
+    drop(tables);
 }
 
 /// The edges of `before` whose state `after` does not have, and how often it had changed.

@@ -93,8 +93,8 @@ pub struct Moment {
 /// Figures of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
-    /// The part of clients within 10 ms of the best edge that has room: one that is up and not fuller than `spill_from`,
-    /// or the one that the client has. Over the whole run.
+    /// The part of clients within 10 ms of the best edge that has room: one that is up and not fuller than
+    /// `spill_from`, or the one that the client has. Over the whole run.
     pub within: f64,
     /// The same by demand.
     pub within_by_demand: f64,

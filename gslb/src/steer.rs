@@ -248,8 +248,8 @@ impl Policy {
         choice
     }
 
-    /// The region of a client by the list of resolvers or the map, and what says so: [`Why::Mapped`], [`Why::Listed`], or
-    /// without a region [`Why::Default`].
+    /// The region of a client by the list of resolvers or the map, and what says so: [`Why::Mapped`], [`Why::Listed`],
+    /// or without a region [`Why::Default`].
     pub(crate) fn locate(&self, client: &Client) -> (Match, Why) {
         if let Some(resolvers) = &self.resolvers
             && client.source == ClientSource::Resolver

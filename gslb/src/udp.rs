@@ -12,8 +12,9 @@ use batch::{BATCH, Batch, Datagram};
 use lastmile_tuning::socket::never_fragment;
 use nix::errno::Errno;
 use nix::libc::{MSG_DONTWAIT, MSG_WAITFORONE};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// How often an idle loop looks whether it shall stop.
@@ -22,7 +23,18 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// Makes a socket ready for [`run`].
 pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
     never_fragment(socket)?;
+    if is_of_all_addresses(socket)? {
+        // RFC 2181 §4.1: an answer comes from the address that was asked.
+        match socket.local_addr()? {
+            SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+            SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+        }
+    }
     socket.set_read_timeout(Some(STOP_CHECK))
+}
+
+fn is_of_all_addresses(socket: &UdpSocket) -> io::Result<bool> {
+    Ok(socket.local_addr()?.ip().is_unspecified())
 }
 
 /// A datagram that has been read: the query, if it is one.
@@ -33,7 +45,10 @@ struct Read {
 
 /// Answers until the worker shall stop, then what has already arrived.
 pub(crate) fn run(socket: &UdpSocket, mut worker: Worker) {
-    let mut batch = Batch::new(usize::from(worker.tables.load().udp_payload_max));
+    // It had an address a moment ago.
+    let of_all_addresses = is_of_all_addresses(socket).unwrap_or(false);
+    let payload_max = usize::from(worker.tables.load().udp_payload_max);
+    let mut batch = Batch::new(payload_max, of_all_addresses);
     let mut reads: Vec<Read> = Vec::new();
     reads.resize_with(BATCH, || Read { query: Query::empty(), outcome: Err(Problem::Silence) });
     loop {

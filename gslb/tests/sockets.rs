@@ -77,6 +77,26 @@ fn tcp_queries_are_pipelined_and_may_come_in_pieces() {
 }
 
 #[test]
+fn an_answer_comes_from_the_address_that_was_asked() {
+    for (listen, asked) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "::1")] {
+        let server = start(Config { listen: listen.parse().unwrap(), ..config() }).unwrap();
+        let client = if asked == "::1" { "[::1]:0" } else { "127.0.0.1:0" };
+        let socket = UdpSocket::bind(client).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let asked: std::net::IpAddr = asked.parse().unwrap();
+        let to = std::net::SocketAddr::new(asked, server.address().port());
+        for id in 0..3 {
+            socket.send_to(&query(id), to).unwrap();
+            let mut answer = [0; 512];
+            let (_, from) = socket.recv_from(&mut answer).unwrap();
+            assert_eq!(from, to, "RFC 2181 §4.1");
+            assert_eq!(answer[..2], id.to_be_bytes());
+        }
+        server.stop(Duration::ZERO);
+    }
+}
+
+#[test]
 fn tcp_peers_that_do_not_speak_dns_are_closed() {
     let server = start(config()).unwrap();
     let mut response = framed(1);

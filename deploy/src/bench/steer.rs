@@ -34,8 +34,8 @@ pub struct SteerFlags {
           value_parser = clap::value_parser!(u32).range(100..=i64::from(CLIENTS_MAX)))]
     pub clients: u32,
     /// Simulated seconds, a day for the demand
-    #[arg(long, value_name = "N", default_value = "7200",
-          value_parser = clap::value_parser!(u32).range(i64::from(SECONDS_MIN)..=i64::from(SECONDS_MAX)))]
+    #[arg(long, value_name = "N", default_value = "7200", value_parser = clap::value_parser!(u32)
+          .range(i64::from(SECONDS_MIN)..=i64::from(SECONDS_MAX)))]
     pub seconds: u32,
     /// TTL of answers, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "20",

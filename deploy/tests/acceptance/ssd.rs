@@ -313,8 +313,8 @@ fn a_disk_that_can_not_be_had_leaves_ram() {
     assert_eq!(std::fs::read(&foreign).unwrap(), b"somebody's letters");
 }
 
-/// Octets that are not what was written, anywhere: the start goes on, what they touch is fetched anew, and nothing that is
-/// served is wrong.
+/// Octets that are not what was written, anywhere: the start goes on, what they touch is fetched anew, and nothing that
+/// is served is wrong.
 #[test]
 fn a_disk_that_lies() {
     const OBJECTS: usize = 60;

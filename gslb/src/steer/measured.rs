@@ -1,4 +1,5 @@
-//! Measured round-trip times: which regions clients of a prefix are nearest to, before anything that the map says. Pure.
+//! Measured round-trip times: which regions clients of a prefix are nearest to, before anything that the map says.
+//! Pure.
 
 use crate::map::{Prefix, PrefixMap, RegionIndex};
 use arc_swap::{ArcSwapOption, Guard};
@@ -124,7 +125,8 @@ impl Table {
     }
 }
 
-/// Regions by their times. They begin in the order of the map, and each goes before those that it is clearly nearer than.
+/// Regions by their times. They begin in the order of the map, and each goes before those that it is clearly nearer
+/// than.
 fn by_time(times: &HashMap<RegionIndex, f64>, mapped: &[RegionIndex]) -> Vec<RegionIndex> {
     let place = |region: &RegionIndex| mapped.iter().position(|it| it == region);
     let mut regions: Vec<_> = times.keys().copied().collect();

@@ -16,6 +16,17 @@ const QUERY_OCTETS_MAX: usize = 1232;
 /// Octets of a peer's address, IPv6 being the longest.
 const PEER_OCTETS: usize = size_of::<libc::sockaddr_in6>();
 
+/// Octets of a control message that holds an address of ours (ip(7) `IP_PKTINFO`, ipv6(7) `IPV6_PKTINFO`).
+const CONTROL_OCTETS: usize =
+    size_of::<libc::cmsghdr>() + size_of::<libc::in6_pktinfo>().next_multiple_of(8);
+/// Where the data of a control message begins; the address of IPv6 comes first, the interface of IPv4.
+const CONTROL_DATA: usize = size_of::<libc::cmsghdr>();
+
+/// Which of our addresses a datagram was sent to, and so is answered from.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Control([u8; CONTROL_OCTETS]);
+
 /// What has been received, and what shall be sent.
 pub(super) struct Batch {
     queries: Box<[u8]>,
@@ -27,6 +38,8 @@ pub(super) struct Batch {
     sending: Box<[libc::mmsghdr]>,
     /// Which datagrams get an answer, and of how many octets.
     answered: Vec<(usize, usize)>,
+    /// For a socket of all of our addresses; otherwise empty.
+    controls: Box<[Control]>,
 }
 
 /// A datagram with the place for its answer.
@@ -43,7 +56,9 @@ fn zeroed<T: Copy>() -> Box<[T]> {
 }
 
 impl Batch {
-    pub(super) fn new(answer_octets_max: usize) -> Self {
+    /// `of_all_addresses`: the socket tells which one a datagram was sent to (`prepare`).
+    pub(super) fn new(answer_octets_max: usize, of_all_addresses: bool) -> Self {
+        let controls = if of_all_addresses { BATCH } else { 0 };
         Self {
             queries: vec![0; BATCH * QUERY_OCTETS_MAX].into_boxed_slice(),
             answers: vec![0; BATCH * answer_octets_max].into_boxed_slice(),
@@ -53,6 +68,7 @@ impl Batch {
             received: zeroed(),
             sending: zeroed(),
             answered: Vec::with_capacity(BATCH),
+            controls: vec![Control([0; CONTROL_OCTETS]); controls].into_boxed_slice(),
         }
     }
 
@@ -69,6 +85,7 @@ impl Batch {
         self.answered.clear();
         let (queries, peers) = (self.queries.as_mut_ptr(), self.peers.as_mut_ptr());
         let vectors = self.vectors.as_mut_ptr();
+        let mut controls = self.controls.iter_mut();
         for (at, received) in self.received.iter_mut().enumerate() {
             // SAFETY: `at` is below BATCH, the length of all of them.
             unsafe {
@@ -81,6 +98,10 @@ impl Batch {
             }
             received.msg_hdr.msg_namelen = PEER_OCTETS as libc::socklen_t;
             received.msg_hdr.msg_iovlen = 1;
+            if let Some(control) = controls.next() {
+                received.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+                received.msg_hdr.msg_controllen = CONTROL_OCTETS;
+            }
         }
         let headers = self.received.as_mut_ptr();
         let (count, no_limit) = (BATCH as libc::c_uint, std::ptr::null_mut());
@@ -110,6 +131,12 @@ impl Batch {
 
     /// Sends the answers; each that cannot be sent is told to `failed`, and the others still are.
     pub(super) fn send(&mut self, socket: &UdpSocket, mut failed: impl FnMut()) {
+        for &(at, _) in &self.answered {
+            if let Some(control) = self.controls.get_mut(at) {
+                control.forget_interface(&self.peers[at]);
+            }
+        }
+        let (controls, has_controls) = (self.controls.as_mut_ptr(), !self.controls.is_empty());
         let (answers, peers) = (self.answers.as_mut_ptr(), self.peers.as_mut_ptr());
         let (vectors, received) = (self.vectors.as_mut_ptr(), &self.received);
         let places = self.answered.iter().zip(&mut *self.sending).enumerate();
@@ -125,6 +152,11 @@ impl Batch {
             }
             sending.msg_hdr.msg_namelen = received[at].msg_hdr.msg_namelen;
             sending.msg_hdr.msg_iovlen = 1;
+            if has_controls {
+                // SAFETY: `at` is below BATCH, their length.
+                sending.msg_hdr.msg_control = unsafe { controls.add(at) }.cast();
+                sending.msg_hdr.msg_controllen = received[at].msg_hdr.msg_controllen;
+            }
         }
         let mut rest = &mut self.sending[..self.answered.len()];
         while !rest.is_empty() {
@@ -143,6 +175,18 @@ impl Batch {
                 }
             };
             rest = &mut rest[sent..];
+        }
+    }
+}
+
+impl Control {
+    /// The route decides where the answer leaves, but for addresses that are of one link alone.
+    fn forget_interface(&mut self, peer: &libc::sockaddr_storage) {
+        let data = &mut self.0[CONTROL_DATA..];
+        if libc::c_int::from(peer.ss_family) == libc::AF_INET {
+            data[..4].fill(0);
+        } else if !(data[0] == 0xfe && data[1] & 0xc0 == 0x80) {
+            data[16..20].fill(0);
         }
     }
 }

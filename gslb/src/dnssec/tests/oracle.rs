@@ -1,5 +1,5 @@
-//! What is in an answer, and whether its signatures hold, by `domain`: what it composes and verifies shares no code with
-//! what signs.
+//! What is in an answer, and whether its signatures hold, by `domain`: what it composes and verifies shares no code
+//! with what signs.
 
 use crate::answer::Tables;
 use crate::transfer::Transfer;
