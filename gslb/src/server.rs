@@ -90,15 +90,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Counts a query and its answer, which was found in `tables` and begins `answer`, and logs it if it is its turn;
-    /// and remembers who asked if it was for a one-time name.
-    pub(crate) fn note(
-        &mut self,
-        tables: &Tables,
-        asked: &Asked<'_>,
-        answered: &Answered,
-        answer: &[u8],
-    ) {
+    /// Counts a query and its answer, which was found in `tables`, and remembers who asked if it was for a one-time name.
+    pub(crate) fn note(&mut self, tables: &Tables, asked: &Asked<'_>, answered: &Answered) {
         self.counters.count_answer(asked.transport, answered);
         tables.tally.count(self.number, answered);
         if answered.reason == Reason::Static
@@ -106,6 +99,16 @@ impl Worker {
         {
             pairs.note(suffix, asked);
         }
+    }
+
+    /// Logs a query if it is its turn, with what is sent: that begins `answer`.
+    pub(crate) fn log(
+        &mut self,
+        tables: &Tables,
+        asked: &Asked<'_>,
+        answered: &Answered,
+        answer: &[u8],
+    ) {
         if let Some(sampler) = &mut self.sampler {
             sampler.offer(tables.tally.names(), asked, answered, answer);
         }

@@ -318,7 +318,8 @@ impl Connection {
             };
             let tables = worker.tables.load();
             let answered = answer(&tables, &asked, answer_buffer);
-            worker.note(&tables, &asked, &answered, answer_buffer);
+            worker.note(&tables, &asked, &answered);
+            worker.log(&tables, &asked, &answered, answer_buffer);
             // Whoever sends what is not a query does not speak DNS: nothing more is expected of it.
             if answered.octets == 0 {
                 self.give_up(worker);

@@ -2,7 +2,7 @@
 
 mod batch;
 
-use crate::answer::{Answered, Asked, Tables, Transport, answer_limited, answer_query};
+use crate::answer::{Answered, Asked, Reason, Tables, Transport, answer_limited, answer_query};
 use crate::limit::{Limit, Verdict};
 use crate::server::Worker;
 use crate::wire::cookie::Standing;
@@ -105,38 +105,39 @@ fn answer_batch(worker: &mut Worker, batch: &mut Batch, reads: &mut [Read]) {
         };
         let query = read.outcome.map(|()| &read.query);
         let mut answered = answer_query(&tables, &asked, query, answer);
+        worker.note(&tables, &asked, &answered);
         if let Some(limit) = &tables.service.limit {
-            answered.octets = limited(worker, &tables, limit, &asked, query, &answered, answer);
+            answered = limited(worker, &tables, limit, &asked, query, answered, answer);
         }
-        worker.note(&tables, &asked, &answered, answer);
+        worker.log(&tables, &asked, &answered, answer);
         if answered.octets > 0 {
             batch.answer(at, answered.octets);
         }
     }
 }
 
-/// How many octets are sent in the end, the answer being one too many perhaps.
+/// What is sent in the end, the answer being one too many perhaps.
 fn limited(
     worker: &mut Worker,
     tables: &Tables,
     limit: &Limit,
     asked: &Asked<'_>,
     query: Result<&Query, Problem>,
-    answered: &Answered,
+    answered: Answered,
     place: &mut [u8],
-) -> usize {
+) -> Answered {
     if answered.octets == 0 || answered.standing == Standing::Good {
-        return answered.octets;
+        return answered;
     }
     match worker.limiter.judge(limit, asked.peer, answered.kind, asked.moment.now) {
-        Verdict::Send => answered.octets,
+        Verdict::Send => answered,
         Verdict::Slip => {
             worker.counters.limited_slipped.count();
-            answer_limited(tables, asked, query, place).octets
+            answer_limited(tables, asked, query, place)
         }
         Verdict::Drop => {
             worker.counters.limited_dropped.count();
-            0
+            Answered::new(0, Reason::Limited, answered.rcode)
         }
     }
 }

@@ -163,7 +163,9 @@ impl Front {
 
     /// Counts an answer of DNS, which begins `answer`.
     fn note(&self, tables: &Tables, asked: &Asked<'_>, answered: &Answered, answer: &[u8]) {
-        self.worker().note(tables, asked, answered, answer);
+        let mut worker = self.worker();
+        worker.note(tables, asked, answered);
+        worker.log(tables, asked, answered, answer);
     }
 
     fn corrections(&self) -> MutexGuard<'_, Corrections> {

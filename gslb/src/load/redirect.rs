@@ -75,8 +75,19 @@ pub(super) fn read_http(
     for (entry, redirect) in file.redirect.iter().zip(&rules.redirects) {
         refuse_loops(source, entry, redirect, &rules, policy)?;
     }
+    let leads = |zones: &Zones, entry: &RedirectEntry| {
+        steered_index(zones, entry.host.get_ref()).ok().map(|(steered, _)| steered)
+    };
+    let before: Vec<_> = file.redirect.iter().map(|entry| leads(zones, entry)).collect();
     for (entry, redirect) in file.redirect.iter().zip(&rules.redirects) {
         add_edge_names(source, entry, redirect, zones, policy)?;
+    }
+    // RFC 4592 §2.2.2: a name is there when one is below it, and then no wildcard stands for it.
+    let mut all = file.redirect.iter().zip(before);
+    if let Some((entry, _)) = all.find(|(entry, before)| leads(zones, entry) != *before) {
+        let message = "is a wildcard's, which does not stand for it beside names of edges below it: give it a [[steer]] \
+                       or a CNAME of its own";
+        return Err(source.wrong("redirect.host", &entry.host, message));
     }
     Ok(rules)
 }

@@ -7,12 +7,14 @@ use crate::map::{
     Conflict, Layer, Prefix, PrefixMap, Prefixes, REGIONS_MAX, RegionIndex, read_csv,
 };
 use crate::steer::{Region, hash};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Regions by name.
 pub(super) struct RegionNames<'a> {
-    indices: HashMap<&'a str, RegionIndex>,
+    /// Looked at for each line of a CSV.
+    indices: HashMap<&'a str, RegionIndex, RandomState>,
     listed: String,
 }
 
@@ -21,7 +23,7 @@ impl<'a> RegionNames<'a> {
         source: &Source<'_>,
         entries: &'a [RegionEntry],
     ) -> Result<Self, ConfigError> {
-        let mut indices = HashMap::new();
+        let mut indices = HashMap::default();
         for (index, entry) in entries.iter().enumerate() {
             if index >= REGIONS_MAX {
                 return Err(source.wrong("region.name", &entry.name, "is one region too many"));

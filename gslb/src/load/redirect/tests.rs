@@ -151,6 +151,11 @@ fn mistakes_name_line_key_value_and_what_is_allowed() {
             "redirect.otherwise: \"http://C.cdn.test:81\" leads to a host that is redirected",
             "a loop of another kind",
         ),
+        (
+            redirect("www.wild.cdn.test", "to = \"http://{edge}.www.wild.cdn.test\""),
+            "redirect.host: \"www.wild.cdn.test\" is a wildcard's",
+            "RFC 4592 §2.2.2: it would be an empty non-terminal",
+        ),
         (redirect("c.cdn.test", "otherwise = \"410\""), "allowed: dns, 404, 421, http", "status"),
         (
             redirect("x.test", "steer = \"c.cdn.test\"\notherwise = \"dns\""),
