@@ -15,7 +15,7 @@ use crate::table::{self, LabTable, Row};
 use crate::tally::Tally;
 use crate::wire::cookie::Standing;
 use crate::wire::name::{self, LowerName};
-use crate::wire::query::{Problem, Query, flag};
+use crate::wire::query::{Problem, Query, flag, has_opt};
 use crate::wire::subnet::Client;
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
@@ -193,7 +193,9 @@ fn respond(
 ) -> Answered {
     let query = match read {
         Ok(query) => query,
-        Err(problem) => return answer_problem(problem, asked.packet, out),
+        Err(problem) => {
+            return answer_problem(problem, asked.packet, tables.udp_payload_max, out);
+        }
     };
     let terms = Terms::new(tables, asked, query, out.len());
     // The OPT record comes last but must fit, so its place is kept free.
@@ -210,7 +212,13 @@ fn respond(
 }
 
 /// The answer to what is no query: a header, and the question if it could be read.
-fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
+/// With an OPT record if there was one. Never longer than the packet.
+fn answer_problem(
+    problem: Problem,
+    packet: &[u8],
+    udp_payload_max: u16,
+    out: &mut [u8],
+) -> Answered {
     let (rcode, question_end) = match problem {
         Problem::Silence => {
             return Answered::new(0, Reason::Silence, Rcode::NoError);
@@ -222,11 +230,25 @@ fn answer_problem(problem: Problem, packet: &[u8], out: &mut [u8]) -> Answered {
         Some(end) => u16::from(writer.put_question(&packet[HEADER_OCTETS..end]).is_ok()),
         None => 0,
     };
+    let opts = match question_end {
+        Some(end) if has_opt(packet, end) => {
+            u16::from(put_opt(&mut writer, udp_payload_max).is_ok())
+        }
+        Some(_) | None => 0,
+    };
     let asked_flags = u16::from_be_bytes([packet[2], packet[3]]);
     let flags = flag::QR | (asked_flags & (flag::OPCODE | flag::RD | flag::CD)) | rcode as u16;
-    writer.set_header(&header(packet, flags, [questions, 0, 0, 0]));
+    writer.set_header(&header(packet, flags, [questions, 0, 0, opts]));
     let reason = if rcode == Rcode::NotImp { Reason::NotImplemented } else { Reason::Malformed };
     Answered::new(writer.octets(), reason, rcode)
+}
+
+/// An OPT record without options: version 0, and the upper bits of an RCODE below 16.
+fn put_opt(writer: &mut Writer<'_>, udp_payload_max: u16) -> Result<(), Full> {
+    writer.put(&[0])?;
+    writer.put_u16(rtype::OPT)?;
+    writer.put_u16(udp_payload_max)?;
+    writer.put(&[0; 6])
 }
 
 impl Answered {

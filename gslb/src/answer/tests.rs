@@ -359,3 +359,35 @@ fn answering_allocates_nothing() {
         assert_eq!(counted.count_total, 0);
     }
 }
+
+#[test]
+fn an_answer_to_a_malformed_query_has_an_opt_record_if_that_had_one() {
+    let question = b"\x08customer\x03cdn\x04test\x00\x00\x01\x00\x01";
+    let plain = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
+    let cut = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x08\x00\x07";
+    let record = b"\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00";
+    let cases: [(&[&[u8]], [u16; 3], bool, &str); 7] = [
+        (&[cut], [0, 0, 1], true, "an option cut off"),
+        (&[plain, plain], [0, 0, 2], true, "two"),
+        (&[record, cut], [0, 0, 2], true, "behind another record"),
+        (&[plain], [1, 0, 0], true, "in the wrong section"),
+        (&[b"x"], [0, 0, 0], false, "none, and an octet left over"),
+        (&[record], [0, 0, 2], false, "none, and a record that is not there"),
+        (&[&plain[..9]], [0, 0, 1], false, "half of one"),
+    ];
+    for (records, counts, expected, why) in cases {
+        let mut packet = b"\x12\x34\x00\x00\x00\x01".to_vec();
+        counts.iter().for_each(|count| packet.extend(count.to_be_bytes()));
+        packet.extend(question);
+        packet.extend(records.concat());
+        let mut out = [0; 512];
+        let (transport, moment) = (Transport::Udp, Moment::default());
+        let asked = Asked { packet: &packet, peer: PEER, transport, random: 0, moment };
+        let answered = answer(&TABLES, &asked, &mut out);
+        assert_eq!((answered.rcode, out[3] & 15), (crate::wire::Rcode::FormErr, 1), "{why}");
+        assert_eq!(out[11] == 1, expected, "{why}");
+        let opt: &[u8] = if expected { plain } else { b"" };
+        let end = &out[HEADER_OCTETS + question.len()..answered.octets];
+        assert_eq!(end, opt, "RFC 6891 §6.1.1: {why}");
+    }
+}

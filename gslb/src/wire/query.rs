@@ -77,7 +77,8 @@ impl Query {
         if flags & flag::OPCODE != 0 {
             return Err(reply(Rcode::NotImp));
         }
-        // RFC 9619 §4: exactly one question.
+        // RFC 9619 §4: not more than one question. One without any could ask for a cookie (RFC 7873 §5.4), of which we
+        // give none that way.
         if word(2) != 1 {
             return Err(reply(Rcode::FormErr));
         }
@@ -92,6 +93,24 @@ impl Query {
             Problem::Reply { rcode: Rcode::FormErr, question_end: Some(self.question_end) };
         self.edns = read_records(packet, self.question_end, records).ok_or(malformed)?;
         Ok(())
+    }
+}
+
+/// Octets of an OPT record without options.
+const OPT_OCTETS: usize = 11;
+
+/// Whether a malformed packet has an OPT record behind its question, in whatever state: whoever sends one expects one
+/// (RFC 6891 §6.1.1).
+pub(crate) fn has_opt(packet: &[u8], question_end: usize) -> bool {
+    let mut at = question_end;
+    loop {
+        let owner = at;
+        let Ok(end) = name::skip(packet, owner) else { return false };
+        if read_u16(packet, end) == Some(rtype::OPT) {
+            return packet[owner] == 0 && packet.len() >= owner + OPT_OCTETS;
+        }
+        let Some(data_octets) = read_u16(packet, end + 8) else { return false };
+        at = end + 10 + usize::from(data_octets);
     }
 }
 

@@ -54,8 +54,12 @@ pub fn check<'r>(gslb: &mut Offline, asked: Asked<'_>, room: &'r mut Room) -> &'
         Kind::NoQuery => unreachable!("seen above"),
         Kind::OtherOperation => assert_eq!((code, counts), (4, [0; 3]), "NOTIMP"),
         Kind::Malformed(question) => {
-            assert_eq!((code, counts), (1, [0; 3]), "FORMERR");
-            assert_eq!(octets, 12 + question.unwrap_or(0));
+            let opts = counts[2];
+            assert_eq!((code, counts[0], counts[1]), (1, 0, 0), "FORMERR");
+            assert!(opts <= 1 && octets <= message.len(), "no more than what was sent");
+            assert_eq!(octets, 12 + question.unwrap_or(0) + 11 * usize::from(opts));
+            let asked_with_one = message[12..].windows(3).any(|three| three == [0, 0, 41]);
+            assert!(opts == 0 || asked_with_one, "RFC 6891 §7: no OPT to who has sent none");
             check_question(message, answer, question.unwrap_or(0));
         }
         Kind::Query(query) => {
