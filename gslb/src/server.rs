@@ -90,7 +90,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Counts a query and its answer, which was found in `tables`, and remembers who asked if it was for a one-time name.
+    /// Counts a query and its answer, which was found in `tables`, and remembers who asked if it was for a one-time
+    /// name.
     pub(crate) fn note(&mut self, tables: &Tables, asked: &Asked<'_>, answered: &Answered) {
         self.counters.count_answer(asked.transport, answered);
         tables.tally.count(self.number, answered);

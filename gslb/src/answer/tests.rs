@@ -366,7 +366,8 @@ fn an_answer_to_a_malformed_query_has_an_opt_record_if_that_had_one() {
     let plain = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
     let cut = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x08\x00\x07";
     let record = b"\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00";
-    let cases: [(&[&[u8]], [u16; 3], bool, &str); 7] = [
+    type Row<'a> = (&'a [&'a [u8]], [u16; 3], bool, &'a str);
+    let cases: [Row<'_>; 7] = [
         (&[cut], [0, 0, 1], true, "an option cut off"),
         (&[plain, plain], [0, 0, 2], true, "two"),
         (&[record, cut], [0, 0, 2], true, "behind another record"),

@@ -85,8 +85,8 @@ pub(super) fn read_http(
     // RFC 4592 §2.2.2: a name is there when one is below it, and then no wildcard stands for it.
     let mut all = file.redirect.iter().zip(before);
     if let Some((entry, _)) = all.find(|(entry, before)| leads(zones, entry) != *before) {
-        let message = "is a wildcard's, which does not stand for it beside names of edges below it: give it a [[steer]] \
-                       or a CNAME of its own";
+        let message = "is a wildcard's, which does not stand for it beside names of edges below it: \
+                       give it a [[steer]] or a CNAME of its own";
         return Err(source.wrong("redirect.host", &entry.host, message));
     }
     Ok(rules)
