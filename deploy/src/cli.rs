@@ -252,7 +252,7 @@ pub struct GslbFlags {
     /// Locations for the lab's table: rows of ADDR X Y
     #[arg(long, value_name = "FILE")]
     pub lab_locations: Option<PathBuf>,
-    /// Begin in backup mode: TTLs as much longer as the zone file's [backup] says
+    /// Begin in backup mode: TTLs as much longer as `ttl_factor` of the zone file says
     #[arg(long)]
     pub backup: bool,
     /// Run a worker on each of these cores [default: all]
