@@ -2,6 +2,7 @@
 //! allocates nothing.
 
 mod draft;
+mod problem;
 mod signed;
 mod terms;
 mod transfer;
@@ -15,13 +16,14 @@ use crate::table::{self, LabTable, Row};
 use crate::tally::Tally;
 use crate::wire::cookie::Standing;
 use crate::wire::name::{self, LowerName};
-use crate::wire::query::{Problem, Query, flag, has_opt};
+use crate::wire::query::{Problem, Query};
 use crate::wire::subnet::Client;
 use crate::wire::writer::{Full, Writer};
 use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
 use crate::zone::{Found, Node, Rdata, Rrset, Zone, Zones};
 pub(crate) use draft::put_rdata;
-use draft::{Draft, Section, header};
+use draft::{Draft, Section};
+use problem::answer_problem;
 use signed::Proofs;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,8 +33,6 @@ use terms::Terms;
 const CNAMES_MAX: usize = 8;
 /// UDP payload without EDNS (RFC 1035 §4.2.1), and the least that EDNS may say (RFC 6891 §6.2.3).
 pub(crate) const UDP_PAYLOAD_MIN: u16 = 512;
-/// Octets of an OPT record without options.
-const OPT_OCTETS: usize = 11;
 /// RFC 8482 §4.2: what ANY gets, and for how long it may be remembered.
 const ANY_RDATA: &[u8] = b"\x07RFC8482\x00";
 const ANY_TTL: u32 = 3600;
@@ -209,46 +209,6 @@ fn respond(
     let mut answered = draft.finish(asked.packet, terms.limit, tables.udp_payload_max);
     answered.standing = terms.standing;
     answered
-}
-
-/// The answer to what is no query: a header, and the question if it could be read.
-/// With an OPT record if there was one. Never longer than the packet.
-fn answer_problem(
-    problem: Problem,
-    packet: &[u8],
-    udp_payload_max: u16,
-    out: &mut [u8],
-) -> Answered {
-    let (rcode, question_end) = match problem {
-        Problem::Silence => {
-            return Answered::new(0, Reason::Silence, Rcode::NoError);
-        }
-        Problem::Reply { rcode, question_end } => (rcode, question_end),
-    };
-    let mut writer = Writer::new(out, usize::from(UDP_PAYLOAD_MIN));
-    let questions = match question_end {
-        Some(end) => u16::from(writer.put_question(&packet[HEADER_OCTETS..end]).is_ok()),
-        None => 0,
-    };
-    let opts = match question_end {
-        Some(end) if has_opt(packet, end) => {
-            u16::from(put_opt(&mut writer, udp_payload_max).is_ok())
-        }
-        Some(_) | None => 0,
-    };
-    let asked_flags = u16::from_be_bytes([packet[2], packet[3]]);
-    let flags = flag::QR | (asked_flags & (flag::OPCODE | flag::RD | flag::CD)) | rcode as u16;
-    writer.set_header(&header(packet, flags, [questions, 0, 0, opts]));
-    let reason = if rcode == Rcode::NotImp { Reason::NotImplemented } else { Reason::Malformed };
-    Answered::new(writer.octets(), reason, rcode)
-}
-
-/// An OPT record without options: version 0, and the upper bits of an RCODE below 16.
-fn put_opt(writer: &mut Writer<'_>, udp_payload_max: u16) -> Result<(), Full> {
-    writer.put(&[0])?;
-    writer.put_u16(rtype::OPT)?;
-    writer.put_u16(udp_payload_max)?;
-    writer.put(&[0; 6])
 }
 
 impl Answered {

@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `config.rs`, `error.rs` | what may be asked of it, and what it says when that is wrong |
 //! | `load/` | files become tables, or an error that names the line |
-//! | `server.rs` | start: load, bind, workers on each core; stop |
+//! | `server.rs`, `worker.rs` | start: load, bind, workers on each core; stop; what each of them has |
+//! | `succession.rs` | what tables that were read again take over |
 //! | `udp.rs`, `tcp.rs` | packets in, packets out |
 //! | `transfer.rs` | a zone for its secondaries |
 //! | `snapshot.rs` | what they get for steered names |
@@ -61,12 +62,14 @@ mod service;
 pub mod simulate;
 mod snapshot;
 mod steer;
+mod succession;
 mod table;
 mod tally;
 mod tcp;
 mod transfer;
 mod udp;
 mod wire;
+mod worker;
 mod zone;
 
 pub use answer::Transport;

@@ -4,11 +4,11 @@
 //! nobody waits for it. Names of regions and edges are those of the tables that gave the answer.
 
 use crate::answer::{Answered, Asked, Reason, Transport};
-use crate::server::Random;
 use crate::tally::Names;
 use crate::wire::name::{self, LowerName};
 use crate::wire::query::Query;
 use crate::wire::{HEADER_OCTETS, read_u16, rtype};
+use crate::worker::Random;
 use domain::base::iana::{OptRcode, Rtype};
 use humantime::format_rfc3339_micros;
 use lastmile_tuning::log::{self, Bounds, Entry};

@@ -3,7 +3,7 @@
 use crate::answer::Tables;
 use crate::dnssec::sign;
 use crate::notify::Notifier;
-use crate::server::retire;
+use crate::succession::retire;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -1,6 +1,6 @@
 //! Start: load, bind, workers on each core; stop.
 
-use crate::answer::{Answered, Asked, Reason, Tables};
+use crate::answer::Tables;
 use crate::counters::{self, Counters, Sample, labelled};
 use crate::dnssec::sign;
 use crate::explain::{Explanation, Question, explain};
@@ -14,20 +14,20 @@ use crate::notify::Notifier;
 use crate::pulse::{Pacemaker, Pulse};
 use crate::renew::{self, Renewer};
 use crate::rtt::keeper::Keeper;
-use crate::steer::hash::mix;
-use crate::steer::{Edge, Policy};
+use crate::steer::Policy;
+use crate::succession::{given_up, keep_parts, retire, same_place};
 use crate::tally::{Ledger, Tally};
 use crate::wire::name;
+use crate::worker::{Random, Stop, Worker};
 use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
 use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
 use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -35,9 +35,6 @@ use std::time::{Duration, Instant};
 /// machine may have a tenth of its ports taken; eight misses in a row are then one in a hundred
 /// million.
 const PORT_TRIES_MAX: usize = 8;
-/// How often, and how long after each other, it is looked whether a worker still has tables that are in place no more.
-const RETIRE_LOOKS_MAX: usize = 100;
-const RETIRE_LOOK: Duration = Duration::from_millis(1);
 /// Workers on each core: UDP and TCP.
 const WORKERS_EACH: usize = 2;
 
@@ -69,69 +66,6 @@ struct Loaded {
     checker: Option<Checker>,
     notifier: Option<Arc<Notifier>>,
     renewer: Option<Renewer>,
-}
-
-/// Unset while workers shall go on; then the time at which they must have ended.
-pub(crate) type Stop = Arc<OnceLock<Instant>>;
-
-/// What a worker thread works with.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    pub(crate) tables: Arc<ArcSwap<Tables>>,
-    /// Counts from 0; its place in a [`Tally`].
-    pub(crate) number: usize,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) stop: Stop,
-    pub(crate) random: Random,
-    pub(crate) sampler: Option<Sampler>,
-    pub(crate) limiter: Limiter,
-    pub(crate) pulse: Arc<Pulse>,
-    pub(crate) pairs: Option<Arc<Pairs>>,
-}
-
-impl Worker {
-    /// Counts a query and its answer, which was found in `tables`, and remembers who asked if it was for a one-time
-    /// name.
-    pub(crate) fn note(&mut self, tables: &Tables, asked: &Asked<'_>, answered: &Answered) {
-        self.counters.count_answer(asked.transport, answered);
-        tables.tally.count(self.number, answered);
-        if answered.reason == Reason::Static
-            && let (Some(pairs), Some(suffix)) = (&self.pairs, &tables.front.whoami)
-        {
-            pairs.note(suffix, asked);
-        }
-    }
-
-    /// Logs a query if it is its turn, with what is sent: that begins `answer`.
-    pub(crate) fn log(
-        &mut self,
-        tables: &Tables,
-        asked: &Asked<'_>,
-        answered: &Answered,
-        answer: &[u8],
-    ) {
-        if let Some(sampler) = &mut self.sampler {
-            sampler.offer(tables.tally.names(), asked, answered, answer);
-        }
-    }
-}
-
-/// Random numbers for choices that nobody gains from guessing.
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// Seeded by the system.
-    pub(crate) fn new() -> Self {
-        // The standard library's hasher is seeded by the system.
-        Self(RandomState::new().hash_one(0))
-    }
-
-    /// The next one.
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(1);
-        mix(self.0)
-    }
 }
 
 /// Reads every file that `config` names and says what they hold; starts nothing.
@@ -227,44 +161,6 @@ fn check_edges(tables: &Tables) -> io::Result<Option<Checker>> {
         return Ok(None);
     }
     Checker::start(checked, Balanced::new(&tables.policy)).map(Some)
-}
-
-/// What regions take goes on; what is not balanced any more takes all that comes.
-fn keep_parts(before: &Policy, after: &mut Policy) {
-    if after.edges.iter().all(|edge| edge.check.is_none()) {
-        return;
-    }
-    let known: HashMap<_, _> = before.regions.iter().map(|it| (&it.name, &it.state)).collect();
-    for region in &mut after.regions {
-        if let Some(state) = known.get(&region.name) {
-            region.state = Arc::clone(state);
-        }
-    }
-}
-
-/// Whether what is known of one edge is true of the other: they are asked the same.
-fn same_place(one: &Edge, other: &Edge) -> bool {
-    let place = |edge: &Edge| edge.check.as_ref().map(|it| (it.address, it.target.clone()));
-    place(one) == place(other)
-}
-
-/// Frees tables that are in place no more. Not a worker shall do that, which would let queries wait meanwhile: so it
-/// is seen to that none has them. One that has, has them for a batch; a transfer may take long, and is left behind.
-pub(crate) fn retire(tables: Arc<Tables>) {
-    for _ in 0..RETIRE_LOOKS_MAX {
-        if Arc::strong_count(&tables) == 1 {
-            break;
-        }
-        thread::sleep(RETIRE_LOOK);
-    }
-    drop(tables);
-}
-
-/// The edges of `before` whose state `after` does not have, and how often it had changed.
-fn given_up(before: &Policy, after: &Policy) -> Vec<(Box<str>, u64)> {
-    let goes_on: HashSet<_> = after.edges.iter().map(|edge| Arc::as_ptr(&edge.state)).collect();
-    let gone = before.edges.iter().filter(|edge| !goes_on.contains(&Arc::as_ptr(&edge.state)));
-    gone.map(|edge| (edge.name.clone(), edge.state.changes())).collect()
 }
 
 /// What is known of each edge, and how often it changed, by this name.

@@ -2,8 +2,8 @@
 //! timeout.
 
 use crate::answer::{Asked, Reason, Transport, answer};
-use crate::server::Worker;
 use crate::transfer::Transfer;
+use crate::worker::Worker;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};

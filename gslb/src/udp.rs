@@ -4,10 +4,10 @@ mod batch;
 
 use crate::answer::{Answered, Asked, Reason, Tables, Transport, answer_limited, answer_query};
 use crate::limit::{Limit, Verdict};
-use crate::server::Worker;
 use crate::wire::cookie::Standing;
 use crate::wire::query::{Problem, Query};
 use crate::wire::subnet::Client;
+use crate::worker::Worker;
 use batch::{BATCH, Batch, Datagram};
 use lastmile_tuning::socket::never_fragment;
 use nix::errno::Errno;

@@ -1,12 +1,12 @@
 //! An answer in the making: sections, whole RRsets or nothing, the OPT record, the header.
 
 use super::terms::extended_error;
-use super::{Answered, OPT_OCTETS, Reason};
+use super::{Answered, Reason};
 use crate::steer::{Choice, Placed};
 use crate::wire::options::Options;
 use crate::wire::query::{Query, flag};
 use crate::wire::writer::{Full, Writer};
-use crate::wire::{CLASS_IN, HEADER_OCTETS, Rcode, rtype};
+use crate::wire::{CLASS_IN, HEADER_OCTETS, OPT_OCTETS, Rcode, rtype};
 use crate::zone::{Rdata, Rrset, Zone};
 use std::net::IpAddr;
 
@@ -170,12 +170,7 @@ impl<'q, 'o> Draft<'q, 'o> {
             }
             let fits = self.put_whole(Section::Additional, 1, |draft| {
                 let writer = &mut draft.writer;
-                writer.put(&[0])?;
-                writer.put_u16(rtype::OPT)?;
-                writer.put_u16(udp_payload_max)?;
-                let upper_rcode = (draft.rcode as u16 >> 4) as u8;
-                let do_bit = if edns.dnssec_ok { 0x80 } else { 0 };
-                writer.put(&[upper_rcode, 0, do_bit, 0])?;
+                put_opt_head(writer, udp_payload_max, draft.rcode, edns.dnssec_ok)?;
                 draft.options.write(draft.scope, writer)
             });
             debug_assert!(fits.is_ok(), "place was kept for the OPT record");
@@ -195,6 +190,20 @@ impl<'q, 'o> Draft<'q, 'o> {
             ..Answered::new(self.writer.octets(), self.reason, self.rcode)
         }
     }
+}
+
+/// An OPT record up to the length of its options: version 0, and DO as asked (RFC 6891 §6.1.2, §6.1.3).
+pub(super) fn put_opt_head(
+    writer: &mut Writer<'_>,
+    udp_payload_max: u16,
+    rcode: Rcode,
+    dnssec_ok: bool,
+) -> Result<(), Full> {
+    writer.put(&[0])?;
+    writer.put_u16(rtype::OPT)?;
+    writer.put_u16(udp_payload_max)?;
+    let upper_rcode = (rcode as u16 >> 4) as u8;
+    writer.put(&[upper_rcode, 0, if dnssec_ok { 0x80 } else { 0 }, 0])
 }
 
 /// A header with the query's ID.

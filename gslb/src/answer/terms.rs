@@ -1,13 +1,13 @@
 //! On which terms a query is answered: whether its sender is believed, how large the answer may be, and the options
 //! that it carries.
 
-use super::{Asked, OPT_OCTETS, Reason, Tables, Transport, UDP_PAYLOAD_MIN};
+use super::{Asked, Reason, Tables, Transport, UDP_PAYLOAD_MIN};
 use crate::steer::Why;
-use crate::wire::CLASS_IN;
 use crate::wire::cookie::Standing;
 use crate::wire::options::{ExtendedError, Options};
 use crate::wire::query::Query;
 use crate::wire::rtype;
+use crate::wire::{CLASS_IN, OPT_OCTETS};
 
 /// What is agreed before anything is looked up.
 pub(super) struct Terms<'t> {

@@ -36,7 +36,7 @@ pub(crate) use serve::Limits;
 use crate::answer::{Answered, Asked, Tables};
 use crate::locate::recent::Recent;
 use crate::mode::Moment;
-use crate::server::Worker;
+use crate::worker::Worker;
 use corrections::Corrections;
 use counters::HttpCounters;
 use std::io;

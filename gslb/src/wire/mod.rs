@@ -45,6 +45,9 @@ pub(crate) const CLASS_IN: u16 = 1;
 /// Octets of a message's header (RFC 1035 §4.1.1).
 pub(crate) const HEADER_OCTETS: usize = 12;
 
+/// Octets of an OPT record without options (RFC 6891 §6.1.2).
+pub(crate) const OPT_OCTETS: usize = 11;
+
 /// Response codes (RFC 1035 §4.1.1, RFC 6891 §9, RFC 7873 §8); above 15 the upper bits travel in the OPT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rcode {

@@ -3,7 +3,7 @@
 use super::name::{self, LowerName};
 use super::options::{self, Wanted};
 use super::subnet::Subnet;
-use super::{HEADER_OCTETS, Rcode, read_u16, rtype};
+use super::{HEADER_OCTETS, OPT_OCTETS, Rcode, read_u16, rtype};
 
 /// Bits of the header's second 16 (RFC 1035 §4.1.1, RFC 4035 §3.1.6).
 pub(crate) mod flag {
@@ -95,9 +95,6 @@ impl Query {
         Ok(())
     }
 }
-
-/// Octets of an OPT record without options.
-const OPT_OCTETS: usize = 11;
 
 /// Whether a malformed packet has an OPT record behind its question, in whatever state: whoever sends one expects one
 /// (RFC 6891 §6.1.1).
