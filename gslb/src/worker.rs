@@ -19,7 +19,7 @@ pub(crate) type Stop = Arc<OnceLock<Instant>>;
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) tables: Arc<ArcSwap<Tables>>,
-    /// Counts from 0; its place in a [`Tally`].
+    /// Counts from 0; its place in a tally.
     pub(crate) number: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Stop,
