@@ -14,6 +14,7 @@
 //! * [`dns`]: `lastmile bench dns`, the same for name servers.
 //! * [`floor`]: `lastmile bench floor`, a server that parses nothing.
 //! * [`trace`]: `lastmile bench trace`, policies of a tier on synthetic traces (`zipf`: who is asked for next).
+//! * [`wan`]: `lastmile bench wan`, a small internet on this machine.
 //! * [`error`]: why there is no report.
 //!
 //! Its HTTP and its figures share no code with the edge, which is among the measured.
@@ -40,6 +41,7 @@ mod ring;
 mod scene;
 pub mod statistics;
 pub mod trace;
+pub mod wan;
 pub mod watch;
 pub mod wrk;
 mod zipf;

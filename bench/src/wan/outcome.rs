@@ -1,0 +1,173 @@
+//! What came of scenarios: what `--json` prints, what the tables say and the page draws.
+
+use super::capture::{Event, Way};
+use serde::{Deserialize, Serialize};
+
+/// All scenarios of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The machine, the kernel and lastmile's version, as `name: value`.
+    pub machine: Vec<(String, String)>,
+    /// One for each scenario, in the order in which they ran.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// One scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its name on the command line, such as `f1`.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// What it shows and why, in paragraphs that are separated by empty lines.
+    pub about: String,
+    /// The hosts, in the order of the file.
+    pub hosts: Vec<String>,
+    /// The links between them.
+    pub links: Vec<LinkShown>,
+    /// Its cases, in the order of the file.
+    pub cases: Vec<CaseOutcome>,
+    /// Why it could not be measured, if it could not.
+    pub failure: Option<String>,
+}
+
+/// A link, as the sketch of the topology shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkShown {
+    /// The names of its two hosts.
+    pub ends: [String; 2],
+    /// What it is like, such as `80 ms, 50 Mbit/s, 2 % loss`.
+    pub text: String,
+}
+
+/// One case of a scenario: the scene with certain settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CaseOutcome {
+    /// Its name, such as `initcwnd 10`.
+    pub name: String,
+    /// What is different in it, in words.
+    pub about: String,
+    /// What was measured, and what was expected of it.
+    pub rows: Vec<Row>,
+    /// Pictures of a connection, from the last repeat.
+    pub plots: Vec<Plot>,
+    /// How late the links delivered, in microseconds: the median and the 99th percentile.
+    pub lateness_us: [f64; 2],
+    /// How often it was measured again because the links were too late.
+    pub repeats: u32,
+    /// Set if they were too late to the end.
+    pub is_noisy: bool,
+}
+
+/// A figure.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// What it is, such as `last byte`.
+    pub name: String,
+    /// Its unit, such as `ms`.
+    pub unit: String,
+    /// Of all repeats.
+    pub measured: Summary,
+    /// What is expected; `None` for a figure that only informs.
+    pub expected: Option<Expectation>,
+    /// What to make of it.
+    pub verdict: Verdict,
+    /// In words: what the figure does not say, such as the flights.
+    pub note: String,
+}
+
+/// Values of repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The median.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// What a figure should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// How it is compared.
+    pub kind: ExpectationKind,
+    /// With what, in the row's unit.
+    pub value: f64,
+    /// How far off it may be, as a part of the value; of use to [`ExpectationKind::Near`] only.
+    pub tolerance: f64,
+    /// Where it comes from, such as `1 + 4 flights of 80 ms` or `0.75 of "no CDN"`.
+    pub source: String,
+}
+
+/// How a figure is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpectationKind {
+    /// It is so much, within the tolerance.
+    Near,
+    /// It is at most so much.
+    AtMost,
+    /// It is at least so much.
+    AtLeast,
+}
+
+/// What to make of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As expected.
+    Good,
+    /// Not as expected.
+    Off,
+    /// The links were too late to say.
+    Noisy,
+    /// Nothing was expected.
+    Informs,
+}
+
+/// The packets of one direction of a link during one measurement, and the acknowledgements of the other: a
+/// time-sequence plot, as tcptrace and xplot draw it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plot {
+    /// What is seen, such as `edge to client`.
+    pub title: String,
+    /// The link, by its place in the topology.
+    pub link: usize,
+    /// The way that the content goes.
+    pub way: Way,
+    /// Its segments, in the order in which they were sent.
+    pub segments: Vec<Segment>,
+    /// Acknowledgements, as they arrived at the sender: when, in ms, and up to where.
+    pub acknowledged: Vec<(f64, u64)>,
+    /// Flights: packets that left together, at most one for each round trip.
+    pub flights: Vec<Flight>,
+}
+
+/// A segment of TCP with content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// When it was sent, in ms since the measurement began.
+    pub at_ms: f64,
+    /// Octets of content before it in its connection.
+    pub from: u64,
+    /// Octets of content in it.
+    pub octets: u32,
+    /// Which connection, counted from 0.
+    pub connection: u32,
+    /// Whether these octets, or some of them, had been sent before.
+    pub is_retransmission: bool,
+    /// [`Event::Entered`] for one that got through; otherwise how it was dropped.
+    pub event: Event,
+}
+
+/// A flight.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flight {
+    /// When its first packet was sent, in ms since the measurement began.
+    pub at_ms: f64,
+    /// How many packets with content it has.
+    pub packets: u32,
+}
