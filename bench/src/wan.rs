@@ -2,7 +2,9 @@
 //! own TCP at their ends, and the real programs in them.
 //!
 //! * [`capture`]: what the links saw, packet by packet.
+//! * [`naive`]: a server as one might write it first, to measure beside the real one.
 //! * [`outcome`]: what came of a scenario: what was expected, what was measured, and what to make of it.
 
 pub mod capture;
+pub mod naive;
 pub mod outcome;
