@@ -5,10 +5,11 @@
 //! * [`log`]: lines for a file, written by a thread of its own.
 //! * [`socket`]: listeners and connections with the options that matter to an edge.
 //! * [`sysctl`]: parameters of the kernel.
-//! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices; [`route`],
-//!   its routes and what they say about TCP.
+//! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices;
+//!   [`ethtool`], their rings, channels, coalescing and offloads; [`route`], its routes and what they say about TCP.
 
 pub mod cpu;
+pub mod ethtool;
 pub mod files;
 pub mod link;
 pub mod log;
