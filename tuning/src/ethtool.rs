@@ -1,8 +1,8 @@
 //! What a network device can be told: rings, channels, coalescing, offload features (`ethtool` over generic netlink).
 //!
 //! Everything happens in the network namespace of the thread that calls [`Ethtool::open`]. Reading needs no
-//! permission, setting needs `CAP_NET_ADMIN` there. What the driver of a device does not have is absent (`None`), not an
-//! error: a veth has channels and features, a TUN device coalescing of received frames, loopback only features.
+//! permission, setting needs `CAP_NET_ADMIN` there. What the driver of a device does not have is absent (`None`), not
+//! an error: a veth has channels and features, a TUN device coalescing of received frames, loopback only features.
 //!
 //! ```no_run
 //! use lastmile_tuning::ethtool::{Ethtool, Number};
@@ -100,8 +100,8 @@ impl Ethtool {
     /// # Errors
     /// [`io::ErrorKind::PermissionDenied`] without `CAP_NET_ADMIN`; [`io::ErrorKind::InvalidInput`] for a value that
     /// the device does not take, or for a number that it does not have while it has others of that group, with the
-    /// kernel's words; [`io::ErrorKind::Unsupported`] when it has none of that group; [`io::ErrorKind::NotFound`] for no
-    /// such device. Groups before the one that failed are set.
+    /// kernel's words; [`io::ErrorKind::Unsupported`] when it has none of that group; [`io::ErrorKind::NotFound`] for
+    /// no such device. Groups before the one that failed are set.
     pub fn set_numbers(&mut self, device: &str, numbers: &[(Number, u32)]) -> io::Result<()> {
         for group in Group::ALL {
             let of_group: Vec<_> =
@@ -146,8 +146,8 @@ impl Ethtool {
     ///
     /// # Errors
     /// [`io::ErrorKind::PermissionDenied`] without `CAP_NET_ADMIN`; [`io::ErrorKind::Unsupported`] for a feature that
-    /// would have to change and is fixed, and for a name that this kernel does not know; [`io::ErrorKind::NotFound`] for
-    /// no such device. Nothing is changed then.
+    /// would have to change and is fixed, and for a name that this kernel does not know; [`io::ErrorKind::NotFound`]
+    /// for no such device. Nothing is changed then.
     pub fn set_features(&mut self, device: &str, changes: &[(&str, bool)]) -> io::Result<()> {
         // The kernel accepts a change of a fixed feature and does nothing.
         let features = self.features(device)?;
