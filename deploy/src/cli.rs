@@ -81,6 +81,11 @@ pub enum Command {
   lastmile bench compare --quick
   lastmile bench compare --help      its flags and cases")]
     Bench(crate::bench::BenchFlags),
+    /// What lies between the network device and the workers: how it is, and what to do about it
+    #[command(after_help = "Examples:
+  lastmile tune cores            each receive queue's way to a worker
+  lastmile tune COMMAND --help   the flags of one command, with an example")]
+    Tune(crate::tune::TuneFlags),
 }
 
 const EDGE_EXAMPLES: &str = "Examples:
@@ -436,7 +441,8 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
         | Command::Gslb(_)
         | Command::Rules(_)
         | Command::Check(_)
-        | Command::Bench(_) => {}
+        | Command::Bench(_)
+        | Command::Tune(_) => {}
     }
     Ok(cli.command)
 }

@@ -11,7 +11,7 @@
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
 //!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
-//! * [`mod@bench`]: measurements beside other caches.
+//! * [`mod@bench`]: measurements beside other caches. [`tune`]: how the machine is set.
 
 pub mod admin;
 pub mod bench;
@@ -30,6 +30,7 @@ pub mod roles;
 pub mod rules;
 pub mod site;
 pub mod stop;
+pub mod tune;
 pub mod up;
 pub mod why;
 
@@ -56,6 +57,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
+        Command::Tune(flags) => tune::run(&flags),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -94,7 +94,13 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "a transfer is octets, whoever gets them",
     ),
+    ("tuning/src/cores/a", PURE, "an audit looks at a machine's description"),
+    ("tuning/src/cores/finding", PURE, "so does what is said of it"),
+    ("tuning/src/cores/order", PURE, "an order follows from a machine's description"),
 ];
+
+/// What is concluded about a machine is concluded from its description.
+const PURE: &[&str] = &["std::fs", "std::net", "File::", "sysctl::", "Instant", "SystemTime"];
 
 /// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock
 /// that ticks for all workers: a hit reads no other.

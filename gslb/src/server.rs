@@ -182,8 +182,9 @@ fn edge_samples(policy: &Policy, ledger: &Ledger) -> Vec<Sample> {
 
 /// The cores to run on; an error is about one that is not allowed.
 fn cores(config: &Config) -> Result<Cores, String> {
-    let allowed = Cores::allowed().map_err(|error| format!("gslb: sched_getaffinity: {error}"))?;
-    let Some(cores) = &config.cores else { return Ok(allowed) };
+    let failed = |error: io::Error| format!("gslb: sched_getaffinity: {error}");
+    let Some(cores) = &config.cores else { return Cores::best_first().map_err(failed) };
+    let allowed = Cores::allowed().map_err(failed)?;
     match cores.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
         None => Ok(cores.clone()),
         Some(core) => {

@@ -1,13 +1,14 @@
 //! What lies between an application and the machine: cores, sockets, listeners, logs, and the kernel's network.
 //!
 //! * [`files`]: how many descriptors this process may have.
-//! * [`cpu`]: which cores may be used, and pinning a thread to one.
+//! * [`cpu`]: which cores may be used, and pinning a thread to one. [`cores`]: the way of a packet to one of them.
 //! * [`log`]: lines for a file, written by a thread of its own.
 //! * [`socket`]: listeners and connections with the options that matter to an edge.
 //! * [`sysctl`]: parameters of the kernel.
 //! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices;
 //!   [`ethtool`], their rings, channels, coalescing and offloads; [`route`], its routes and what they say about TCP.
 
+pub mod cores;
 pub mod cpu;
 pub mod ethtool;
 pub mod files;

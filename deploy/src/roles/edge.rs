@@ -82,13 +82,15 @@ pub fn launch(config: Config) -> Result<Running, Failure> {
     Ok(Running { name, role: Role::Edge(edge) })
 }
 
-/// The cores that were given, each of which must be allowed to this process, or all that are.
+/// The cores that were given, each of which must be allowed to this process, or all that are, those first that the
+/// network device is near to.
 ///
 /// # Errors
 /// [`Failure::Misused`] with the cores that are allowed.
 pub fn cores_or_all(given: Option<&Cores>) -> Result<Cores, Failure> {
-    let allowed = Cores::allowed().map_err(|e| Failure::Failed(format!("cores: {e}")))?;
-    let Some(given) = given else { return Ok(allowed) };
+    let failed = |e: std::io::Error| Failure::Failed(format!("cores: {e}"));
+    let Some(given) = given else { return Cores::best_first().map_err(failed) };
+    let allowed = Cores::allowed().map_err(failed)?;
     match given.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
         None => Ok(given.clone()),
         Some(core) => Err(Failure::Misused(format!(
