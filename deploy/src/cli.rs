@@ -81,6 +81,9 @@ pub enum Command {
   lastmile bench compare --quick
   lastmile bench compare --help      its flags and cases")]
     Bench(crate::bench::BenchFlags),
+    /// Look at this machine: what each role would lack here, and what to do about it
+    #[command(after_help = crate::doctor::EXAMPLES)]
+    Doctor(crate::doctor::DoctorFlags),
     /// What lies between the network device and the workers: how it is, and what to do about it
     #[command(after_help = "Examples:
   lastmile tune cores            each receive queue's way to a worker
@@ -442,6 +445,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
         | Command::Rules(_)
         | Command::Check(_)
         | Command::Bench(_)
+        | Command::Doctor(_)
         | Command::Tune(_) => {}
     }
     Ok(cli.command)

@@ -11,7 +11,8 @@
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
 //!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
-//! * [`mod@bench`]: measurements beside other caches. [`tune`]: how the machine is set.
+//! * [`mod@bench`]: measurements beside other caches. [`tune`]: how the machine is set;
+//!   [`doctor`]: what it lacks.
 
 pub mod admin;
 pub mod bench;
@@ -19,6 +20,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod doctor;
 pub mod failure;
 pub mod keygen;
 pub mod load;
@@ -57,6 +59,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Tune(flags) => tune::run(&flags),
     });
     match outcome {

@@ -18,7 +18,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn help_has_an_example_of_every_command() {
-    for command in ["up", "edge", "origin", "gslb", "rules", "check", "tune"] {
+    for command in ["up", "edge", "origin", "gslb", "rules", "check", "doctor", "tune"] {
         let output = lastmile(&[command, "--help"]).output().unwrap();
         assert!(output.status.success(), "{command}");
         let help = stdout(&output);
@@ -27,7 +27,7 @@ fn help_has_an_example_of_every_command() {
         assert_eq!(stderr(&output), "", "{command}");
     }
     let overview = stdout(&lastmile(&["--help"]).output().unwrap());
-    for word in ["up", "edge", "gslb", "rules", "check", "tune", "Exit status"] {
+    for word in ["up", "edge", "gslb", "rules", "check", "doctor", "tune", "Exit status"] {
         assert!(overview.contains(word), "{word}: {overview}");
     }
     let origin = stdout(&lastmile(&["origin", "--help"]).output().unwrap());

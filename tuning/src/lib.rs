@@ -1,6 +1,7 @@
 //! What lies between an application and the machine: cores, sockets, listeners, logs, and the kernel's network.
 //!
 //! * [`files`]: how many descriptors this process may have.
+//! * [`clock`]: whether somebody keeps the kernel's clock right.
 //! * [`cpu`]: which cores may be used, and pinning a thread to one. [`cores`]: the way of a packet to one of them.
 //! * [`log`]: lines for a file, written by a thread of its own.
 //! * [`socket`]: listeners and connections with the options that matter to an edge.
@@ -8,6 +9,7 @@
 //! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices;
 //!   [`ethtool`], their rings, channels, coalescing and offloads; [`route`], its routes and what they say about TCP.
 
+pub mod clock;
 pub mod cores;
 pub mod cpu;
 pub mod ethtool;
