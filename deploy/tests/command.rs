@@ -53,7 +53,7 @@ fn misuse_is_one_line_and_status_2() {
             "no congestion control \"dma\"; there are: auto, system, ",
             "an unknown congestion control",
         ),
-        (&["tune"], "tune: a command is missing; allowed: cores", "which part of tuning"),
+        (&["tune"], "tune: a command is missing; allowed: ", "which part of tuning"),
         (
             &["tune", "cores", "--device", "none0"],
             "no network device \"none0\"; there are:",
