@@ -74,6 +74,9 @@ pub enum Command {
   lastmile check gslb/examples/cdn.toml
   lastmile check dns_table.txt --as lab-table")]
     Check(CheckFlags),
+    /// Look at the knobs of the machine, set them by a profile, and take it all back
+    #[command(after_help = crate::tune::EXAMPLES)]
+    Tune(crate::tune::TuneFlags),
     /// Put load on a server, or measure the edge beside other caches and beside what this machine can do at most
     #[command(after_help = "Examples:
   lastmile bench load http://127.0.0.1:8080/ --host www.customer.test
@@ -436,6 +439,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
         | Command::Gslb(_)
         | Command::Rules(_)
         | Command::Check(_)
+        | Command::Tune(_)
         | Command::Bench(_) => {}
     }
     Ok(cli.command)

@@ -11,6 +11,7 @@
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
 //!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
+//! * [`tune`]: the knobs of the machine.
 //! * [`mod@bench`]: measurements beside other caches.
 
 pub mod admin;
@@ -30,6 +31,7 @@ pub mod roles;
 pub mod rules;
 pub mod site;
 pub mod stop;
+pub mod tune;
 pub mod up;
 pub mod why;
 
@@ -55,6 +57,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         },
         Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
+        Command::Tune(flags) => tune::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
     });
     match outcome {

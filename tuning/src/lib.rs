@@ -7,13 +7,24 @@
 //! * [`sysctl`]: parameters of the kernel.
 //! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices; [`route`],
 //!   its routes and what they say about TCP.
+//! * [`knobs`]: every setting that matters to an edge, as a table; [`profile`]: what is wanted of it; [`system`]: what is
+//!   found; [`mod@plan`]: the steps from one to the other, [`apply`]: done, with [`journal`], by which they are taken back;
+//!   [`audit`] and [`reference`](mod@reference): all of it in words.
 
+pub mod apply;
+pub mod audit;
 pub mod cpu;
 pub mod files;
+pub mod journal;
+pub mod knobs;
 pub mod link;
 pub mod log;
 pub mod netlink;
 pub mod netns;
+pub mod plan;
+pub mod profile;
+pub mod reference;
 pub mod route;
 pub mod socket;
 pub mod sysctl;
+pub mod system;

@@ -217,6 +217,19 @@ impl Route {
         self
     }
 
+    /// A route to `destination`, a part of where this one leads, on the same way and with the same to say.
+    #[must_use]
+    pub fn narrowed(mut self, destination: Prefix) -> Self {
+        self.message.header.destination_prefix_length = destination.bits();
+        self.message.header.protocol = RouteProtocol::Static;
+        self.message.attributes.retain(|it| !matches!(it, RouteAttribute::Destination(_)));
+        if destination.bits() > 0 {
+            let destination = RouteAttribute::Destination(destination.address().into());
+            self.message.attributes.insert(0, destination);
+        }
+        self
+    }
+
     /// Puts it in place of the one with its destination and priority, or adds it.
     ///
     /// # Errors
