@@ -68,12 +68,16 @@ impl Scene {
             profile.routes.clone_from(&place.route);
         }
         let mut knobs: Vec<&'static Knob> = knobs::all().collect();
+        if place.netns.is_some() {
+            // What does not belong to a namespace would be that of this one.
+            knobs.retain(|knob| knob.is_of_a_namespace());
+        }
         if !place.knob.is_empty() {
             let asked: Result<Vec<_>, Failure> = place.knob.iter().map(|id| knob(id)).collect();
             let asked = asked?;
             knobs.retain(|knob| asked.contains(knob));
-            profile = profile.only(&knobs);
         }
+        let profile = profile.only(&knobs);
         let process = place.pid.map(|pid| {
             Process::of(pid).map_err(|error| Failure::Misused(format!("--pid {pid}: {error}")))
         });
@@ -87,13 +91,7 @@ impl Scene {
     }
 
     fn survey(&mut self) -> Vec<Found> {
-        let knobs = self.knobs.iter().copied();
-        // Of another namespace only what belongs to one: the rest would be this one's.
-        let is_namespace_only = self.system.is_namespace_only;
-        survey(
-            &mut self.system,
-            knobs.filter(|knob| !is_namespace_only || knob.is_of_a_namespace()),
-        )
+        survey(&mut self.system, self.knobs.iter().copied())
     }
 
     fn rows(&mut self) -> Vec<Row> {

@@ -18,7 +18,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn help_has_an_example_of_every_command() {
-    for command in ["up", "edge", "origin", "gslb", "rules", "check"] {
+    for command in ["up", "edge", "origin", "gslb", "rules", "check", "tune"] {
         let output = lastmile(&[command, "--help"]).output().unwrap();
         assert!(output.status.success(), "{command}");
         let help = stdout(&output);

@@ -80,6 +80,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("bench/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
     (
+        "tuning/src/plan.rs",
+        &["std::fs", "std::io", "Instant", "SystemTime", "sysctl::", "route::"],
+        "a plan is pure: what was found comes in, steps go out",
+    ),
+    (
         "gslb/src/wire",
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",

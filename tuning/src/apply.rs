@@ -95,6 +95,7 @@ pub fn apply(
     };
     noted.profile.clone_from(&profile.name);
     noted.routes = profile.routes.iter().map(ToString::to_string).collect();
+    noted.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
     let mut applied = Applied::default();
     let mut written: Vec<Entry> = Vec::new();
     let mut skipped: Vec<(&Knob, String)> = Vec::new();

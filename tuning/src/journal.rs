@@ -15,8 +15,8 @@ const VERSION: u32 = 1;
 /// A journal has an entry of some 150 octets for each place. 64 MiB are more than all queues of the largest machine.
 const FILE_OCTETS_MAX: u64 = 64 << 20;
 
-/// Values of one place that are remembered as ours, the last ones: each is of another profile, and one that is forgotten
-/// is only taken for somebody else's.
+/// Values of one place that are remembered as ours, the last ones: each is of another profile, and one that is
+/// forgotten is only taken for somebody else's.
 const NEW_MAX: usize = 16;
 
 /// Where the journal is unless `--journal` says otherwise.
@@ -34,6 +34,8 @@ pub struct Journal {
     pub profile: String,
     /// The routes that were meant; none means the default routes.
     pub routes: Vec<String>,
+    /// The knobs that it wanted something of.
+    pub wanted: Vec<String>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -75,6 +77,7 @@ impl Journal {
             namespace,
             profile: String::new(),
             routes: Vec::new(),
+            wanted: Vec::new(),
             entries: Vec::new(),
         })
     }

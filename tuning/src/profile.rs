@@ -14,8 +14,8 @@ const FILE_OCTETS_MAX: u64 = 1 << 20;
 /// Profiles include others this deep. One of tuned's includes one; a loop would have no end.
 const INCLUDES_MAX: usize = 8;
 
-/// Routes that a profile names. Each is some messages to the kernel for each knob; a routing daemon has better means for
-/// more.
+/// Routes that a profile names. Each is some messages to the kernel for each knob; a routing daemon has better means
+/// for more.
 const ROUTES_MAX: usize = 256;
 
 /// The profiles that ship, with their text.
@@ -72,6 +72,11 @@ impl Profile {
     pub fn only(mut self, knobs: &[&Knob]) -> Self {
         self.wanted.retain(|id, _| knobs.iter().any(|knob| knob.id == *id));
         self
+    }
+
+    /// The knobs that it wants something of.
+    pub fn knobs(&self) -> impl Iterator<Item = &'static Knob> {
+        self.wanted.keys().filter_map(|id| knobs::find(id))
     }
 
     /// How many knobs it wants something of.

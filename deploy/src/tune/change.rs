@@ -7,6 +7,7 @@ use crate::node::say;
 use lastmile_tuning::apply::{self, Event, planned};
 use lastmile_tuning::journal::{self, Kept};
 use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
+use lastmile_tuning::profile::SHIPPED;
 use lastmile_tuning::system::{RefusalKind, live::Live, place};
 use serde_json::{Value, json};
 
@@ -35,6 +36,11 @@ pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
 /// Does it, a line for each step as it is done.
 pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
     let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let is_file = !SHIPPED.iter().any(|(name, _)| *name == flags.profile);
+    // So that `verify` finds it from anywhere.
+    if is_file && let Ok(path) = std::fs::canonicalize(&scene.profile.name) {
+        scene.profile.name = path.to_string_lossy().into_owned();
+    }
     let mut events = Vec::new();
     let mut tell = |event: Event| told_or_kept(event, flags.json, &mut events);
     let applied = apply::apply(&mut scene.system, &flags.journal, &scene.profile, &mut tell)
@@ -75,7 +81,7 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
 /// Reads back what is wanted.
 pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     let mut place = flags.place.clone();
-    let profile = match &flags.profile {
+    let profile: String = match &flags.profile {
         Some(profile) => profile.clone(),
         None => {
             // A journal is of one namespace, and says so when it is read.
@@ -89,6 +95,9 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
             };
             if place.route.is_empty() {
                 place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
+            }
+            if place.knob.is_empty() {
+                place.knob = kept.wanted;
             }
             kept.profile
         }
