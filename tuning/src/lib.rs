@@ -5,8 +5,8 @@
 //! * [`log`]: lines for a file, written by a thread of its own.
 //! * [`socket`]: listeners and connections with the options that matter to an edge.
 //! * [`sysctl`]: parameters of the kernel.
-//! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices; [`route`],
-//!   its routes and what they say about TCP.
+//! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices;
+//!   [`ethtool`], their rings, channels, coalescing and offloads; [`route`], its routes and what they say about TCP.
 //! * [`knobs`]: every setting that matters to an edge, as a table; [`profile`]: what is wanted of it; [`system`]: what
 //!   is found; [`mod@plan`]: the steps from one to the other; [`apply`]: done, with [`journal`], by which they are taken
 //!   back; [`audit`] and [`reference`](mod@reference): all of it in words.
@@ -14,6 +14,7 @@
 pub mod apply;
 pub mod audit;
 pub mod cpu;
+pub mod ethtool;
 pub mod files;
 pub mod journal;
 pub mod knobs;
