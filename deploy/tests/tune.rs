@@ -7,6 +7,7 @@ mod process;
 
 use lastmile_tuning::netns::Namespace;
 use process::{lastmile, scratch};
+use std::fs::Permissions;
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -64,7 +65,7 @@ fn somebody_without_privilege_gets_all_of_an_audit() {
     let copy = folder.path().join("lastmile");
     std::fs::copy(env!("CARGO_BIN_EXE_lastmile"), &copy).unwrap();
     for path in [folder.path(), &copy] {
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&copy);

@@ -129,6 +129,13 @@ pub struct Place {
     folder: File,
 }
 
+impl Drop for Place {
+    /// Closing is not enough where a process has just been forked, which has the descriptor too until it executes.
+    fn drop(&mut self) {
+        let _ = self.folder.unlock();
+    }
+}
+
 /// What is found at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {

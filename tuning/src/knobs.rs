@@ -18,6 +18,7 @@ mod recovery;
 mod route;
 mod tcp;
 
+use crate::ethtool::Number;
 use form::Form;
 use std::fmt;
 
@@ -78,6 +79,10 @@ pub enum Access {
     Sysctl,
     /// Files by a pattern whose `*` stand for one component each, or a part of one: an instance for each file.
     Files(&'static str),
+    /// A number of a network device, by netlink.
+    Device(Number),
+    /// An offload of a network device by the kernel's name, by netlink.
+    Offload(&'static str),
     /// A metric of routes, by netlink.
     Route(RouteMetric),
     /// A limit of a process, by prlimit(2).
@@ -231,6 +236,7 @@ impl Knob {
             (Access::Socket(_) | Access::ByHand, _) => "none",
             (Access::Policy, _) => "CAP_BPF, CAP_NET_ADMIN",
             (Access::Route(_), _) | (Access::Sysctl, Scope::Namespace) => "CAP_NET_ADMIN",
+            (Access::Device(_) | Access::Offload(_), _) => "CAP_NET_ADMIN",
             (Access::Files(_), Scope::Nic) => "CAP_NET_ADMIN, root in the first user namespace",
             (Access::Files(_) | Access::Sysctl, _) => "root in the first user namespace",
         }
@@ -242,6 +248,8 @@ impl Knob {
         match self.access {
             Access::Sysctl => format!("sysctl -w {}=VALUE", self.id),
             Access::Files(pattern) => format!("echo VALUE > {pattern}"),
+            Access::Device(number) => format!("ethtool: {number}"),
+            Access::Offload(name) => format!("ethtool -K DEVICE {name} on|off"),
             Access::Route(RouteMetric::Own) => "ip route replace PREFIX via GATEWAY".to_owned(),
             Access::Route(metric) => format!("ip route change ROUTE {metric} VALUE"),
             Access::Limit(limit, _) => format!("{}=VALUE in the systemd unit", limit.directive()),
@@ -255,7 +263,8 @@ impl Knob {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         match self.access {
-            Access::Sysctl | Access::Files(_) | Access::Route(_) | Access::Limit(..) => true,
+            Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => true,
+            Access::Route(_) | Access::Limit(..) => true,
             Access::Socket(_) | Access::Policy | Access::ByHand => false,
         }
     }
@@ -265,8 +274,9 @@ impl Knob {
     pub fn is_of_a_namespace(&self) -> bool {
         match self.scope {
             Scope::Namespace | Scope::Route => true,
-            Scope::Socket | Scope::Machine | Scope::Nic | Scope::Block | Scope::Process => false,
-            Scope::Bpf => false,
+            // Files in /sys are those of the namespace that it was mounted from.
+            Scope::Nic => matches!(self.access, Access::Device(_) | Access::Offload(_)),
+            Scope::Socket | Scope::Machine | Scope::Block | Scope::Process | Scope::Bpf => false,
         }
     }
 }

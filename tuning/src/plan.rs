@@ -4,7 +4,7 @@ use crate::knobs::form::Wanted;
 use crate::knobs::{Access, Knob, RouteMetric, Scope};
 use crate::profile::Profile;
 use crate::system::live::OWN;
-use crate::system::{Found, Reading, place};
+use crate::system::{Found, Reading, Value, place};
 
 /// One value that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,20 +106,30 @@ pub fn state(found: &Found, profile: &Profile, cpus: usize) -> State {
         Access::Socket(_) => return State::PerSocket,
         Access::Policy => return State::PerConnection,
         Access::ByHand => return State::ByHand,
-        Access::Sysctl | Access::Files(_) | Access::Route(_) | Access::Limit(..) => {}
+        Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => {}
+        Access::Route(_) | Access::Limit(..) => {}
     }
     match &found.reading {
         Reading::Absent(_) => State::Absent,
         Reading::Denied(_) => State::Denied,
         Reading::Is(value) => match profile.wanted(found.knob) {
-            Some(wanted) if !meets(found.knob, wanted, &value.text, cpus) => State::Differs,
+            Some(wanted) if target(found.knob, wanted, value, cpus) != value.text => State::Differs,
             _ => State::Ok,
         },
     }
 }
 
-fn meets(knob: &Knob, wanted: &Wanted, current: &str, cpus: usize) -> bool {
-    knob.form.target(wanted, current, cpus) == current
+/// What is to be written; of a minimum, no more than there can be.
+fn target(knob: &Knob, wanted: &Wanted, value: &Value, cpus: usize) -> String {
+    let target = knob.form.target(wanted, &value.text, cpus);
+    match value.most {
+        Some(most) if wanted.is_minimum && exceeds(&target, most) => most.to_string(),
+        _ => target,
+    }
+}
+
+fn exceeds(value: &str, most: u32) -> bool {
+    value.parse().is_ok_and(|number: i64| number > i64::from(most))
 }
 
 /// The steps from `found` to `profile`, in the order of `found`, which is that of the table: what a knob needs stands
@@ -146,11 +156,13 @@ pub fn plan(found: &[Found], profile: &Profile, cpus: usize) -> Plan {
                 continue;
             }
         };
-        let after = place.knob.form.target(wanted, &value.text, cpus);
+        let after = target(place.knob, wanted, value, cpus);
         if after == value.text {
             plan.good += 1;
         } else if let Some(offered) = value.offered.as_ref().filter(|it| !it.contains(&after)) {
             plan.told.push(told(Obstacle::NotOffered(offered.clone())));
+        } else if let Some(most) = value.most.filter(|most| exceeds(&after, *most)) {
+            plan.told.push(told(Obstacle::NotOffered(vec![format!("up to {most}")])));
         } else if let (Access::Limit(limit, _), OWN) = (place.knob.access, &*place.instance) {
             let directive =
                 format!("{}={}", limit.directive(), after.replace("unlimited", "infinity"));
@@ -208,10 +220,9 @@ fn with_own_routes(found: &[Found], mut plan: Plan) -> Plan {
 mod tests {
     use super::*;
     use crate::knobs;
-    use crate::system::Value;
 
     fn found(id: &str, instance: &str, text: &str) -> Found {
-        let value = Value { text: text.to_owned(), offered: None, is_writable: true };
+        let value = Value { text: text.to_owned(), offered: None, most: None, is_writable: true };
         place_of(id, instance, Reading::Is(value))
     }
 
@@ -241,12 +252,18 @@ mod tests {
         const SACK: &str = "net.ipv4.tcp_sack";
         let scheduler = |text: &str| {
             let offered = Some(vec!["none".to_owned(), "kyber".to_owned()]);
-            let value = Value { text: text.to_owned(), offered, is_writable: true };
+            let value = Value { text: text.to_owned(), offered, most: None, is_writable: true };
             place_of("block.scheduler", "vda", Reading::Is(value))
         };
         let read_only = |id: &str, instance: &str| {
-            let value = Value { text: "1".to_owned(), offered: None, is_writable: false };
+            let value =
+                Value { text: "1".to_owned(), offered: None, most: None, is_writable: false };
             place_of(id, instance, Reading::Is(value))
+        };
+        let ring = |text: &str| {
+            let text = text.to_owned();
+            let value = Value { text, offered: None, most: Some(1_024), is_writable: true };
+            place_of("nic.ring_rx", "eth0", Reading::Is(value))
         };
         let gone = || Reading::Absent("gone".to_owned());
         for (found, profile, expected, why) in [
@@ -292,6 +309,19 @@ mod tests {
                 "readable only, as in a container",
             ),
             (vec![read_only("vm.swappiness", "")], "vm.swappiness = 1", vec![], "but good"),
+            (
+                vec![ring("256")],
+                "nic.ring_rx = \">= 4096\"",
+                vec!["nic.ring_rx[eth0] 256 -> 1024"],
+                "as many as the card has",
+            ),
+            (vec![ring("1024")], "nic.ring_rx = \">= 4096\"", vec![], "which it has now"),
+            (
+                vec![ring("256")],
+                "nic.ring_rx = 4096",
+                vec!["nic.ring_rx[eth0] offers up to 1024"],
+                "more than the card has",
+            ),
             (
                 vec![scheduler("none")],
                 "block.scheduler = \"bfq\"",

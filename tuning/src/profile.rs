@@ -201,7 +201,8 @@ fn writable(id: &str) -> Result<&'static Knob, String> {
             Err("not set for a machine; allowed: lastmile edge --tcp-policy FILE".to_owned())
         }
         Access::ByHand => Err("not set by lastmile; allowed: by hand".to_owned()),
-        Access::Sysctl | Access::Files(_) | Access::Route(_) | Access::Limit(..) => Ok(knob),
+        Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => Ok(knob),
+        Access::Route(_) | Access::Limit(..) => Ok(knob),
     }
 }
 

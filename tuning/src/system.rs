@@ -43,6 +43,8 @@ pub struct Value {
     pub text: String,
     /// What could be instead, where the kernel lists it.
     pub offered: Option<Vec<String>>,
+    /// The largest that it could be, where the kernel says so.
+    pub most: Option<u32>,
     /// Whether this process may write it.
     pub is_writable: bool,
 }

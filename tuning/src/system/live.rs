@@ -1,5 +1,6 @@
 //! The kernel: /proc/sys, /sys, routes by netlink, limits by prlimit(2), defaults of sockets.
 
+mod device;
 mod limit;
 mod route;
 mod socket;
@@ -36,6 +37,7 @@ impl System for Live {
         }
         match knob.access {
             Access::Files(files) => pattern::instances(files),
+            Access::Device(_) | Access::Offload(_) => device::instances(self.is_namespace_only),
             Access::Route(_) => route::instances(&self.routes),
             Access::Limit(..) => vec![match &self.process {
                 Some(process) => process.to_string(),
@@ -54,6 +56,8 @@ impl System for Live {
                 Err(error) => Reading::Absent(error.to_string()),
             },
             Access::Files(files) => read_file(knob, &pattern::file(files, instance)),
+            Access::Device(number) => device::read_number(number, instance),
+            Access::Offload(name) => device::read_offload(name, instance),
             Access::Route(metric) => route::read(metric, instance),
             Access::Limit(limit, bound) => limit::read(limit, bound, instance),
             Access::Socket(SocketOption::Known(from)) => match knobs::find(from) {
@@ -69,6 +73,8 @@ impl System for Live {
         match knob.access {
             Access::Sysctl => sysctl::path(knob.id).and_then(|path| write_file(&path, value)),
             Access::Files(files) => write_file(&pattern::file(files, instance), value),
+            Access::Device(number) => device::write_number(number, instance, value),
+            Access::Offload(name) => device::write_offload(name, instance, value),
             Access::Route(metric) => route::write(metric, instance, value),
             Access::Limit(limit, bound) => limit::write(limit, bound, instance, value),
             Access::Socket(_) | Access::Policy | Access::ByHand => {
@@ -87,7 +93,17 @@ impl System for Live {
 }
 
 fn is(text: String, is_writable: bool) -> Reading {
-    Reading::Is(Value { text, offered: None, is_writable })
+    Reading::Is(Value { text, offered: None, most: None, is_writable })
+}
+
+/// Devices and routes are set in the namespace of the calling thread, which takes this (capabilities(7)).
+const CAP_NET_ADMIN: u32 = 12;
+
+fn may_administer() -> bool {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|bits| bits & (1 << CAP_NET_ADMIN) != 0)
 }
 
 fn read_only(reading: Reading) -> Reading {
@@ -102,6 +118,7 @@ fn read_file(knob: &Knob, path: &Path) -> Reading {
         Ok(printed) => Reading::Is(Value {
             text: knob.form.in_force(&printed),
             offered: knob.form.offered(&printed),
+            most: None,
             is_writable: accessat(CWD, path, Mode::WRITE_OK, AtFlags::EACCESS).is_ok(),
         }),
         Err(error) => unreadable(&error),

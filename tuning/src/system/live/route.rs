@@ -1,13 +1,10 @@
 //! Metrics of routes. Of a prefix that has no route of its own, what the route says that leads there.
 
-use super::{Reading, is, unreadable};
+use super::{Reading, is, may_administer, unreadable};
 use crate::knobs::RouteMetric;
 use crate::route::{Metrics, Prefix, Route, list};
 use std::io;
 use std::time::Duration;
-
-/// Routes are set in the namespace of the calling thread, which takes this (capabilities(7)).
-const CAP_NET_ADMIN: u32 = 12;
 
 /// The prefixes that are meant: `wanted`, or the default routes that there are.
 pub(super) fn instances(wanted: &[Prefix]) -> Vec<String> {
@@ -39,14 +36,7 @@ pub(super) fn read(metric: RouteMetric, instance: &str) -> Reading {
         RouteMetric::Own => if is_own { "yes" } else { "no" }.to_owned(),
         metric => shown(metric, &route.metrics()),
     };
-    is(text, may_write())
-}
-
-fn may_write() -> bool {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
-    effective.is_some_and(|bits| bits & (1 << CAP_NET_ADMIN) != 0)
+    is(text, may_administer())
 }
 
 pub(super) fn write(metric: RouteMetric, instance: &str, value: &str) -> io::Result<()> {
