@@ -44,7 +44,7 @@ fn row(found: &Found, profile: &Profile, cpus: usize) -> Row {
     let note = match found.knob.access {
         Access::Policy | Access::ByHand => None,
         Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => why,
-        Access::Route(_) => why,
+        Access::Interrupt | Access::Route(_) => why,
         Access::Limit(..) | Access::Socket(_) => why,
     };
     Row {

@@ -3,10 +3,11 @@
 //! It is written before the first value is, and replaced as a whole: beside it, synchronised, renamed, the folder
 //! synchronised. So at any moment it has the old value of everything that may have been changed.
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The form of the file. Another number is another form.
@@ -187,7 +188,11 @@ impl Place {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        let mut file = File::create(&beside).map_err(named)?;
+        // The folder may be one in which others can put a link.
+        let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).custom_flags(no_link);
+        let mut file = options.open(&beside).map_err(named)?;
         file.write_all(text.as_bytes()).map_err(named)?;
         file.write_all(b"\n").map_err(named)?;
         file.sync_all().map_err(named)?;

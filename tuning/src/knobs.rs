@@ -79,6 +79,8 @@ pub enum Access {
     Sysctl,
     /// Files by a pattern whose `*` stand for one component each, or a part of one: an instance for each file.
     Files(&'static str),
+    /// Which CPUs take an interrupt of a network card: an instance for each of them, such as `eth0/38`.
+    Interrupt,
     /// A number of a network device, by netlink.
     Device(Number),
     /// An offload of a network device by the kernel's name, by netlink.
@@ -237,6 +239,7 @@ impl Knob {
             (Access::Policy, _) => "CAP_BPF, CAP_NET_ADMIN",
             (Access::Route(_), _) | (Access::Sysctl, Scope::Namespace) => "CAP_NET_ADMIN",
             (Access::Device(_) | Access::Offload(_), _) => "CAP_NET_ADMIN",
+            (Access::Interrupt, _) => "root in the first user namespace",
             (Access::Files(_), Scope::Nic) => "CAP_NET_ADMIN, root in the first user namespace",
             (Access::Files(_) | Access::Sysctl, _) => "root in the first user namespace",
         }
@@ -248,6 +251,7 @@ impl Knob {
         match self.access {
             Access::Sysctl => format!("sysctl -w {}=VALUE", self.id),
             Access::Files(pattern) => format!("echo VALUE > {pattern}"),
+            Access::Interrupt => "echo MASK > /proc/irq/NUMBER/smp_affinity".to_owned(),
             Access::Device(number) => format!("ethtool: {number}"),
             Access::Offload(name) => format!("ethtool -K DEVICE {name} on|off"),
             Access::Route(RouteMetric::Own) => "ip route replace PREFIX via GATEWAY".to_owned(),
@@ -264,7 +268,7 @@ impl Knob {
     pub fn is_writable(&self) -> bool {
         match self.access {
             Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => true,
-            Access::Route(_) | Access::Limit(..) => true,
+            Access::Interrupt | Access::Route(_) | Access::Limit(..) => true,
             Access::Socket(_) | Access::Policy | Access::ByHand => false,
         }
     }
@@ -432,6 +436,11 @@ mod tests {
             "nic.rps_cpus",
             "nic.rps_flow_cnt",
             "nic.xps_cpus",
+            "nic.irq_cpus",
+            "nic.channels_combined",
+            "nic.ring_rx",
+            "nic.rx_usecs",
+            "nic.tso",
             "conntrack.bypass",
             "memory.thp",
             "vm.swappiness",

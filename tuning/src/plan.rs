@@ -107,7 +107,7 @@ pub fn state(found: &Found, profile: &Profile, cpus: usize) -> State {
         Access::Policy => return State::PerConnection,
         Access::ByHand => return State::ByHand,
         Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => {}
-        Access::Route(_) | Access::Limit(..) => {}
+        Access::Interrupt | Access::Route(_) | Access::Limit(..) => {}
     }
     match &found.reading {
         Reading::Absent(_) => State::Absent,

@@ -202,7 +202,7 @@ fn writable(id: &str) -> Result<&'static Knob, String> {
         }
         Access::ByHand => Err("not set by lastmile; allowed: by hand".to_owned()),
         Access::Sysctl | Access::Files(_) | Access::Device(_) | Access::Offload(_) => Ok(knob),
-        Access::Route(_) | Access::Limit(..) => Ok(knob),
+        Access::Interrupt | Access::Route(_) | Access::Limit(..) => Ok(knob),
     }
 }
 

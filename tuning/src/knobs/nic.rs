@@ -97,6 +97,14 @@ pub(super) const KNOBS: &[Knob] = &[
         .needs(&["nic.rx_checksum"]),
     offload("nic.rx_hash", "rx-hashing")
         .why("The card gives each packet's hash, which RPS and RFS would otherwise compute."),
+    Knob::new("nic.irq_cpus", Scope::Nic, Access::Interrupt, Form::Mask, "CPUs")
+        .why(
+            "Which cores take a card's interrupts, one for each queue: best the core of the \
+             worker that reads its connections. `lastmile doctor` shows which that is.",
+        )
+        .risk("irqbalance changes it again; some cards' interrupts cannot be moved")
+        .source("Documentation/core-api/irq/irq-affinity.rst")
+        .needs(&["nic.channels_combined"]),
     card("nic.rps_cpus", "/sys/class/net/*/queues/rx-*/rps_cpus", Form::Mask, "CPUs")
         .why(
             "Spreads packets of one receive queue over cores in software. For cards with fewer \

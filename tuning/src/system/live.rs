@@ -1,6 +1,7 @@
 //! The kernel: /proc/sys, /sys, routes by netlink, limits by prlimit(2), defaults of sockets.
 
 mod device;
+mod interrupt;
 mod limit;
 mod route;
 mod socket;
@@ -37,6 +38,7 @@ impl System for Live {
         }
         match knob.access {
             Access::Files(files) => pattern::instances(files),
+            Access::Interrupt => interrupt::instances(),
             Access::Device(_) | Access::Offload(_) => device::instances(self.is_namespace_only),
             Access::Route(_) => route::instances(&self.routes),
             Access::Limit(..) => vec![match &self.process {
@@ -56,6 +58,7 @@ impl System for Live {
                 Err(error) => Reading::Absent(error.to_string()),
             },
             Access::Files(files) => read_file(knob, &pattern::file(files, instance)),
+            Access::Interrupt => read_file(knob, &interrupt::file(instance)),
             Access::Device(number) => device::read_number(number, instance),
             Access::Offload(name) => device::read_offload(name, instance),
             Access::Route(metric) => route::read(metric, instance),
@@ -73,6 +76,7 @@ impl System for Live {
         match knob.access {
             Access::Sysctl => sysctl::path(knob.id).and_then(|path| write_file(&path, value)),
             Access::Files(files) => write_file(&pattern::file(files, instance), value),
+            Access::Interrupt => write_file(&interrupt::file(instance), value),
             Access::Device(number) => device::write_number(number, instance, value),
             Access::Offload(name) => device::write_offload(name, instance, value),
             Access::Route(metric) => route::write(metric, instance, value),
@@ -140,10 +144,17 @@ fn unreadable(error: &io::Error) -> Reading {
     }
 }
 
+/// What the kernel answers where hardware or driver have no such thing: EIO for interrupts that cannot be moved, and the
+/// kernel's own ENOTSUPP, which has no name outside of it.
+const UNAVAILABLE: [i32; 2] = [5, 524];
+
 fn refusal(error: &io::Error) -> Refusal {
     let kind = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => RefusalKind::Denied,
         io::ErrorKind::NotFound | io::ErrorKind::Unsupported => RefusalKind::Unavailable,
+        _ if error.raw_os_error().is_some_and(|it| UNAVAILABLE.contains(&it)) => {
+            RefusalKind::Unavailable
+        }
         _ => RefusalKind::Failed,
     };
     Refusal { kind, why: error.to_string() }
