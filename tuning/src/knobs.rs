@@ -384,6 +384,11 @@ mod tests {
             for need in knob.needs {
                 assert!(above.contains(need), "{} needs {need}, which is not above it", knob.id);
             }
+            if let Effect::Scenario { name, .. } = knob.effect {
+                let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/scenarios");
+                let is_there = std::path::Path::new(folder).join(format!("{name}.toml")).exists();
+                assert!(is_there, "{}: there is no scenario {name}", knob.id);
+            }
             for change in knob.changes {
                 assert!(find(change).is_some(), "{} changes {change}, which is none", knob.id);
             }

@@ -37,7 +37,7 @@ pub(super) const KNOBS: &[Knob] = &[
              throughput at window / RTT.",
         )
         .risk("memory: number of connections times what is not read")
-        .shown_by("parent"),
+        .shown_by("f2"),
     Knob::sysctl("net.ipv4.tcp_wmem", Scope::Namespace, TRIPLE, "octets: least, at first, most")
         .why(
             "The send buffer. The third number bounds what is under way, and so throughput at \

@@ -17,7 +17,7 @@ pub(super) const KNOBS: &[Knob] = &[
              sockets, which costs CPU. `fq_codel` keeps queues short for all.",
         )
         .risk("devices that are up keep theirs: tc qdisc replace dev DEVICE root fq")
-        .shown_by("pacing")
+        .shown_by("f9")
         .since("3.12"),
     core("net.core.netdev_max_backlog", integer(0, i32::MAX as i64), "packets per core")
         .why(
