@@ -8,8 +8,8 @@
 //! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices;
 //!   [`ethtool`], their rings, channels, coalescing and offloads; [`route`], its routes and what they say about TCP.
 //! * [`knobs`]: every setting that matters to an edge, as a table; [`profile`]: what is wanted of it; [`system`]: what
-//!   is found; [`mod@plan`]: the steps from one to the other; [`apply`]: done, with [`journal`], by which they are taken
-//!   back; [`audit`] and [`reference`](mod@reference): all of it in words.
+//!   is found; [`mod@plan`]: the steps from one to the other; [`apply`]: done, with [`journal`], by which they are
+//!   taken back; [`audit`] and [`reference`](mod@reference): all of it in words.
 
 pub mod apply;
 pub mod audit;

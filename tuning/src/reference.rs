@@ -8,13 +8,13 @@ const HEAD: &str = "# Tuning: every knob
 
 Made by `lastmile tune reference`; change `tuning/src/knobs/` or `tuning/profiles/` instead.
 
-`lastmile tune audit` shows what each of these is on a machine, `plan --profile P` what a profile would change,
-`apply` does it (the old values are in a journal first), `verify` reads it back, and `revert` takes all of it back.
-`>= N` in a profile raises a value and never lowers it. A knob with several places (cards, queues, CPUs, devices,
-routes) has a value at each.
+`lastmile tune audit` shows what each of these is on a machine, `plan --profile P` what a profile
+would change, `apply` does it (the old values are in a journal first), `verify` reads it back, and
+`revert` takes all of it back. `>= N` in a profile raises a value and never lowers it. A knob with
+several places (cards, queues, CPUs, devices, routes) has a value at each.
 
-*Effect* names the scenario of `lastmile bench wan` that shows it, and what was measured there. \"Not measured\" makes
-no claim.
+*Effect* names the scenario of `lastmile bench wan` that shows it, and what was measured there.
+\"Not measured\" makes no claim.
 ";
 
 /// The page, in Markdown.

@@ -58,7 +58,7 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
             "told": applied.told.iter().map(of_told).collect::<Vec<_>>(),
         });
         say(&summary.to_string());
-    } else {
+    } else if !applied.is_rolled_back {
         say_told(&applied.told);
         say(&format!(
             "profile {}: {} set, {} as wanted before, {} that cannot be set here",

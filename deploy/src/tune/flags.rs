@@ -12,9 +12,9 @@ pub(super) const COMMANDS: &str =
 
 /// Examples of its help.
 pub const EXAMPLES: &str = "Examples:
-  lastmile tune audit                          every knob: what it is, and what the profile edge wants; needs no root
+  lastmile tune audit                          every knob, and what the profile edge wants
   lastmile tune plan --profile edge            what would be changed, and why
-  lastmile tune apply --profile edge           old values into a journal, then changed, each read back
+  lastmile tune apply --profile edge           old values into a journal, then set, each read back
   lastmile tune verify                         is it still so?
   lastmile tune revert                         everything as it was
   lastmile tune explain net.ipv4.tcp_slow_start_after_idle
@@ -40,8 +40,8 @@ pub enum TuneCommand {
   lastmile tune audit --netns /run/netns/lab --json
   lastmile tune audit --knob net.ipv4.tcp_rmem
 
-States: ok (as wanted, or nothing is wanted), differs, absent (not in this kernel, or no such device), denied (not readable),
-per socket (lastmile sets it on its sockets; the default is shown), per connection (lastmile edge --tcp-policy), by hand")]
+States: ok (as wanted, or nothing is wanted), differs, absent (not in this kernel, or no such device), denied (not
+readable), per socket (lastmile sets it; the default is shown), per connection (edge --tcp-policy), by hand")]
     Audit(AuditFlags),
     /// Say what a profile would change, in which order, and what it could not
     #[command(after_help = "Examples:

@@ -144,8 +144,8 @@ fn unreadable(error: &io::Error) -> Reading {
     }
 }
 
-/// What the kernel answers where hardware or driver have no such thing: EIO for interrupts that cannot be moved, and the
-/// kernel's own ENOTSUPP, which has no name outside of it.
+/// What the kernel answers where hardware or driver have no such thing: EIO for interrupts that cannot be moved, and
+/// its own ENOTSUPP, which has no name outside of it.
 const UNAVAILABLE: [i32; 2] = [5, 524];
 
 fn refusal(error: &io::Error) -> Refusal {
