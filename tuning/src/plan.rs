@@ -3,8 +3,7 @@
 use crate::knobs::form::Wanted;
 use crate::knobs::{Access, Knob, RouteMetric, Scope};
 use crate::profile::Profile;
-use crate::system::live::OWN;
-use crate::system::{Found, Reading, Value, place};
+use crate::system::{Found, OWN, Reading, Value, place};
 
 /// One value that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,9 @@ mod pattern;
 use crate::knobs::Knob;
 use std::fmt;
 
+/// The instance of a limit that no process is named for.
+pub const OWN: &str = "self";
+
 /// What holds values.
 pub trait System {
     /// The places at which `knob` has a value, in a stable order: `""` for a knob that is there once, otherwise a

@@ -6,7 +6,7 @@ mod limit;
 mod route;
 mod socket;
 
-use super::{Reading, Refusal, RefusalKind, System, Value, pattern};
+use super::{OWN, Reading, Refusal, RefusalKind, System, Value, pattern};
 use crate::knobs::{self, Access, Knob, SocketOption};
 use crate::route::Prefix;
 use crate::sysctl;
@@ -27,9 +27,6 @@ pub struct Live {
     /// The process whose limits are meant; none means those that a process started from here would have.
     pub process: Option<Process>,
 }
-
-/// The instance of a limit that no process is named for.
-pub const OWN: &str = "self";
 
 impl System for Live {
     fn instances(&mut self, knob: &'static Knob) -> Vec<String> {
