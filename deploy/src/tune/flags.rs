@@ -40,8 +40,9 @@ pub enum TuneCommand {
   lastmile tune audit --netns /run/netns/lab --json
   lastmile tune audit --knob net.ipv4.tcp_rmem
 
-States: ok (as wanted, or nothing is wanted), differs, absent (not in this kernel, or no such device), denied (not
-readable), per socket (lastmile sets it; the default is shown), per connection (edge --tcp-policy), by hand")]
+States: ok (as wanted, or nothing is wanted), differs, absent (not in this kernel, or no such
+device), denied (not readable), per socket (lastmile sets it; the default is shown), per connection
+(edge --tcp-policy), by hand")]
     Audit(AuditFlags),
     /// Say what a profile would change, in which order, and what it could not
     #[command(after_help = "Examples:
