@@ -4,6 +4,7 @@
 //! * [`cpu`]: which cores may be used, and pinning a thread to one.
 //! * [`log`]: lines for a file, written by a thread of its own.
 //! * [`socket`]: listeners and connections with the options that matter to an edge.
+//! * [`quantity`]: sizes and durations as people write them.
 //! * [`sysctl`]: parameters of the kernel.
 //! * [`netns`]: network namespaces. [`netlink`]: messages to the kernel about one; [`link`], its devices; [`route`],
 //!   its routes and what they say about TCP.
@@ -14,6 +15,7 @@ pub mod link;
 pub mod log;
 pub mod netlink;
 pub mod netns;
+pub mod quantity;
 pub mod route;
 pub mod socket;
 pub mod sysctl;
