@@ -30,6 +30,8 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("edge/src/ram/heap.rs", "memory mapped from the system, and blocks in it"),
     ("edge/src/ram/object.rs", "a counted reference to a value with its octets behind it"),
     ("edge/src/io/watchdog.rs", "the same, to shut a connection that is overdue"),
+    ("tuning/src/bpf/system.rs", "bpf(2): attributes with pointers, descriptors that it returns"),
+    ("tuning/src/socket/raw.rs", "socket options that no wrapper has"),
     ("gslb/src/udp/batch.rs", "headers of datagrams with pointers to their memory"),
     ("tests/allocations.rs", "a counting allocator"),
 ];

@@ -1,5 +1,7 @@
 //! Listeners and connections with the options that matter to an edge.
 
+pub mod raw;
+
 use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
@@ -185,17 +187,10 @@ fn apply(socket: &Socket, address: SocketAddr, options: &ListenOptions) -> io::R
 
 /// An unknown name is `InvalidInput`, with the names that there are.
 fn set_congestion(socket: &Socket, name: &str) -> io::Result<()> {
-    let available = || {
-        std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control")
-            .unwrap_or_default()
-    };
     socket.set_tcp_congestion(name.as_bytes()).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!(
-                "no congestion control {name:?}; there are: auto, system, {}",
-                available().trim()
-            ),
+            format!("no congestion control {name:?}; there are: auto, system, {}", available()),
         ),
         io::ErrorKind::PermissionDenied => io::Error::new(
             error.kind(),
@@ -206,6 +201,19 @@ fn set_congestion(socket: &Socket, name: &str) -> io::Result<()> {
         ),
         kind => io::Error::new(kind, format!("TCP_CONGESTION {name:?}: {error}")),
     })
+}
+
+/// The congestion controls that there are here, if `name` is none of them.
+#[must_use]
+pub fn missing_congestion(name: &str) -> Option<String> {
+    let socket = raw::stream().ok()?;
+    let error = socket.set_tcp_congestion(name.as_bytes()).err()?;
+    (error.kind() == io::ErrorKind::NotFound).then(available)
+}
+
+fn available() -> String {
+    let names = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control");
+    names.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(", ")
 }
 
 fn retry_in_use<T>(mut bind: impl FnMut() -> io::Result<T>) -> io::Result<T> {
