@@ -33,7 +33,14 @@ fn help_has_an_example_of_every_command() {
     let origin = stdout(&lastmile(&["origin", "--help"]).output().unwrap());
     assert!(origin.contains("max-age"), "the table of synthetic objects: {origin}");
     let edge = stdout(&lastmile(&["edge", "--help"]).output().unwrap());
-    for word in ["[[site]]", "key-query-except = ", "stale-if-error = ", "--log"] {
+    for word in [
+        "[[site]]",
+        "key-query-except = ",
+        "stale-if-error = ",
+        "[[policy]]",
+        "syn-timeout = ",
+        "--log",
+    ] {
         assert!(edge.contains(word), "{word}: {edge}");
     }
 }

@@ -39,7 +39,10 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
     config.ssd_admission = flags.ssd_admission;
     config.ssd_write_rate = flags.ssd_write_rate.map(|size| size.0);
     config.io = flags.io;
-    config.socket.congestion = flags.congestion.clone();
+    flags.listener.put(&mut config.listener);
+    config.listener.steer = flags.steer_by_cpu.then(|| config.cores.clone());
+    config.upstream_socket = flags.upstream_socket.options();
+    config.tcp_policy = flags.policy.tcp_policy.clone();
     config.sites = sites(&flags.sites)?;
     config.log = log(flags.log.as_deref())?;
     launch(config)
