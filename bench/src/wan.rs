@@ -1,8 +1,9 @@
 //! The wide-area lab: hosts on this machine, with links of chosen delay, rate, loss and queue between them, the kernel's
 //! own TCP at their ends, and the real programs in them.
 //!
-//! * [`capture`]: what the links saw, packet by packet.
-//! * [`outcome`]: what came of a scenario: what was expected, what was measured, and what to make of it.
+//!X//! * [`outcome`]: what came of a scenario: what was expected, what was measured, and what to make of it.
 
 pub mod capture;
+pub mod emulator;
+pub mod link;
 pub mod outcome;
