@@ -1,12 +1,37 @@
 //! Links of chosen conditions between network namespaces: a TUN device at each end, and one real-time thread that reads
 //! packets at one end, asks the [`link`](super::link) what becomes of them, and writes them at the other end when they
 //! are due.
+//!
+//! * `device`: an end of a link (`tun`: how it is made); `direction`: from one end to the other; `transit`: what is under way in it.
+//! * `engine`: the thread; `recorder`: what it saw; [`measurement`]: what it says of it.
 
-use super::capture::{Packet, Way};
-use super::link::{Conditions, QueueMax};
-use hdrhistogram::Histogram;
+mod device;
+mod direction;
+mod engine;
+pub mod measurement;
+mod recorder;
+#[cfg(test)]
+mod tests;
+mod transit;
+mod tun;
+
+pub use measurement::{Counts, LinkCounts, Measurement};
+
+use super::capture::Way;
+use super::link::Conditions;
+use device::Device;
+use engine::{Command, Engine, place};
 use lastmile_tuning::netns::Namespace;
+use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 
 /// A link that is to be made.
 #[derive(Clone, Debug)]
@@ -33,99 +58,87 @@ pub struct End {
 /// What a link usually carries at most, as Ethernet does.
 pub const MTU_OCTETS: u32 = 1_500;
 
-/// What became of packets in one direction of a link since the measurement began. Each packet that entered, or was
-/// duplicated, arrived, was dropped for one reason, or is under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Given to the link by the sender.
-    pub entered: u64,
-    /// Octets of these.
-    pub octets: u64,
-    /// Taken by the receiver's kernel; each copy counts.
-    pub arrived: u64,
-    /// Lost by chance.
-    pub lost: u64,
-    /// Dropped at a full queue, or because too many were under way.
-    pub overflowed: u64,
-    /// Dropped by a script.
-    pub scripted: u64,
-    /// Copies that were made.
-    pub duplicated: u64,
-    /// Refused by the receiver's kernel, as when its device was down.
-    pub refused: u64,
-    /// Under way when this was asked for.
-    pub under_way: u64,
-    /// The most that waited in the queue.
-    pub queue_max: QueueMax,
-}
+/// The least MTU of IPv4 (RFC 791 §3.2).
+pub const MTU_OCTETS_MIN: u32 = 68;
 
-/// Of both directions of a link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkCounts {
-    /// From the first end to the second.
-    pub forth: Counts,
-    /// And back.
-    pub back: Counts,
-}
+/// The longest packet that IP has.
+pub const MTU_OCTETS_MAX: u32 = 65_535;
 
-impl LinkCounts {
-    /// Of one direction.
-    #[must_use]
-    pub fn of(&self, way: Way) -> &Counts {
-        match way {
-            Way::Forth => &self.forth,
-            Way::Back => &self.back,
-        }
-    }
-}
+/// Links that one emulator may have: its thread looks after all of them.
+pub const LINKS_MAX: usize = 256;
 
-/// What links did from [`Emulator::begin_measurement`] to [`Emulator::end_measurement`].
-#[derive(Clone, Debug)]
-pub struct Measurement {
-    /// When it began, in nanoseconds of `CLOCK_MONOTONIC`.
-    pub began_ns: u64,
-    /// When it ended.
-    pub ended_ns: u64,
-    /// What was seen, in the order of time.
-    pub packets: Vec<Packet>,
-    /// How many events were not captured because there were too many.
-    pub not_captured: u64,
-    /// For each link, in the order of [`Emulator::start`].
-    pub counts: Vec<LinkCounts>,
-    /// How much later than due packets were delivered, in nanoseconds.
-    pub lateness_ns: Histogram<u64>,
-}
+/// Above everything that is not real-time, below the kernel's threads of interrupts (50).
+const PRIORITY: u8 = 10;
 
 /// Running links. They go away with it.
-#[derive(Debug)]
-pub struct Emulator {}
+pub struct Emulator {
+    commands: Sender<Command>,
+    woken: Arc<OwnedFd>,
+    links: usize,
+    /// Why the thread is no real-time one.
+    not_real_time: Option<String>,
+    /// Why the thread has ended before it was told to.
+    failure: Arc<OnceLock<String>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Emulator {
     /// Makes the devices, brings them up, and starts the thread. They have no addresses and no routes yet. Which packets
     /// are lost follows from `seed`, the place of the link, the way, and the order of packets in it.
     ///
     /// # Errors
-    /// What is missing: `/dev/net/tun`, or `CAP_NET_ADMIN` in a namespace; a device of that name that exists.
+    /// What is missing: `/dev/net/tun`, or `CAP_NET_ADMIN` in a namespace; a device of that name that exists; more than
+    /// [`LINKS_MAX`] links.
     pub fn start(links: Vec<LinkEnds>, seed: u64) -> io::Result<Self> {
-        let _ = (links, seed);
-        Err(io::ErrorKind::Unsupported.into())
+        if links.len() > LINKS_MAX {
+            return Err(invalid(format!("{} links; allowed: up to {LINKS_MAX}", links.len())));
+        }
+        let count = links.len();
+        let (mut devices, mut directions) = (Vec::new(), Vec::new());
+        for link in links {
+            for end in &link.ends {
+                devices.push(Device::make(end, link.mtu_octets)?);
+            }
+            for conditions in [link.forth, link.back] {
+                let seed = seed_of(seed, directions.len());
+                directions.push((conditions, seed));
+            }
+        }
+        let (commands, told) = channel();
+        let (mut engine, woken) =
+            Engine::new(devices, directions, told, measurement::histogram()?)?;
+        let failure = Arc::new(OnceLock::new());
+        let (say, said) = channel();
+        let fails = Arc::clone(&failure);
+        let thread = thread::Builder::new().name("wan-links".to_owned()).spawn(move || {
+            let _ = say.send(become_real_time());
+            if let Err(error) = engine.run() {
+                // Nobody else sets it; it is there before the engine, and with it the other end of the commands, goes.
+                let _ = fails.set(error.to_string());
+            }
+        })?;
+        let not_real_time = said.recv().ok().and_then(Result::err);
+        Ok(Self { commands, woken, links: count, not_real_time, failure, thread: Some(thread) })
     }
 
-    /// Whether the thread is a real-time one; otherwise why not.
+    /// Whether the thread is a real-time one; otherwise it may be late whenever others want to run.
     ///
     /// # Errors
     /// What the kernel said of it.
     pub fn real_time(&self) -> Result<(), &str> {
-        Err("")
+        self.not_real_time.as_deref().map_or(Ok(()), Err)
     }
 
-    /// Makes one direction of a link another one, for the packets that enter from now on.
+    /// Makes one direction of a link another one, for the packets that enter from now on. Its scripts, and its changes,
+    /// begin now.
     ///
     /// # Errors
     /// `InvalidInput` for a link that there is not; why the thread has ended, if it has.
     pub fn set(&self, link: usize, way: Way, conditions: Conditions) -> io::Result<()> {
-        let _ = (link, way, conditions);
-        Err(io::ErrorKind::Unsupported.into())
+        if link >= self.links {
+            return Err(invalid(format!("link {link} of {}", self.links)));
+        }
+        self.tell(Command::Set(place(link, way), Box::new(conditions)))
     }
 
     /// Starts a measurement: counts and lateness from 0, an empty capture, scripts from the first packet, changes from
@@ -134,7 +147,8 @@ impl Emulator {
     /// # Errors
     /// Why the thread has ended, if it has.
     pub fn begin_measurement(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        let lateness_ns = Box::new(measurement::histogram()?);
+        self.ask(|reply| Command::Begin(lateness_ns, reply))
     }
 
     /// Ends it and says what there was. Links go on as they are.
@@ -142,7 +156,10 @@ impl Emulator {
     /// # Errors
     /// As for [`Emulator::begin_measurement`]; `InvalidInput` if none has begun.
     pub fn end_measurement(&self) -> io::Result<Measurement> {
-        Err(io::ErrorKind::Unsupported.into())
+        let lateness_ns = Box::new(measurement::histogram()?);
+        let raw = self.ask(|reply| Command::End(lateness_ns, reply))?;
+        raw.map(|raw| raw.measurement())
+            .ok_or_else(|| invalid("no measurement of links has begun".to_owned()))
     }
 
     /// What became of packets since the measurement began, or since the start; for each link.
@@ -150,6 +167,63 @@ impl Emulator {
     /// # Errors
     /// As for [`Emulator::begin_measurement`].
     pub fn counts(&self) -> io::Result<Vec<LinkCounts>> {
-        Err(io::ErrorKind::Unsupported.into())
+        self.ask(Command::Counts)
     }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> io::Result<T> {
+        let (reply, replied) = channel();
+        self.tell(command(reply))?;
+        replied.recv().map_err(|_| self.ended())
+    }
+
+    fn tell(&self, command: Command) -> io::Result<()> {
+        self.commands.send(command).map_err(|_| self.ended())?;
+        rustix::io::write(&*self.woken, &1_u64.to_ne_bytes())?;
+        Ok(())
+    }
+
+    fn ended(&self) -> io::Error {
+        let why = self.failure.get().map_or("for no known reason", String::as_str);
+        io::Error::other(format!("the links have ended: {why}"))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // A thread that has ended needs not be told.
+        let _ = self.tell(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("links", &self.links)
+            .field("not_real_time", &self.not_real_time)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets the calling thread go before all that is not real-time.
+fn become_real_time() -> Result<(), String> {
+    let priority = ThreadPriorityValue::try_from(PRIORITY)?;
+    set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Crossplatform(priority),
+        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
+    )
+    .map_err(|error| format!("no real-time scheduling (it takes CAP_SYS_NICE): {error}"))
+}
+
+/// One seed for each direction: neighbours differ in half of their bits (the increment of splitmix64).
+fn seed_of(seed: u64, direction: usize) -> u64 {
+    seed.wrapping_add((direction as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }

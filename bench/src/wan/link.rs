@@ -32,8 +32,8 @@ use std::time::Duration;
 pub enum Fate {
     /// It arrives at this time.
     Arrives(u64),
-    /// It arrives at these times.
-    Duplicated([u64; 2]),
+    /// It arrives twice at this time.
+    Duplicated(u64),
     /// It does not.
     Dropped(DropReason),
 }
@@ -141,7 +141,7 @@ impl Link {
             return Fate::Dropped(DropReason::Overflowed);
         };
         let arrives_ns = self.in_order(sent_ns + nanoseconds(self.now.delay) + jitter_ns);
-        if is_twice { Fate::Duplicated([arrives_ns; 2]) } else { Fate::Arrives(arrives_ns) }
+        if is_twice { Fate::Duplicated(arrives_ns) } else { Fate::Arrives(arrives_ns) }
     }
 
     /// The most that has waited in the queue.
@@ -153,12 +153,6 @@ impl Link {
     /// Forgets what has waited in the queue until now.
     pub fn forget_queue_max(&mut self) {
         self.serialiser.forget_queue_max();
-    }
-
-    /// Whether packets may overtake each other now.
-    #[must_use]
-    pub fn reorders(&self) -> bool {
-        self.now.reorder
     }
 
     /// Applies the changes whose time has come.
