@@ -111,6 +111,6 @@ impl Raw {
 }
 
 /// For latenesses.
-pub(super) fn histogram() -> io::Result<Histogram<u64>> {
+pub(in crate::wan) fn histogram() -> io::Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, LATENESS_NS_MAX, LATENESS_DIGITS).map_err(io::Error::other)
 }

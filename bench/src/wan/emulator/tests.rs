@@ -196,10 +196,15 @@ fn ipv6_is_carried_and_idle_hosts_say_nothing() {
     let Some(lab) = lab(delayed(1), delayed(1)) else { return };
     lab.links.begin_measurement().unwrap();
     let at = |last| SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last), 7));
-    // An address is there at once: TUN devices have no neighbours, so there is nobody to ask for duplicates.
-    let receiver = lab.hosts[1].run(|| UdpSocket::bind(at(2))).unwrap();
+    // An address is of use a moment later: the kernel looks for duplicates of it, though a TUN device has no neighbours.
+    let bound = |host: usize, last| loop {
+        match lab.hosts[host].run(|| UdpSocket::bind(at(last))) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => thread::yield_now(),
+            other => break other.unwrap(),
+        }
+    };
+    let (sender, receiver) = (bound(0, 1), bound(1, 2));
     receiver.set_read_timeout(Some(PATIENCE)).unwrap();
-    let sender = lab.hosts[0].run(|| UdpSocket::bind(at(1))).unwrap();
     sender.send_to(b"6", at(2)).unwrap();
     receiver.recv(&mut [0; 10]).unwrap();
     let measurement = lab.links.end_measurement().unwrap();
