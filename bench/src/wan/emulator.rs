@@ -3,8 +3,9 @@
 //! are due.
 //!
 //! * `device`: an end of a link (`tun`: how it is made); `direction`: from one end to the other; `transit`: what is under way in it.
-//! * `engine`: the thread; `recorder`: what it saw; [`measurement`]: what it says of it.
+//! * `engine`: the thread; `awake`: when it must not sleep; `recorder`: what it saw; [`measurement`]: what it says of it.
 
+mod awake;
 mod device;
 mod direction;
 mod engine;

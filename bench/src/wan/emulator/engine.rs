@@ -1,5 +1,6 @@
 //! The thread of all links: it delivers what is due, waits, and takes what has come.
 
+use super::awake::Awake;
 use super::device::Device;
 use super::direction::Direction;
 use super::measurement::{LinkCounts, Raw};
@@ -15,10 +16,6 @@ use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-
-/// Before a packet is due the thread sleeps until so long before, and then looks again and again: what a timer and a
-/// waking core are late by is less. Longer would take time from the others on a small machine.
-const AWAKE_NS: u64 = 50_000;
 
 /// Packets that are delivered in a direction before the others have their turn.
 const DELIVERIES_MAX: usize = 32;
@@ -55,6 +52,7 @@ pub(super) struct Engine {
     woken: Arc<OwnedFd>,
     commands: Receiver<Command>,
     directions: Vec<Direction>,
+    awake: Awake,
     /// Since when there is a measurement.
     began_ns: Option<u64>,
     recorder: Option<Recorder>,
@@ -86,6 +84,7 @@ impl Engine {
             woken: Arc::clone(&woken),
             commands,
             directions: directions.collect(),
+            awake: Awake::new(now_ns()),
             began_ns: None,
             recorder: None,
             lateness_ns,
@@ -133,21 +132,33 @@ impl Engine {
         Ok(next_ns)
     }
 
-    /// Waits for packets, commands, or until something is nearly due.
-    fn wait(&self, next_ns: u64, events: &mut Vec<epoll::Event>) -> io::Result<()> {
-        let timeout = match next_ns {
+    /// Waits for packets, commands, or until something is nearly due; then it only looks whether there are any.
+    fn wait(&mut self, next_ns: u64, events: &mut Vec<epoll::Event>) -> io::Result<()> {
+        let now_ns = now_ns();
+        let wake_ns = match next_ns {
             NEVER_NS => None,
-            next_ns => {
-                let sleep_ns = next_ns.saturating_sub(now_ns() + AWAKE_NS);
-                let (seconds, nanoseconds) = (sleep_ns / 1_000_000_000, sleep_ns % 1_000_000_000);
-                Some(Timespec { tv_sec: seconds as i64, tv_nsec: nanoseconds as i64 })
-            }
+            next_ns => Some(next_ns.saturating_sub(self.awake.margin_ns(now_ns)).max(now_ns)),
         };
+        let timeout = wake_ns.map(|wake_ns| {
+            let sleep_ns = wake_ns - now_ns;
+            let (seconds, nanoseconds) = (sleep_ns / 1_000_000_000, sleep_ns % 1_000_000_000);
+            Timespec { tv_sec: seconds as i64, tv_nsec: nanoseconds as i64 }
+        });
         let spare = rustix::buffer::spare_capacity(events);
         match epoll::wait(&self.poll, spare, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        if let Some(wake_ns) = wake_ns
+            && events.is_empty()
+        {
+            if wake_ns > now_ns {
+                self.awake.woken(self::now_ns().saturating_sub(wake_ns));
+            } else if next_ns > now_ns {
+                self.awake.looked(self::now_ns() - now_ns);
+            }
+        }
+        Ok(())
     }
 
     /// Takes packets that have come in a direction, until something is due in any.
