@@ -18,6 +18,11 @@ use std::time::Duration;
 /// `if_tsresol`: negative powers of ten.
 const NANOSECONDS: u8 = 9;
 
+/// The protocol field of PPP before each packet (RFC 1661 §2; IPv4: RFC 1332 §2, IPv6: RFC 5072 §3). Packets without
+/// one (`LINKTYPE_RAW`) would do, but libpcap 1.10 reads these from a single interface only.
+const PPP_IPV4: [u8; 2] = [0x00, 0x21];
+const PPP_IPV6: [u8; 2] = [0x00, 0x57];
+
 /// `epb_flags`: which way a packet went through the interface.
 const INBOUND: u32 = 1;
 const OUTBOUND: u32 = 2;
@@ -35,7 +40,7 @@ pub fn write(measurement: &Measurement, names: &[[String; 2]], file: impl Write)
                 .get(link)
                 .map_or_else(|| format!("link {link}, end {end}"), |ends| ends[end].clone());
             let block = InterfaceDescriptionBlock {
-                linktype: DataLink::RAW,
+                linktype: DataLink::PPP,
                 // As much as there is.
                 snaplen: 0,
                 options: vec![
@@ -54,11 +59,14 @@ pub fn write(measurement: &Measurement, names: &[[String; 2]], file: impl Write)
         if let Some(comment) = comment(packet.event) {
             options.push(EnhancedPacketOption::Comment(Cow::Borrowed(comment)));
         }
+        let is_ipv6 = packet.kept.first().is_some_and(|octet| octet >> 4 == 6);
+        let mut data = if is_ipv6 { PPP_IPV6 } else { PPP_IPV4 }.to_vec();
+        data.extend_from_slice(&packet.kept);
         let block = EnhancedPacketBlock {
             interface_id: u32::from(packet.link) * 2 + end,
             timestamp: Duration::from_nanos(packet.at_ns.saturating_sub(measurement.began_ns)),
-            original_len: packet.octets.into(),
-            data: Cow::Borrowed(&packet.kept),
+            original_len: u32::from(packet.octets) + PPP_IPV4.len() as u32,
+            data: Cow::Owned(data),
             options,
         };
         writer.write_block(&block.into_block()).map_err(failed)?;
@@ -149,7 +157,7 @@ mod tests {
         }
         assert_eq!(names, ["client", "edge", "link 1, end 0", "link 1, end 1"]);
         let why = Some("dropped: as the scenario says".to_owned());
-        let expected = [(0, 1, 40, None), (1, 2, 40, None), (3, 3, 40, why), (2, 4, 40, None)];
+        let expected = [(0, 1, 42, None), (1, 2, 42, None), (3, 3, 42, why), (2, 4, 42, None)];
         assert_eq!(packets, expected);
     }
 
@@ -158,7 +166,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("wan.pcapng");
         std::fs::write(&file, written()).unwrap();
-        let output = Command::new("tcpdump").args(["-n", "-tt", "-r"]).arg(&file).output();
+        let output =
+            Command::new("tcpdump").args(["-n", "-tt", "--nano", "-r"]).arg(&file).output();
         match output {
             Ok(output) => {
                 let text = String::from_utf8_lossy(&output.stdout);

@@ -121,11 +121,12 @@ impl Engine {
         let mut next_ns = NEVER_NS;
         for direction in &mut self.directions {
             for _ in 0..DELIVERIES_MAX {
-                if direction.next_due_ns().is_none_or(|due_ns| due_ns > now_ns())
-                    || !direction.deliver(now_ns(), &mut self.lateness_ns, &mut self.recorder)?
-                {
+                let Some(due_ns) = direction.next_due_ns() else { break };
+                let now_ns = now_ns();
+                if due_ns > now_ns {
                     break;
                 }
+                direction.deliver(now_ns, &mut self.lateness_ns, &mut self.recorder)?;
             }
             next_ns = next_ns.min(direction.next_due_ns().unwrap_or(NEVER_NS));
         }

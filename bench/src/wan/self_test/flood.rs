@@ -11,12 +11,9 @@ use std::array;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// For how long packets are sent.
-const TIME: Duration = Duration::from_secs(2);
 
 /// The delay of the link, so that there is something under way.
 const DELAY: Duration = Duration::from_millis(5);
@@ -34,7 +31,11 @@ const RECEIVE_OCTETS: usize = 64 << 20;
 /// Octets of the heads of IPv4 and UDP.
 const HEAD_OCTETS: usize = 28;
 
-/// A receiver that has got nothing for so long gets nothing more.
+/// How long the sender waits when too many are under way, and the receiver when there is nothing: one that waited in the
+/// kernel would be woken for every few packets, at the cost of the links' thread.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A receiver that has got nothing for so long, after all were sent, gets nothing more.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 pub(super) struct Flood {
@@ -74,8 +75,8 @@ impl Flood {
     }
 }
 
-/// Sends IP packets of so many octets for [`TIME`].
-pub(super) fn flood(octets: usize) -> io::Result<Flood> {
+/// Sends IP packets of so many octets for so long.
+pub(super) fn flood(octets: usize, time: Duration) -> io::Result<Flood> {
     let pair = Pair::new(DELAY)?;
     let socket = |host: usize| {
         pair.hosts[host].run(|| {
@@ -87,13 +88,14 @@ pub(super) fn flood(octets: usize) -> io::Result<Flood> {
     };
     let (near, far) = (socket(0)?, socket(1)?);
     near.connect(far.local_addr()?)?;
-    far.set_read_timeout(Some(PATIENCE))?;
-    let (received, is_sent) = (AtomicU64::new(0), AtomicBool::new(false));
+    far.set_nonblocking(true)?;
+    // How many there will be in all is known at the end.
+    let (received, all) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
     pair.links.begin_measurement()?;
     let (sent, time) = thread::scope(|scope| {
-        let receiver = scope.spawn(|| receive(&far, octets, &received, &is_sent));
-        let sent = send(&near, octets - HEAD_OCTETS, &received);
-        is_sent.store(true, Ordering::Release);
+        let receiver = scope.spawn(|| receive(&far, octets, &received, &all));
+        let sent = send(&near, octets - HEAD_OCTETS, time, &received);
+        all.store(sent.as_ref().map_or(0, |sent| *sent), Ordering::Release);
         let time =
             receiver.join().map_err(|_| io::Error::other("the receiver of a flood panicked"))?;
         io::Result::Ok((sent?, time?))
@@ -108,15 +110,20 @@ pub(super) fn flood(octets: usize) -> io::Result<Flood> {
 }
 
 /// How many datagrams were sent.
-fn send(socket: &UdpSocket, octets: usize, received: &AtomicU64) -> io::Result<u64> {
+fn send(
+    socket: &UdpSocket,
+    octets: usize,
+    time: Duration,
+    received: &AtomicU64,
+) -> io::Result<u64> {
     let content = vec![0; octets];
     let slices: [[IoSlice<'_>; 1]; BURST] = array::from_fn(|_| [IoSlice::new(&content)]);
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BURST, None);
-    let end = Instant::now() + TIME;
+    let end = Instant::now() + time;
     let mut sent = 0;
     while Instant::now() < end {
         if sent + BURST as u64 > received.load(Ordering::Acquire) + UNDER_WAY_MAX {
-            thread::yield_now();
+            thread::sleep(PAUSE);
             continue;
         }
         let flags = MsgFlags::empty();
@@ -127,33 +134,40 @@ fn send(socket: &UdpSocket, octets: usize, received: &AtomicU64) -> io::Result<u
     Ok(sent)
 }
 
-/// Counts datagrams until no more come; returns the time from the first to the last.
+/// Counts datagrams until all have come or no more do; returns the time from the first to the last.
 fn receive(
     socket: &UdpSocket,
     octets: usize,
     received: &AtomicU64,
-    is_sent: &AtomicBool,
+    sent: &AtomicU64,
 ) -> io::Result<Duration> {
     let mut memory = vec![0; BURST * octets];
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BURST, None);
-    let mut times: Option<(Instant, Instant)> = None;
+    let (mut first, mut last) = (None, Instant::now());
     loop {
         let mut places = memory.chunks_exact_mut(octets);
         let mut slices: [[IoSliceMut<'_>; 1]; BURST] =
             array::from_fn(|_| [IoSliceMut::new(places.next().unwrap_or_default())]);
-        let flags = MsgFlags::MSG_WAITFORONE;
+        let flags = MsgFlags::empty();
         let count = match recvmmsg(socket.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None)
         {
             Ok(results) => results.count() as u64,
-            Err(Errno::EAGAIN | Errno::EINTR) if !is_sent.load(Ordering::Acquire) => continue,
-            Err(Errno::EAGAIN) => break,
             Err(Errno::EINTR) => continue,
+            Err(Errno::EAGAIN) => {
+                let sent = sent.load(Ordering::Acquire);
+                let is_over = sent < u64::MAX && last.elapsed() > PATIENCE;
+                if is_over || sent == received.load(Ordering::Relaxed) {
+                    break;
+                }
+                thread::sleep(PAUSE);
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
-        let now = Instant::now();
-        times = Some((times.map_or(now, |(first, _)| first), now));
+        last = Instant::now();
+        first.get_or_insert(last);
         received.fetch_add(count, Ordering::Release);
     }
-    let (first, last) = times.ok_or_else(|| io::Error::other("no packet of the flood came"))?;
+    let first = first.ok_or_else(|| io::Error::other("no packet of the flood came"))?;
     Ok(last - first)
 }
