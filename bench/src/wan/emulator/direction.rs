@@ -59,11 +59,7 @@ impl Direction {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        Counts {
-            under_way: self.transit.len() as u64,
-            queue_max: self.link.queue_max(),
-            ..self.counts
-        }
+        Counts { under_way: self.transit.copies(), queue_max: self.link.queue_max(), ..self.counts }
     }
 
     pub(super) fn next_due_ns(&self) -> Option<u64> {

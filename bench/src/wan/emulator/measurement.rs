@@ -13,7 +13,8 @@ const LATENESS_NS_MAX: u64 = 10_000_000_000;
 const LATENESS_DIGITS: u8 = 3;
 
 /// What became of packets in one direction of a link since the measurement began. Each packet that entered, or was
-/// duplicated, arrived, was dropped for one reason, or is under way.
+/// duplicated, arrived, was refused, was dropped for one reason, or is under way; those that were under way when the
+/// measurement began arrive in it too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Given to the link by the sender.
@@ -32,7 +33,7 @@ pub struct Counts {
     pub duplicated: u64,
     /// Refused by the receiver's kernel, as when its device was down.
     pub refused: u64,
-    /// Under way when this was asked for.
+    /// Under way when this was asked for; each copy counts.
     pub under_way: u64,
     /// The most that waited in the queue.
     pub queue_max: QueueMax,

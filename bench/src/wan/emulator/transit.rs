@@ -56,6 +56,7 @@ impl Ord for UnderWay {
 pub(super) struct Transit {
     in_order: VecDeque<UnderWay>,
     overtaking: BinaryHeap<Reverse<UnderWay>>,
+    copies: u64,
 }
 
 impl Transit {
@@ -63,7 +64,13 @@ impl Transit {
         self.in_order.len() + self.overtaking.len()
     }
 
+    /// How many will arrive.
+    pub(super) fn copies(&self) -> u64 {
+        self.copies
+    }
+
     pub(super) fn add(&mut self, packet: UnderWay) {
+        self.copies += u64::from(packet.copies);
         if self.in_order.back().is_none_or(|last| *last <= packet) {
             self.in_order.push_back(packet);
         } else {
@@ -83,12 +90,13 @@ impl Transit {
         if self.next_due_ns()? > now_ns {
             return None;
         }
-        match (self.in_order.front(), self.overtaking.peek()) {
-            (Some(first), Some(Reverse(other))) if other < first => self.overtaking.pop(),
-            (None, Some(_)) => self.overtaking.pop(),
-            (Some(_), _) | (None, None) => return self.in_order.pop_front(),
-        }
-        .map(|Reverse(packet)| packet)
+        let packet = match (self.in_order.front(), self.overtaking.peek()) {
+            (Some(first), Some(Reverse(other))) if other >= first => self.in_order.pop_front(),
+            (Some(_), None) => self.in_order.pop_front(),
+            (Some(_) | None, _) => self.overtaking.pop().map(|Reverse(packet)| packet),
+        }?;
+        self.copies -= u64::from(packet.copies);
+        Some(packet)
     }
 }
 
@@ -102,9 +110,9 @@ mod tests {
         let dues = [50, 10, 50, 70, 10, 60];
         for (number, due_ns) in dues.into_iter().enumerate() {
             let number = number as u64;
-            transit.add(UnderWay { due_ns, number, copies: 1, octets: 0, buffer: [].into() });
+            transit.add(UnderWay { due_ns, number, copies: 2, octets: 0, buffer: [].into() });
         }
-        assert_eq!((transit.len(), transit.next_due_ns()), (6, Some(10)));
+        assert_eq!((transit.len(), transit.copies(), transit.next_due_ns()), (6, 12, Some(10)));
         assert!(transit.take_due(9).is_none(), "not due yet");
         let mut taken = Vec::new();
         for now_ns in [10, 55, 1_000] {
@@ -115,6 +123,6 @@ mod tests {
         let expected =
             [(10, 10, 1), (10, 10, 4), (55, 50, 0), (55, 50, 2), (1_000, 60, 5), (1_000, 70, 3)];
         assert_eq!(taken, expected);
-        assert_eq!((transit.len(), transit.next_due_ns()), (0, None));
+        assert_eq!((transit.len(), transit.copies(), transit.next_due_ns()), (0, 0, None));
     }
 }
