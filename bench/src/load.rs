@@ -14,7 +14,7 @@ mod engine;
 mod expected;
 mod outcome;
 mod report;
-mod response;
+pub(crate) mod response;
 mod schedule;
 mod tally;
 mod targets;

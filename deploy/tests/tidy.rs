@@ -81,6 +81,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("bench/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
     (
+        "bench/src/wan/link",
+        &["std::net", "std::fs", "std::io", "Instant", "SystemTime", "clock_gettime"],
+        "links are computed: the time is an argument",
+    ),
+    (
         "gslb/src/wire",
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",

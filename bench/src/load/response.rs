@@ -13,35 +13,35 @@ const CHUNK_LINE_OCTETS_MAX: usize = 8 * 1024;
 
 /// Something that is no response, and what about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed(&'static str);
+pub(crate) struct Malformed(&'static str);
 
 impl Malformed {
     /// A response without a request.
-    pub(super) const UNASKED: Self = Self("a response that nobody asked for");
+    pub(crate) const UNASKED: Self = Self("a response that nobody asked for");
 }
 
 /// What the first octets of those that were fed are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// How many were understood.
-    pub(super) used: usize,
+    pub(crate) used: usize,
     /// Which of these are content.
-    pub(super) content: Range<usize>,
+    pub(crate) content: Range<usize>,
     /// The response that ended with the last of these.
-    pub(super) ended: Option<Answer>,
+    pub(crate) ended: Option<Answer>,
 }
 
 /// A response that has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Whether the connection ends with it.
-    pub(super) close: bool,
+    pub(crate) close: bool,
 }
 
 /// Reads the responses of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     state: State,
     answer: Answer,
     /// The beginning of a head or line whose end has not come yet.
@@ -64,18 +64,18 @@ enum State {
 
 impl Reader {
     /// Forgets everything: a new connection.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.state = State::Head;
         self.part.clear();
     }
 
     /// Whether no octet of a response has come yet.
-    pub(super) fn is_before_response(&self) -> bool {
+    pub(crate) fn is_before_response(&self) -> bool {
         self.state == State::Head && self.part.is_empty()
     }
 
     /// Octets of content that surely come next.
-    pub(super) fn content_left(&self) -> u64 {
+    pub(crate) fn content_left(&self) -> u64 {
         match self.state {
             State::Content(left) | State::Chunk(left) => left,
             State::Head
@@ -87,7 +87,7 @@ impl Reader {
     }
 
     /// Understands some of `octets`, of which there are.
-    pub(super) fn feed(&mut self, octets: &[u8]) -> Result<Step, Malformed> {
+    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<Step, Malformed> {
         match self.state {
             State::Head => self.feed_head(octets),
             State::Content(left) => Ok(self.feed_content(left, octets.len(), State::Head)),
@@ -100,7 +100,7 @@ impl Reader {
     }
 
     /// `octets` of content came that nobody looks at, at most [`Self::content_left`].
-    pub(super) fn skip(&mut self, octets: usize) -> Step {
+    pub(crate) fn skip(&mut self, octets: usize) -> Step {
         match self.state {
             State::Chunk(left) => self.feed_content(left, octets, State::ChunkEnd),
             _ => self.feed_content(self.content_left(), octets, State::Head),
@@ -108,7 +108,7 @@ impl Reader {
     }
 
     /// The connection ended; the response that ended with it.
-    pub(super) fn end(&mut self) -> Option<Answer> {
+    pub(crate) fn end(&mut self) -> Option<Answer> {
         let ended = self.state == State::UntilClose;
         self.reset();
         ended.then_some(self.answer)

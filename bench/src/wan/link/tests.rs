@@ -122,7 +122,7 @@ fn texts() {
         (told::<Probability>("NaN%"), "0% to 100%"),
         (told::<Queue>("12"), "12 packets"),
         (told::<Queue>("1.5 packets"), "12 packets"),
-        (told::<Queue>("1000001 packets"), "12 packets"),
+        (told::<Queue>("50001 packets"), "12 packets"),
         (told::<Queue>("64Kbit"), "64KB"),
         (told::<DropScript>("SYN-ACK"), "SYN-ACK 1"),
         (told::<DropScript>("SYNACK 1"), "SYN, SYN-ACK, DATA, ACK, FIN, ANY"),

@@ -12,9 +12,9 @@ const DURATION_MAX: Duration = Duration::from_secs(3_600);
 /// The fastest rate, in bits per second: 1 Tbit/s, at which a packet takes no time that can be told.
 const RATE_MAX: u64 = 1_000_000_000_000;
 
-/// The longest queue in packets; in octets it is so many of the longest packets. A million is beyond what a TUN
-/// device's own queue lets pile up.
-const QUEUE_PACKETS_MAX: usize = 1_000_000;
+/// The longest queue in packets; in octets it is so many of the longest packets. The emulator has some more than these
+/// under way at most, with those that have left the queue.
+const QUEUE_PACKETS_MAX: usize = 50_000;
 
 /// Octets of the longest packet.
 const PACKET_OCTETS_MAX: usize = 65_535;
