@@ -74,8 +74,8 @@ pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
         Some(BenchCommand::Trace(flags)) => trace::run(flags),
         Some(BenchCommand::Wan(flags)) => wan::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace, wan (see --help)";
-            Err(Failure::Misused(what.to_owned()))
+            let allowed = "compare, dns, load, floor, steer, trace, wan (see --help)";
+            Err(Failure::Misused(format!("bench: a command is missing; allowed: {allowed}")))
         }
     }
 }

@@ -2,12 +2,14 @@
 //! packets at one end, asks the [`link`](super::link) what becomes of them, and writes them at the other end when they
 //! are due.
 //!
-//! One thread for all links had the shorter tail and took less of two cores than one for each; a margin that follows how
-//! late timers are, two orders of magnitude less lateness than a fixed one. What else was tried, and the figures:
-//! bench/results/2026-11-30-wan-emulator.md.
+//! One thread for all links had the shorter tail, and took less of two cores than one for each; a margin that follows
+//! how late timers are made the median lateness a hundredth of what a fixed one did. What else was tried, and the
+//! figures: bench/results/2026-11-30-wan-emulator.md.
 //!
-//! * `device`: an end of a link (`tun`: how it is made); `direction`: from one end to the other; `transit`: what is under way in it.
-//! * `engine`: the thread; `awake`: when it must not sleep; `recorder`: what it saw; [`measurement`]: what it says of it.
+//! * `device`: an end of a link (`tun`: how it is made); `direction`: from one end to the other; `transit`: what is
+//!   under way in it.
+//! * `engine`: the thread; `awake`: when it must not sleep; `recorder`: what it saw; [`measurement`]: what it says of
+//!   that.
 
 mod awake;
 mod device;

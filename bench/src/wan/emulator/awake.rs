@@ -1,6 +1,6 @@
-//! How long before a packet is due the thread must be awake. Timers are late, on a virtual machine by as much as the
-//! lateness that a lab may have; so the thread lets itself be woken earlier, by what it has seen of timers, and looks at
-//! the clock again and again until the time has come. That takes time from others, and is bounded.
+//! How long before a packet is due the thread must be awake. Timers are late, on a virtual machine by as much as a
+//! lab's packets may be; so the thread lets itself be woken earlier, by what it has seen of timers, and looks at the
+//! clock again and again until the time has come. That takes time from others, and is bounded.
 
 /// Bounds of how much earlier than due the thread is woken. A quick core takes a few us to wake; timers that are later
 /// than 200 us are those of a machine that is overloaded, which looking at the clock does not mend.

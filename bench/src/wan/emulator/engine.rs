@@ -60,7 +60,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// For links between the devices `2n` and `2n + 1`; of each direction what it is like, and its seed. Returns it with
+    /// For links between the devices `2n` and `2n + 1`; of each direction what it is like, and its seed. Returns it and
     /// what wakes it after a command.
     pub(super) fn new(
         devices: Vec<Device>,

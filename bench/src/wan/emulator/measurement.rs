@@ -59,7 +59,7 @@ impl LinkCounts {
     }
 }
 
-/// What links did from [`Emulator::begin_measurement`](super::Emulator::begin_measurement) to [`Emulator::end_measurement`](super::Emulator::end_measurement).
+/// What links did while they were measured ([`Emulator::begin_measurement`](super::Emulator::begin_measurement)).
 #[derive(Clone, Debug)]
 pub struct Measurement {
     /// When it began, in nanoseconds of `CLOCK_MONOTONIC`.

@@ -213,6 +213,36 @@ fn ipv6_is_carried_and_idle_hosts_say_nothing() {
 }
 
 #[test]
+fn no_more_are_under_way_than_memory_is_set_aside_for() {
+    // Whoever stops packets for an hour, and does not stop sending.
+    let Some(mut lab) = lab(delayed(0), delayed(0)) else { return };
+    let hosts = lab.hosts.clone();
+    drop(lab.links);
+    let hour = Conditions::of_delay(Duration::from_secs(3_600));
+    let short = LinkEnds { mtu_octets: 100, ..ends(&hosts, hour, delayed(0)) };
+    lab.links = Emulator::start(vec![short], 1).unwrap();
+    hosts[0].run(|| add_address("wan0", HOSTS[0].into(), 24)).unwrap();
+    let from = lab.udp(0);
+    from.connect((HOSTS[1], 7)).unwrap();
+    let too_many = transit::UNDER_WAY_MAX as u64 + 500;
+    let mut sent = 0;
+    while sent < too_many {
+        // Less than the device's queue holds.
+        let round = (too_many - sent).min(5_000);
+        for _ in 0..round {
+            from.send(b"ever so many").unwrap();
+        }
+        sent += round;
+        while lab.links.counts().unwrap()[0].forth.entered < sent {
+            thread::yield_now();
+        }
+    }
+    let counts = lab.links.counts().unwrap()[0].forth;
+    assert_eq!(counts.under_way, transit::UNDER_WAY_MAX as u64);
+    assert_eq!((counts.overflowed, counts.arrived), (500, 0));
+}
+
+#[test]
 fn conditions_can_be_set_while_it_runs() {
     let Some(lab) = lab(delayed(0), delayed(0)) else { return };
     let (from, to) = (lab.udp(0), lab.udp(1));

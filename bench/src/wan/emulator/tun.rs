@@ -35,7 +35,7 @@ pub(super) fn open(name: &str) -> io::Result<OwnedFd> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     request.name[..name.len()].copy_from_slice(name.as_bytes());
-    // No header before packets: with the one of virtio the kernel would hand over segments that are longer than the MTU.
+    // No header before packets: with the one of virtio the kernel would hand over segments longer than the MTU.
     request.flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|error| {

@@ -31,8 +31,8 @@ const RECEIVE_OCTETS: usize = 64 << 20;
 /// Octets of the heads of IPv4 and UDP.
 const HEAD_OCTETS: usize = 28;
 
-/// How long the sender waits when too many are under way, and the receiver when there is nothing: one that waited in the
-/// kernel would be woken for every few packets, at the cost of the links' thread.
+/// How long the sender waits when too many are under way, and the receiver when there is nothing: one that waited in
+/// the kernel would be woken for every few packets, at the cost of the links' thread.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// A receiver that has got nothing for so long, after all were sent, gets nothing more.
