@@ -3,7 +3,7 @@
 //!
 //! * [`conditions`]: what a link is like; [`text`]: as a scenario's file writes it.
 //! * In the order in which a packet meets them: [`packet`], what it is; [`script`], whether it was to be dropped;
-//!   [`loss`], whether it is lost by chance; [`serialiser`], when the link has sent it, or that the queue was full.
+//!   `loss`, whether it is lost by chance; `serialiser`, when the link has sent it, or that the queue was full.
 
 #![forbid(unsafe_code)]
 
