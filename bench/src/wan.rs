@@ -3,8 +3,10 @@
 //!
 //! * [`capture`]: what the links saw, packet by packet.
 //! * [`naive`]: a server as one might write it first, to measure beside the real one.
+//! * [`analysis`]: what captures show of connections.
 //! * [`outcome`]: what came of a scenario: what was expected, what was measured, and what to make of it.
 
+pub mod analysis;
 pub mod capture;
 pub mod naive;
 pub mod outcome;
