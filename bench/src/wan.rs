@@ -9,4 +9,6 @@
 pub mod analysis;
 pub mod capture;
 pub mod naive;
+#[cfg(test)]
+mod made;
 pub mod outcome;

@@ -16,6 +16,8 @@ mod count;
 mod flight;
 mod handshake;
 mod head;
+#[cfg(test)]
+mod tests;
 mod thin;
 mod traffic;
 
