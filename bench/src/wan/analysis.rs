@@ -26,9 +26,9 @@ pub use handshake::Handshake;
 pub use head::Options;
 
 use super::capture::{Packet, Way};
-use super::outcome::{Acknowledgement, Plot, Segment};
+use super::outcome::{Acknowledgement, Mark, MarkKind, Plot, Segment};
 use std::time::Duration;
-use traffic::Traffic;
+use traffic::{Seen, Traffic};
 
 /// The time-sequence plot of what goes one `way` over `link`, as it is seen at its sender's end of the link: segments as
 /// they enter it or are dropped by it, acknowledgements as they arrive from it.
@@ -69,10 +69,24 @@ pub fn plot(packets: &[Packet], link: u16, way: Way, title: &str, asked: Option<
         connections_seen: numbers.len() as u64,
         acknowledged: acknowledged.collect(),
         flights: flight::flights(&traffic, way, &numbers, round_trip_ms),
+        marks: traffic.seen.iter().filter_map(mark).collect(),
+        arrived_ms: traffic.arrived_ms(way),
     };
     plot.segments_seen = plot.segments.len() as u64;
     thin::thin(&mut plot);
     plot
+}
+
+/// What a plot names of what was sent.
+fn mark(seen: &Seen<'_>) -> Option<Mark> {
+    let kind = if seen.is_open() {
+        MarkKind::Syn
+    } else if seen.is_answer() {
+        MarkKind::SynAck
+    } else {
+        seen.content.starts_with(b"GET ").then_some(MarkKind::Request)?
+    };
+    seen.is_sent().then_some(Mark { at_ms: seen.at_ms, kind, event: seen.event })
 }
 
 /// Flights of the connection that has most of the content: 4 for 30 KB from an initial window of 2.

@@ -150,6 +150,11 @@ pub struct Plot {
     pub acknowledged: Vec<Acknowledgement>,
     /// Flights: packets that left together, at most one for each round trip. They are never thinned out.
     pub flights: Vec<Flight>,
+    /// Handshakes and requests, both ways.
+    pub marks: Vec<Mark>,
+    /// When the last octet of the content that was missing arrived at the other end of the link, in ms since the
+    /// measurement began.
+    pub arrived_ms: Option<f64>,
 }
 
 /// A segment of TCP with content.
@@ -180,6 +185,29 @@ pub struct Acknowledgement {
     pub window: Option<u32>,
     /// Which connection, counted from 0.
     pub connection: u32,
+}
+
+/// A packet that a plot names.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When it was sent, at its own sender's end of the link, in ms since the measurement began.
+    pub at_ms: f64,
+    /// What it is.
+    pub kind: MarkKind,
+    /// [`Event::Entered`] for one that got through; otherwise how it was dropped.
+    pub event: Event,
+}
+
+/// Packets that a plot names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkKind {
+    /// It opens a connection.
+    Syn,
+    /// It answers a SYN.
+    SynAck,
+    /// It begins with a GET.
+    Request,
 }
 
 /// A flight.

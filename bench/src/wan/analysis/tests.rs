@@ -47,6 +47,10 @@ fn the_first_figure_of_the_lecture() {
     );
     assert_eq!(plot.acknowledged.last().unwrap().up_to, 30_720);
     assert_eq!(plot.acknowledged.last().unwrap().window, Some(501 << 7));
+    assert_eq!(plot.arrived_ms.map(f64::round), Some(400.0));
+    let marks: Vec<_> = plot.marks.iter().map(|mark| (mark.at_ms, mark.kind)).collect();
+    let expected = [(0.0, MarkKind::Syn), (40.0, MarkKind::SynAck), (80.0, MarkKind::Request)];
+    assert_eq!(marks, expected);
 }
 
 #[test]
@@ -146,6 +150,7 @@ fn what_a_link_duplicates_was_sent_once() {
     made.packets.push(tcp.packet(5_100, 0, Way::Back, Event::Arrived));
     assert_eq!(counts(&made.packets, 0, Way::Back).retransmissions, 0);
     assert_eq!(back(&made.packets).segments.len(), 1);
+    assert_eq!(back(&made.packets).arrived_ms, Some(5.0), "the second one brought nothing");
 }
 
 #[test]

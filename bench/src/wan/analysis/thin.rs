@@ -9,6 +9,9 @@ pub(super) const MARKS_MAX: usize = 2_000;
 /// Connections of a plot, the first ones: more lines than that are a fog.
 pub(super) const CONNECTIONS_MAX: u32 = 24;
 
+/// Handshakes and requests of a plot: more have no room for their names.
+const NAMED_MAX: usize = 100;
+
 /// Columns in which neighbours are joined at first.
 const COLUMNS: f64 = 1_000.0;
 
@@ -35,6 +38,7 @@ pub(super) fn thin(plot: &mut Plot) {
     }
     plot.segments.truncate(MARKS_MAX);
     plot.acknowledged.truncate(MARKS_MAX);
+    plot.marks.truncate(NAMED_MAX);
 }
 
 /// Joins each with those before it that end where it begins, if they are of one kind and in one column.

@@ -136,6 +136,10 @@ impl Ranges {
         self.0.insert(from, to);
         had_some
     }
+
+    fn has_all(&self, from: i64, to: i64) -> bool {
+        self.0.range(..=from).next_back().is_some_and(|(_, end)| *end >= to)
+    }
 }
 
 type End = (IpAddr, u16);
@@ -257,6 +261,22 @@ impl<'a> Traffic<'a> {
         let end =
             sent.last_key_value().map_or(0, |(_, end)| self.place(seen.connection, way, *end));
         Some(up_to.min(end))
+    }
+
+    /// When the last content arrived at the other end that had not been there, or some of it.
+    pub(super) fn arrived_ms(&self, way: Way) -> Option<f64> {
+        let mut arrived = HashMap::<usize, Ranges>::new();
+        let mut last_ms = None;
+        let here = self.seen.iter().filter(|seen| seen.way == way && seen.event == Event::Arrived);
+        for seen in here.filter(|seen| seen.content_octets > 0) {
+            let ranges = arrived.entry(seen.connection).or_default();
+            let to = seen.from + i64::from(seen.content_octets);
+            if !ranges.has_all(seen.from, to) {
+                last_ms = Some(seen.at_ms);
+                ranges.add(seen.from, to);
+            }
+        }
+        last_ms
     }
 
     pub(super) fn connection_count(&self) -> usize {

@@ -1,0 +1,400 @@
+//! A time-sequence plot: time to the right, octets of the stream up, as tcptrace and xplot draw it.
+
+use super::super::outcome::{Flight, Mark, MarkKind, Plot, Segment};
+use crate::page::{escape, push};
+use crate::plot::Axis;
+use std::fmt::Write as _;
+
+/// Pixels of a drawing, and of the room around the plot: names of values, numbers of packets, names of packets and times.
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 330.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 24.0;
+const BELOW: f64 = 52.0;
+
+/// Pixels of a letter of the smallest text.
+const LETTER: f64 = 6.4;
+
+/// Pixels of a segment from which it has a gap to the next one.
+const APART: f64 = 4.0;
+
+/// Flights that are narrower than these, in pixels, are no more than noise.
+const FLIGHT_MIN: f64 = 3.0;
+
+/// Repeated acknowledgements of a plot that are drawn one by one.
+const REPEATED_MAX: usize = 300;
+
+/// What the signs mean, before the plots of each scenario.
+pub(super) const KEY: &str = "\
+<p class=\"key\"><span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"segment\" d=\"M9 1v5m0 2v5\"/></svg> segment
+ sent</span>
+<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"again\" d=\"M9 2v10\"/></svg> sent again</span>
+<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"drop\" d=\"M4 2l10 10m0 -10l-10 10\"/></svg> dropped</span>
+<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"told\" d=\"M1 12h6v-5h6v-5h4\"/></svg> acknowledged</span>
+<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"window\" d=\"M1 12h6v-5h6v-5h4\"/></svg> end of the receiver's
+ window</span>
+<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><rect class=\"flight\" width=\"18\" height=\"14\"/></svg> a flight; above it, its
+ packets</span></p>
+";
+
+/// What plots beside each other have in common: where their axes end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    until_ms: f64,
+    octets: f64,
+}
+
+impl Frame {
+    /// Around the plots with this `title`; times of all of them.
+    pub(super) fn around(plots: &[&Plot], title: &str) -> Self {
+        let until_ms = plots.iter().map(|plot| end_ms(plot)).fold(1e-3, f64::max);
+        let same = plots.iter().filter(|plot| plot.title == title);
+        let ends = same.flat_map(|plot| &plot.segments).map(Segment::end);
+        Self { until_ms: until_ms * 1.03, octets: ends.map(float).fold(1.0, f64::max) * 1.05 }
+    }
+
+    fn x(&self, at_ms: f64) -> f64 {
+        LEFT + at_ms.clamp(0.0, self.until_ms) / self.until_ms * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, octets: u64) -> f64 {
+        HEIGHT - BELOW - float(octets).min(self.octets) / self.octets * (HEIGHT - TOP - BELOW)
+    }
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.from + u64::from(self.octets)
+    }
+}
+
+fn end_ms(plot: &Plot) -> f64 {
+    let segments = plot.segments.iter().map(|segment| segment.at_ms);
+    let acknowledged = plot.acknowledged.iter().map(|acknowledged| acknowledged.at_ms);
+    segments.chain(acknowledged).chain(plot.arrived_ms).fold(0.0, f64::max)
+}
+
+/// Appends one.
+pub(super) fn draw(page: &mut String, case: &str, plot: &Plot, frame: &Frame) {
+    let words = words(plot);
+    push(
+        page,
+        format_args!(
+            "<figure><figcaption><b>{0}</b> <span>{2}</span></figcaption>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+             role=\"img\">\n<title>{0}, {1}</title>\n<desc>{2}</desc>\n",
+            escape(case),
+            escape(&plot.title),
+            escape(&words)
+        ),
+    );
+    flights(page, plot, frame);
+    axes(page, frame);
+    acknowledgements(page, plot, frame);
+    segments(page, plot, frame);
+    arrival(page, plot, frame);
+    marks(page, plot, frame);
+    page.push_str("</svg></figure>\n");
+}
+
+/// What is to be seen, for those who do not see it.
+fn words(plot: &Plot) -> String {
+    let drops = plot.segments.iter().filter(|segment| segment.event.is_drop()).count();
+    let again = plot.segments.iter().filter(|segment| segment.is_retransmission).count();
+    let mut text = match plot.segments_seen {
+        0 => return "nothing was sent".to_owned(),
+        1 => "1 segment".to_owned(),
+        seen => format!("{seen} segments"),
+    };
+    let packets: Vec<_> = plot.flights.iter().map(|flight| flight.packets.to_string()).collect();
+    let _ = match packets.as_slice() {
+        [] => Ok(()),
+        [_] => write!(text, " in one flight"),
+        few if few.len() <= 12 => write!(text, " in flights of {}", few.join(", ")),
+        many => write!(text, " in {} flights", many.len()),
+    };
+    if drops > 0 {
+        let _ = write!(text, ", {drops} dropped");
+    }
+    if again > 0 {
+        let _ = write!(text, ", {again} sent again");
+    }
+    let connections = plot.segments.iter().map(|segment| segment.connection + 1).max().unwrap_or(0);
+    if plot.connections_seen > u64::from(connections) {
+        let _ = write!(
+            text,
+            "; the first {connections} of {} connections are drawn",
+            plot.connections_seen
+        );
+    } else if plot.connections_seen > 1 {
+        let _ = write!(text, "; {} connections", plot.connections_seen);
+    }
+    if plot.segments_seen > plot.segments.len() as u64 && connections > 0 {
+        text.push_str("; neighbours are drawn as one");
+    }
+    text
+}
+
+/// Each from its first packet to that of the next one, which is a round trip if the sender waits for nothing else.
+fn flights(page: &mut String, plot: &Plot, frame: &Frame) {
+    if plot.connections_seen != 1 {
+        return;
+    }
+    let end_of = |at: usize, flight: &Flight| {
+        let next = plot.flights.get(at + 1).map(|next| next.at_ms);
+        let whole = flight.at_ms + plot.round_trip_ms.unwrap_or(0.0);
+        let own = whole.max(flight.until_ms);
+        next.map_or(own, |next| next.min(own.max(flight.at_ms)))
+    };
+    let mut label_end = 0.0;
+    for (at, flight) in plot.flights.iter().enumerate() {
+        let (from, to) = (frame.x(flight.at_ms), frame.x(end_of(at, flight)));
+        if to - from < FLIGHT_MIN {
+            continue;
+        }
+        let class = if at % 2 == 0 { "flight" } else { "flight other" };
+        push(
+            page,
+            format_args!(
+                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.0}\"/>\n",
+                to - from,
+                HEIGHT - TOP - BELOW
+            ),
+        );
+        let number = flight.packets.to_string();
+        let long =
+            if flight.packets == 1 { "1 packet".to_owned() } else { format!("{number} packets") };
+        let label = if at == 0 && text_width(&long) < to - from { long } else { number };
+        let (middle, half) = (f64::midpoint(from, to), text_width(&label) / 2.0);
+        if half * 2.0 <= to - from && middle - half > label_end {
+            push(
+                page,
+                format_args!(
+                    "<text class=\"strong middle\" x=\"{middle:.1}\" y=\"{}\">{label}</text>\n",
+                    TOP - 7.0
+                ),
+            );
+            label_end = middle + half;
+        }
+    }
+}
+
+fn axes(page: &mut String, frame: &Frame) {
+    let (scale, unit) = if frame.octets >= 3e6 { (1e6, " MB") } else { (1e3, " KB") };
+    let bottom = HEIGHT - BELOW;
+    for (value, name) in Axis::round_ticks(frame.octets / scale, unit) {
+        let octets = value * scale;
+        if octets <= frame.octets {
+            let y = bottom - octets / frame.octets * (bottom - TOP);
+            push(
+                page,
+                format_args!(
+                    "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{}\"/>\
+                     <text class=\"soft end\" x=\"{}\" y=\"{:.1}\">{name}</text>\n",
+                    WIDTH - RIGHT,
+                    LEFT - 7.0,
+                    y + 4.0
+                ),
+            );
+        }
+    }
+    let (scale, unit) = if frame.until_ms >= 3e3 { (1e3, " s") } else { (1.0, " ms") };
+    let ticks = Axis::round_ticks(frame.until_ms / scale, unit);
+    for (value, name) in ticks.into_iter().filter(|tick| tick.0 * scale <= frame.until_ms) {
+        let x = frame.x(value * scale);
+        // A name that would be cut at the right edge ends there.
+        let (class, at) = match text_width(&name) / 2.0 {
+            half if x + half > WIDTH => ("soft end", WIDTH),
+            _ => ("soft middle", x),
+        };
+        push(
+            page,
+            format_args!(
+                "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/>\
+                 <text class=\"{class}\" x=\"{at:.1}\" y=\"{}\">{name}</text>\n",
+                HEIGHT - 8.0
+            ),
+        );
+    }
+    push(
+        page,
+        format_args!("<path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{}\"/>\n", WIDTH - RIGHT),
+    );
+}
+
+/// Stairs for each connection: what is acknowledged, and beyond it what the receiver takes, as far as that is in the
+/// frame. Those that say the same again are ticks.
+fn acknowledgements(page: &mut String, plot: &Plot, frame: &Frame) {
+    let connections = plot.acknowledged.iter().map(|told| told.connection + 1).max().unwrap_or(0);
+    let (mut told, mut window, mut repeated) = (String::new(), String::new(), Vec::new());
+    for connection in 0..connections {
+        let (mut stair, mut end) = (Stair::default(), Stair::default());
+        let mut before = None;
+        for it in plot.acknowledged.iter().filter(|it| it.connection == connection) {
+            let x = frame.x(it.at_ms);
+            if before == Some(it.up_to) {
+                repeated.push((x, frame.y(it.up_to)));
+            }
+            before = Some(it.up_to);
+            stair.step(x, frame.y(it.up_to));
+            let edge = it.window.map(|octets| it.up_to + u64::from(octets));
+            match edge.filter(|edge| float(*edge) <= frame.octets) {
+                Some(edge) => end.step(x, frame.y(edge)),
+                None => end.leave(x),
+            }
+        }
+        told.push_str(&stair.path);
+        window.push_str(&end.path);
+    }
+    push_path(page, "window", &window);
+    push_path(page, "told", &told);
+    let ticks: String =
+        repeated.iter().take(REPEATED_MAX).map(|(x, y)| format!("M{x:.1} {y:.1}v-4")).collect();
+    push_path(page, "told", &ticks);
+}
+
+/// A path of horizontal and vertical steps, without those that nobody could see.
+#[derive(Default)]
+struct Stair {
+    path: String,
+    at: Option<(f64, f64)>,
+}
+
+impl Stair {
+    fn step(&mut self, x: f64, y: f64) {
+        match self.at {
+            None => {
+                let _ = write!(self.path, "M{x:.1} {y:.1}");
+            }
+            Some((_, old)) if (y - old).abs() < 0.3 => return,
+            Some(_) => {
+                let _ = write!(self.path, "H{x:.1}V{y:.1}");
+            }
+        }
+        self.at = Some((x, y));
+    }
+
+    fn leave(&mut self, x: f64) {
+        if self.at.take().is_some() {
+            let _ = write!(self.path, "H{x:.1}");
+        }
+    }
+}
+
+fn segments(page: &mut String, plot: &Plot, frame: &Frame) {
+    let (mut sent, mut again, mut drops) = (String::new(), String::new(), String::new());
+    // What is drawn as one: where, and from where to where.
+    let mut run: Option<(f64, u64, u64)> = None;
+    for segment in &plot.segments {
+        let x = (frame.x(segment.at_ms) * 2.0).round() / 2.0;
+        let (low, high) = (frame.y(segment.from), frame.y(segment.end()));
+        if segment.event.is_drop() {
+            let _ = write!(
+                drops,
+                "M{:.1} {:.1}l8 8m0 -8l-8 8",
+                x - 4.0,
+                f64::midpoint(low, high) - 4.0
+            );
+        }
+        if segment.is_retransmission {
+            let middle = f64::midpoint(low, high);
+            let half = ((low - high) / 2.0).max(2.5);
+            let _ = write!(again, "M{x:.1} {:.1}V{:.1}", middle + half, middle - half);
+            continue;
+        }
+        match &mut run {
+            Some((place, _, to)) if *place == x && *to == segment.from && low - high < APART => {
+                *to = segment.end();
+            }
+            _ => {
+                line(&mut sent, run.take(), frame);
+                run = Some((x, segment.from, segment.end()));
+            }
+        }
+    }
+    line(&mut sent, run, frame);
+    push_path(page, "segment", &sent);
+    push_path(page, "again", &again);
+    push_path(page, "drop", &drops);
+}
+
+fn line(path: &mut String, run: Option<(f64, u64, u64)>, frame: &Frame) {
+    let Some((x, from, to)) = run else { return };
+    let (low, high) = (frame.y(from), frame.y(to));
+    let gap = if low - high >= APART { 0.8 } else { 0.0 };
+    let _ = write!(path, "M{x:.1} {:.1}V{:.1}", low - gap, (high + gap).min(low - gap - 0.5));
+}
+
+fn push_path(page: &mut String, class: &str, path: &str) {
+    if !path.is_empty() {
+        push(page, format_args!("<path class=\"{class}\" d=\"{path}\"/>\n"));
+    }
+}
+
+/// Where the last octet arrives at the other side: what a client sees.
+fn arrival(page: &mut String, plot: &Plot, frame: &Frame) {
+    let Some(at_ms) = plot.arrived_ms else { return };
+    let x = frame.x(at_ms);
+    let label = format!("all there: {}", super::super::words::value(at_ms, "ms"));
+    let (class, at) = match text_width(&label) {
+        width if x - width - 8.0 > LEFT => ("soft end", x - 5.0),
+        _ => ("soft", x + 5.0),
+    };
+    push(
+        page,
+        format_args!(
+            "<path class=\"arrival\" d=\"M{x:.1} {TOP}V{0}\"/>\
+             <text class=\"{class} halo\" x=\"{at:.1}\" y=\"{1}\">{label}</text>\n",
+            HEIGHT - BELOW,
+            HEIGHT - BELOW - 7.0
+        ),
+    );
+}
+
+/// Handshakes and requests, below the axis where they were sent. What was dropped is named first, and the others as far
+/// as there is room.
+fn marks(page: &mut String, plot: &Plot, frame: &Frame) {
+    let bottom = HEIGHT - BELOW;
+    let mut named: Vec<(f64, f64)> = Vec::new();
+    let mut all: Vec<&Mark> = plot.marks.iter().collect();
+    all.sort_by_key(|mark| !mark.event.is_drop());
+    for mark in all {
+        let x = frame.x(mark.at_ms);
+        let name = match mark.kind {
+            MarkKind::Syn => "SYN",
+            MarkKind::SynAck => "SYN-ACK",
+            MarkKind::Request => "GET",
+        };
+        let (class, label) = match mark.event.is_drop() {
+            true => ("drop", format!("✗ {name}")),
+            false => ("mark", name.to_owned()),
+        };
+        push(page, format_args!("<path class=\"{class}\" d=\"M{x:.1} {bottom}v6\"/>\n"));
+        let width = text_width(&label);
+        let from = (x - width / 2.0).clamp(2.0, WIDTH - width - 2.0);
+        let is_free = |other: &(f64, f64)| from > other.1 + 3.0 || from + width + 3.0 < other.0;
+        if named.iter().all(is_free) {
+            named.push((from, from + width));
+            let class = if mark.event.is_drop() { "small lost" } else { "small" };
+            push(
+                page,
+                format_args!(
+                    "<text class=\"{class} middle\" x=\"{:.1}\" y=\"{}\">{label}</text>\n",
+                    from + width / 2.0,
+                    bottom + 18.0
+                ),
+            );
+        }
+    }
+}
+
+fn text_width(text: &str) -> f64 {
+    let letters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    f64::from(letters) * LETTER
+}
+
+/// Octets of a plot are far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+fn float(octets: u64) -> f64 {
+    octets as f64
+}
