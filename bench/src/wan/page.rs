@@ -129,12 +129,13 @@ fn scenario(page: &mut String, outcome: &Outcome) {
     if let Some(failure) = &outcome.failure {
         push(page, format_args!("<p class=\"failure\">Not measured: {}</p>\n", escape(failure)));
     }
-    page.push_str("<div class=\"prose\">\n");
+    page.push_str("<div class=\"about\">\n<div class=\"prose\">\n");
     for paragraph in outcome.about.split("\n\n").map(str::trim).filter(|text| !text.is_empty()) {
         push(page, format_args!("<p>{}</p>\n", escape(paragraph)));
     }
     page.push_str("</div>\n");
     topology::draw(page, outcome);
+    page.push_str("</div>\n");
     figures(page, outcome);
     plots(page, outcome);
     page.push_str("</section>\n");

@@ -84,6 +84,9 @@ impl Row {
             return String::new();
         };
         let part = (self.measured.median - expected.value) / expected.value * 100.0;
+        if part.abs() < 0.05 {
+            return "±0 %".to_owned();
+        }
         let decimals = usize::from(part.abs() < 10.0);
         format!("{part:+.decimals$} %")
     }
@@ -93,6 +96,8 @@ impl Expectation {
     fn words(&self, unit: &str) -> String {
         let value = value(self.value, unit);
         match self.kind {
+            // Of a count, where a part of one means nothing.
+            ExpectationKind::Near if unit.is_empty() && self.value * self.tolerance < 1.0 => value,
             ExpectationKind::Near if self.tolerance == 0.0 => value,
             ExpectationKind::Near => {
                 let percent = self.tolerance * 100.0;

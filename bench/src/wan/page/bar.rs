@@ -68,11 +68,13 @@ pub(super) fn draw(page: &mut String, row: &Row, longest: f64) {
             ),
         );
         if expected.kind != ExpectationKind::Near {
-            let tip = if expected.kind == ExpectationKind::AtMost { -5 } else { 5 };
+            // To where it should be.
+            let (tip, back) =
+                if expected.kind == ExpectationKind::AtMost { (-5, 5) } else { (5, -5) };
             push(
                 page,
                 format_args!(
-                    "<path class=\"tip\" d=\"M{end:.1} 0V20M{end:.1} 15h{tip}m0 -2.5v5\"/>"
+                    "<path class=\"tip\" d=\"M{end:.1} 0V20M{end:.1} 12l{tip} 3l{back} 3\"/>"
                 ),
             );
         }

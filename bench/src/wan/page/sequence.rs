@@ -1,26 +1,24 @@
 //! A time-sequence plot: time to the right, octets of the stream up, as tcptrace and xplot draw it.
 
 use super::super::outcome::{Flight, Mark, MarkKind, Plot, Segment};
+use super::super::words::value;
 use crate::page::{escape, push};
 use crate::plot::Axis;
 use std::fmt::Write as _;
 
 /// Pixels of a drawing, and of the room around the plot: names of values, numbers of packets, names of packets and times.
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 330.0;
-const LEFT: f64 = 62.0;
+const WIDTH: f64 = 500.0;
+const HEIGHT: f64 = 320.0;
+const LEFT: f64 = 58.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 24.0;
-const BELOW: f64 = 52.0;
+const BELOW: f64 = 58.0;
 
 /// Pixels of a letter of the smallest text.
 const LETTER: f64 = 6.4;
 
 /// Pixels of a segment from which it has a gap to the next one.
 const APART: f64 = 4.0;
-
-/// Flights that are narrower than these, in pixels, are no more than noise.
-const FLIGHT_MIN: f64 = 3.0;
 
 /// Repeated acknowledgements of a plot that are drawn one by one.
 const REPEATED_MAX: usize = 300;
@@ -104,7 +102,7 @@ fn words(plot: &Plot) -> String {
     let mut text = match plot.segments_seen {
         0 => return "nothing was sent".to_owned(),
         1 => "1 segment".to_owned(),
-        seen => format!("{seen} segments"),
+        seen => format!("{} segments", value(float(seen), "")),
     };
     let packets: Vec<_> = plot.flights.iter().map(|flight| flight.packets.to_string()).collect();
     let _ = match packets.as_slice() {
@@ -135,23 +133,25 @@ fn words(plot: &Plot) -> String {
     text
 }
 
-/// Each from its first packet to that of the next one, which is a round trip if the sender waits for nothing else.
+/// Each from its first packet to that of the next one, and a round trip at most. Where most are too narrow for their
+/// numbers, or several connections have theirs at the same time, they would be no more than noise.
 fn flights(page: &mut String, plot: &Plot, frame: &Frame) {
-    if plot.connections_seen != 1 {
+    let round_trip_ms = plot.round_trip_ms.unwrap_or(0.0);
+    let bands: Vec<_> = (0_usize..)
+        .zip(&plot.flights)
+        .map(|(at, flight)| {
+            let end_ms = flight.until_ms.max(flight.at_ms + round_trip_ms);
+            let next_ms = plot.flights.get(at + 1).map_or(end_ms, |next| next.at_ms);
+            (flight, frame.x(flight.at_ms), frame.x(end_ms.min(next_ms)))
+        })
+        .collect();
+    let label = |flight: &Flight| value(f64::from(flight.packets), "");
+    let fits = |text: &str, from: f64, to: f64| text_width(text) + 2.0 < to - from;
+    let named = bands.iter().filter(|(flight, from, to)| fits(&label(flight), *from, *to)).count();
+    if plot.connections_seen != 1 || named * 2 < bands.len() {
         return;
     }
-    let end_of = |at: usize, flight: &Flight| {
-        let next = plot.flights.get(at + 1).map(|next| next.at_ms);
-        let whole = flight.at_ms + plot.round_trip_ms.unwrap_or(0.0);
-        let own = whole.max(flight.until_ms);
-        next.map_or(own, |next| next.min(own.max(flight.at_ms)))
-    };
-    let mut label_end = 0.0;
-    for (at, flight) in plot.flights.iter().enumerate() {
-        let (from, to) = (frame.x(flight.at_ms), frame.x(end_of(at, flight)));
-        if to - from < FLIGHT_MIN {
-            continue;
-        }
+    for (at, (flight, from, to)) in bands.into_iter().enumerate() {
         let class = if at % 2 == 0 { "flight" } else { "flight other" };
         push(
             page,
@@ -161,20 +161,18 @@ fn flights(page: &mut String, plot: &Plot, frame: &Frame) {
                 HEIGHT - TOP - BELOW
             ),
         );
-        let number = flight.packets.to_string();
-        let long =
-            if flight.packets == 1 { "1 packet".to_owned() } else { format!("{number} packets") };
-        let label = if at == 0 && text_width(&long) < to - from { long } else { number };
-        let (middle, half) = (f64::midpoint(from, to), text_width(&label) / 2.0);
-        if half * 2.0 <= to - from && middle - half > label_end {
+        let short = label(flight);
+        let long = format!("{short} packets");
+        let label = if at == 0 && fits(&long, from, to) { long } else { short };
+        if fits(&label, from, to) {
             push(
                 page,
                 format_args!(
-                    "<text class=\"strong middle\" x=\"{middle:.1}\" y=\"{}\">{label}</text>\n",
+                    "<text class=\"strong middle\" x=\"{:.1}\" y=\"{}\">{label}</text>\n",
+                    f64::midpoint(from, to),
                     TOP - 7.0
                 ),
             );
-            label_end = middle + half;
         }
     }
 }
@@ -182,8 +180,8 @@ fn flights(page: &mut String, plot: &Plot, frame: &Frame) {
 fn axes(page: &mut String, frame: &Frame) {
     let (scale, unit) = if frame.octets >= 3e6 { (1e6, " MB") } else { (1e3, " KB") };
     let bottom = HEIGHT - BELOW;
-    for (value, name) in Axis::round_ticks(frame.octets / scale, unit) {
-        let octets = value * scale;
+    for (place, name) in Axis::round_ticks(frame.octets / scale, unit) {
+        let octets = place * scale;
         if octets <= frame.octets {
             let y = bottom - octets / frame.octets * (bottom - TOP);
             push(
@@ -200,8 +198,8 @@ fn axes(page: &mut String, frame: &Frame) {
     }
     let (scale, unit) = if frame.until_ms >= 3e3 { (1e3, " s") } else { (1.0, " ms") };
     let ticks = Axis::round_ticks(frame.until_ms / scale, unit);
-    for (value, name) in ticks.into_iter().filter(|tick| tick.0 * scale <= frame.until_ms) {
-        let x = frame.x(value * scale);
+    for (place, name) in ticks.into_iter().filter(|tick| tick.0 * scale <= frame.until_ms) {
+        let x = frame.x(place * scale);
         // A name that would be cut at the right edge ends there.
         let (class, at) = match text_width(&name) / 2.0 {
             half if x + half > WIDTH => ("soft end", WIDTH),
@@ -335,7 +333,7 @@ fn push_path(page: &mut String, class: &str, path: &str) {
 fn arrival(page: &mut String, plot: &Plot, frame: &Frame) {
     let Some(at_ms) = plot.arrived_ms else { return };
     let x = frame.x(at_ms);
-    let label = format!("all there: {}", super::super::words::value(at_ms, "ms"));
+    let label = format!("all there: {}", value(at_ms, "ms"));
     let (class, at) = match text_width(&label) {
         width if x - width - 8.0 > LEFT => ("soft end", x - 5.0),
         _ => ("soft", x + 5.0),
@@ -355,35 +353,42 @@ fn arrival(page: &mut String, plot: &Plot, frame: &Frame) {
 /// as there is room.
 fn marks(page: &mut String, plot: &Plot, frame: &Frame) {
     let bottom = HEIGHT - BELOW;
-    let mut named: Vec<(f64, f64)> = Vec::new();
+    let mut rows: [Vec<(f64, f64)>; 2] = Default::default();
     let mut all: Vec<&Mark> = plot.marks.iter().collect();
     all.sort_by_key(|mark| !mark.event.is_drop());
     for mark in all {
         let x = frame.x(mark.at_ms);
-        let name = match mark.kind {
-            MarkKind::Syn => "SYN",
-            MarkKind::SynAck => "SYN-ACK",
-            MarkKind::Request => "GET",
-        };
-        let (class, label) = match mark.event.is_drop() {
-            true => ("drop", format!("✗ {name}")),
-            false => ("mark", name.to_owned()),
+        let name = mark.kind.name();
+        let (class, label, text_class) = if mark.event.is_drop() {
+            ("drop", format!("✗ {name}"), "small lost")
+        } else {
+            ("mark", name.to_owned(), "small")
         };
         push(page, format_args!("<path class=\"{class}\" d=\"M{x:.1} {bottom}v6\"/>\n"));
         let width = text_width(&label);
         let from = (x - width / 2.0).clamp(2.0, WIDTH - width - 2.0);
-        let is_free = |other: &(f64, f64)| from > other.1 + 3.0 || from + width + 3.0 < other.0;
-        if named.iter().all(is_free) {
-            named.push((from, from + width));
-            let class = if mark.event.is_drop() { "small lost" } else { "small" };
-            push(
-                page,
-                format_args!(
-                    "<text class=\"{class} middle\" x=\"{:.1}\" y=\"{}\">{label}</text>\n",
-                    from + width / 2.0,
-                    bottom + 18.0
-                ),
-            );
+        let is_free = |row: &[(f64, f64)]| {
+            row.iter().all(|(start, end)| from > end + 3.0 || from + width + 3.0 < *start)
+        };
+        let Some(row) = (0_u8..).zip(&mut rows).find(|(_, row)| is_free(row)) else { continue };
+        row.1.push((from, from + width));
+        push(
+            page,
+            format_args!(
+                "<text class=\"{text_class} middle\" x=\"{:.1}\" y=\"{:.0}\">{label}</text>\n",
+                from + width / 2.0,
+                bottom + 17.0 + f64::from(row.0) * 12.0
+            ),
+        );
+    }
+}
+
+impl MarkKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "SYN",
+            Self::SynAck => "SYN-ACK",
+            Self::Request => "GET",
         }
     }
 }
