@@ -30,8 +30,8 @@ use super::outcome::{Acknowledgement, Mark, MarkKind, Plot, Segment};
 use std::time::Duration;
 use traffic::{Seen, Traffic};
 
-/// The time-sequence plot of what goes one `way` over `link`, as it is seen at its sender's end of the link: segments as
-/// they enter it or are dropped by it, acknowledgements as they arrive from it.
+/// The time-sequence plot of what goes one `way` over `link`, as it is seen at its sender's end of the link: segments
+/// as they enter it or are dropped by it, acknowledgements as they arrive from it.
 ///
 /// `asked` is the round trip of the whole path as the scenario has it; it counts only where no handshake shows it.
 /// A link that saw nothing has an empty plot.

@@ -155,7 +155,7 @@ impl Made {
 
     /// Content from a server, back: slow start from `window` segments, an acknowledgement for each two of them, and
     /// the drop of the segments at these places of their first sending, which are sent again at the head of the next
-    /// flight. A flight begins when the first acknowledgement of the one before arrives. Returns when the last one does.
+    /// flight. A flight begins when the first acknowledgement of the one before arrives. Returns when the last does.
     pub(super) fn download(&mut self, download: &Download<'_>) -> u64 {
         let &Download { mut at_us, mut window, octets, spacing_us, dropped, .. } = download;
         let count = octets.div_ceil(SEGMENT);

@@ -1,5 +1,5 @@
-//! The page of a run: all figures at a look, then each scenario with its prose, its topology, its figures, and its cases
-//! side by side as time-sequence plots. One file that needs nothing else, and no scripts.
+//! The page of a run: all figures at a look, then each scenario with its prose, its topology, its figures, and its
+//! cases side by side as time-sequence plots. One file that needs nothing else, and no scripts.
 //!
 //! * [`bar`]: a figure beside what was expected of it.
 //! * [`topology`]: hosts and links.
@@ -30,9 +30,9 @@ pub fn html(report: &Report) -> String {
     push(
         &mut page,
         format_args!(
-            "<p class=\"sum\"><b class=\"{class}\">{}</b>. Hosts on one machine, the kernel's own TCP between them over \
-             links of chosen delay, rate, loss and queue, and the real programs in them. Each figure is the median of its \
-             repeats.</p>\n",
+            "<p class=\"sum\"><b class=\"{class}\">{}</b>. Hosts on one machine, the kernel's own TCP between them \
+             over links of chosen delay, rate, loss and queue, and the real programs in them. Each \
+             figure is the median of its repeats.</p>\n",
             escape(&tally.words())
         ),
     );

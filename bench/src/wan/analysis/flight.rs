@@ -4,7 +4,7 @@
 //! arrived: then a round trip has passed, and what is sent is the answer to what was received. No gap is needed, so a
 //! paced flight, or one that a slow link stretches, is one flight. In particular:
 //!
-//! * A packet is acknowledged when the receiver tells, cumulatively or selectively, that it has that one or a later one.
+//! * A packet is acknowledged when the receiver tells, cumulatively or selectively, that it has it or a later one.
 //!   So a loss, on this link or on another one, does not make a flight longer.
 //! * Retransmissions belong to the flight in which they are sent. In a flight of nothing else the first one of them
 //!   has to be acknowledged cumulatively.

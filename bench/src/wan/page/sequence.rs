@@ -6,7 +6,8 @@ use crate::page::{escape, push};
 use crate::plot::Axis;
 use std::fmt::Write as _;
 
-/// Pixels of a drawing, and of the room around the plot: names of values, numbers of packets, names of packets and times.
+/// Pixels of a drawing, and of the room around the plot for names of values, numbers of packets, names of packets and
+/// times.
 const WIDTH: f64 = 500.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 58.0;
@@ -24,17 +25,7 @@ const APART: f64 = 4.0;
 const REPEATED_MAX: usize = 300;
 
 /// What the signs mean, before the plots of each scenario.
-pub(super) const KEY: &str = "\
-<p class=\"key\"><span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"segment\" d=\"M9 1v5m0 2v5\"/></svg> segment
- sent</span>
-<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"again\" d=\"M9 2v10\"/></svg> sent again</span>
-<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"drop\" d=\"M4 2l10 10m0 -10l-10 10\"/></svg> dropped</span>
-<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"told\" d=\"M1 12h6v-5h6v-5h4\"/></svg> acknowledged</span>
-<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><path class=\"window\" d=\"M1 12h6v-5h6v-5h4\"/></svg> end of the receiver's
- window</span>
-<span><svg viewBox=\"0 0 18 14\" aria-hidden=\"true\"><rect class=\"flight\" width=\"18\" height=\"14\"/></svg> a flight; above it, its
- packets</span></p>
-";
+pub(super) const KEY: &str = include_str!("key.html");
 
 /// What plots beside each other have in common: where their axes end.
 #[derive(Clone, Copy, Debug)]

@@ -64,7 +64,8 @@ pub(super) fn draw(page: &mut String, outcome: &Outcome) {
     push(
         page,
         format_args!(
-            "<svg class=\"topology\" viewBox=\"0 0 {0:.0} {1:.0}\" style=\"max-width:{0:.0}px\" role=\"img\">\n\
+            "<div class=\"wide\"><svg class=\"topology\" viewBox=\"0 0 {0:.0} {1:.0}\" \
+             style=\"width:{0:.0}px\" role=\"img\">\n\
              <title>Hosts and links of {2}</title>\n<desc>{3}</desc>\n",
             layout.width,
             layout.height,
@@ -89,7 +90,7 @@ pub(super) fn draw(page: &mut String, outcome: &Outcome) {
             ),
         );
     }
-    page.push_str("</svg>\n");
+    page.push_str("</svg></div>\n");
 }
 
 impl Box<'_> {
