@@ -80,6 +80,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("bench/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
     (
+        "bench/src/wan/analysis",
+        &["wan::link", "wan::emulator", "wan::run", "lastmile_tuning", "std::fs", "Instant"],
+        "the analysis of captures knows octets, and nothing of what made them",
+    ),
+    (
         "gslb/src/wire",
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",

@@ -63,42 +63,31 @@ fn overview(page: &mut String, report: &Report) {
             escape(&outcome.name),
             escape(&outcome.title)
         );
-        if outcome.cases.is_empty() {
-            let why = outcome.failure.as_deref().unwrap_or("it has no cases");
-            push(
-                page,
-                format_args!(
-                    "<tr><th scope=\"row\">{link}</th><td colspan=\"5\">not measured: {}</td>\
-                     <td class=\"bad\">✗ failed</td></tr>\n",
-                    escape(why)
-                ),
-            );
-        }
-        for (place, case) in outcome.cases.iter().enumerate() {
-            page.push_str("<tr>");
-            if place == 0 {
-                let span = outcome.cases.len();
-                push(page, format_args!("<th scope=\"rowgroup\" rowspan=\"{span}\">{link}</th>"));
-            }
-            push(page, format_args!("<td>{}</td>", escape(&case.name)));
-            overview_figure(page, outcome, case);
-            page.push_str("</tr>\n");
-        }
+        let mut rows: Vec<String> =
+            outcome.cases.iter().map(|case| overview_case(outcome, case)).collect();
+        rows.extend(failures(outcome).map(|failure| {
+            let failure = escape(failure);
+            format!("<td colspan=\"5\">not measured: {failure}</td><td class=\"bad\">✗ failed</td>")
+        }));
+        let span = rows.len().max(1);
+        push(page, format_args!("<tr><th scope=\"rowgroup\" rowspan=\"{span}\">{link}</th>"));
+        push(page, format_args!("{}</tr>\n", rows.join("</tr>\n<tr>")));
         page.push_str("</tbody>\n");
     }
     page.push_str("</table></div>\n");
 }
 
-fn overview_figure(page: &mut String, outcome: &Outcome, case: &CaseOutcome) {
+fn overview_case(outcome: &Outcome, case: &CaseOutcome) -> String {
+    let mut cells = format!("<td>{}</td>", escape(&case.name));
     let rows = || case.rows.iter();
     let Some(row) = rows().find(|row| row.expected.is_some()).or_else(|| rows().next()) else {
-        page.push_str("<td colspan=\"5\">no figures</td>");
-        return;
+        cells.push_str("<td colspan=\"5\">no figures</td>");
+        return cells;
     };
-    push(page, format_args!("<td>{}</td><td class=\"bars\">", escape(&row.name)));
-    bar::draw(page, row, bar::longest(outcome, &row.unit));
+    push(&mut cells, format_args!("<td>{}</td><td class=\"bars\">", escape(&row.name)));
+    bar::draw(&mut cells, row, bar::longest(outcome, &row.unit));
     push(
-        page,
+        &mut cells,
         format_args!(
             "</td><td class=\"figure\">{}</td><td class=\"figure\">{}</td>",
             escape(&row.measured_words()),
@@ -108,7 +97,14 @@ fn overview_figure(page: &mut String, outcome: &Outcome, case: &CaseOutcome) {
     let tally = Tally::default().add_case(case);
     let (verdict, all) = (tally.verdict(), tally.good + tally.off + tally.noisy);
     let of = if all > 1 { format!(" ({} of {all})", tally.good) } else { String::new() };
-    push(page, format_args!("<td class=\"{}\">{}{of}</td>", class(verdict), words(verdict)));
+    let (class, words) = (class(verdict), words(verdict));
+    push(&mut cells, format_args!("<td class=\"{class}\">{words}{of}</td>"));
+    cells
+}
+
+/// Why cases could not be measured, one by one.
+fn failures(outcome: &Outcome) -> impl Iterator<Item = &str> {
+    outcome.failure.iter().flat_map(|failure| failure.lines())
 }
 
 /// One scenario.
@@ -126,7 +122,7 @@ fn scenario(page: &mut String, outcome: &Outcome) {
             escape(&tally.words())
         ),
     );
-    if let Some(failure) = &outcome.failure {
+    for failure in failures(outcome) {
         push(page, format_args!("<p class=\"failure\">Not measured: {}</p>\n", escape(failure)));
     }
     page.push_str("<div class=\"about\">\n<div class=\"prose\">\n");

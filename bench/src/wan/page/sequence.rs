@@ -110,15 +110,14 @@ fn words(plot: &Plot) -> String {
     }
     let connections = plot.segments.iter().map(|segment| segment.connection + 1).max().unwrap_or(0);
     if plot.connections_seen > u64::from(connections) {
-        let _ = write!(
-            text,
-            "; the first {connections} of {} connections are drawn",
-            plot.connections_seen
-        );
-    } else if plot.connections_seen > 1 {
+        let all = value(float(plot.connections_seen), "");
+        let _ = write!(text, "; the first {connections} of {all} connections are drawn");
+        return text;
+    }
+    if plot.connections_seen > 1 {
         let _ = write!(text, "; {} connections", plot.connections_seen);
     }
-    if plot.segments_seen > plot.segments.len() as u64 && connections > 0 {
+    if plot.segments_seen > plot.segments.len() as u64 {
         text.push_str("; neighbours are drawn as one");
     }
     text

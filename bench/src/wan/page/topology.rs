@@ -308,7 +308,7 @@ fn stack(arcs: &mut [Arc<'_>]) {
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(", ").map(str::trim).filter(|part| !part.is_empty())
+    text.split([',', ';']).map(str::trim).filter(|part| !part.is_empty())
 }
 
 fn text_width(text: &str) -> f64 {
