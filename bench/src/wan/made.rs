@@ -23,6 +23,7 @@ pub(super) struct Tcp {
 
 pub(super) const FIN: u8 = 1;
 pub(super) const SYN: u8 = 2;
+pub(super) const RST: u8 = 4;
 pub(super) const ACK: u8 = 16;
 
 /// MSS 1460, SACK permitted, timestamps, a filler, window scale 7.

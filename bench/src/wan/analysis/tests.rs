@@ -1,7 +1,7 @@
 //! Captures made by hand, and what is to be seen in them.
 
 use super::super::capture::{Event, Packet, Way};
-use super::super::made::{ACK, Download, FIN, Made, OFFER, SEGMENT, SYN, Tcp};
+use super::super::made::{ACK, Download, FIN, Made, OFFER, RST, SEGMENT, SYN, Tcp};
 use super::super::outcome::Plot;
 use super::*;
 use std::time::Duration;
@@ -89,6 +89,21 @@ fn a_transfer_of_more_than_4_gib() {
     let plot = back(&made.packets);
     let from: Vec<_> = plot.segments.iter().map(|segment| segment.from).collect();
     assert_eq!(from, [0, 1, 2, 3, 4, 5].map(|turn| turn * u64::from(step)));
+}
+
+#[test]
+fn a_number_of_nowhere_does_not_move_a_stream() {
+    for far in [1 << 30, (1_u32 << 31) - 50, 1 << 31, (1 << 31) + 50, u32::MAX - 5_000] {
+        let mut made = Made::new(0, 1_000);
+        for (place, segment) in [(0, 0), (1, 1), (2, 2)] {
+            let from = 900 + segment * 1_000;
+            made.send(place * 10, Way::Back, &Tcp::new(1, ACK, from, 1).octets(1_000));
+            let stray = Tcp::new(1, RST | ACK, 900_u32.wrapping_add(far), 1);
+            made.send(place * 10 + 5, Way::Back, &stray);
+        }
+        let from: Vec<_> = back(&made.packets).segments.iter().map(|it| it.from).collect();
+        assert_eq!(from, [0, 1_000, 2_000], "{far}");
+    }
 }
 
 #[test]

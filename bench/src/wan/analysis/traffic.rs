@@ -79,6 +79,9 @@ impl Connection {
     }
 }
 
+/// Octets from one sequence number of a stream to the next one that is seen. RFC 7323 §2.3: no window is larger.
+const NEAR_OCTETS_MAX: u32 = 1 << 30;
+
 /// The octets of one direction of a connection.
 #[derive(Default)]
 struct Stream {
@@ -97,7 +100,10 @@ impl Stream {
         let (near, position) = *self.near.get_or_insert((sequence, 0));
         let distance = sequence.wrapping_sub(near).cast_signed();
         let position = position + i64::from(distance);
-        self.near = Some((sequence, position));
+        // What is far away, such as the number of a reset by a host that knows of no connection, is nothing to go by.
+        if distance.unsigned_abs() <= NEAR_OCTETS_MAX {
+            self.near = Some((sequence, position));
+        }
         position
     }
 
