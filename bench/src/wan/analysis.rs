@@ -1,12 +1,12 @@
 //! What captures show: the connections of a link, their segments, flights, acknowledgements and losses, from the octets
 //! on the wire alone.
 //!
-//! * [`head`]: IPv4, IPv6 and TCP, with the options.
-//! * [`traffic`]: the packets of a link as positions in the streams of its connections.
-//! * [`handshake`]: what the ends of a connection agreed on, and the round trip between them.
-//! * [`flight`]: which packets left together.
-//! * [`count`]: drops, retransmissions, requests.
-//! * [`thin`]: no more than can be drawn.
+//! * `head`: IPv4, IPv6 and TCP, with the options.
+//! * `traffic`: the packets of a link as positions in the streams of its connections.
+//! * `handshake`: what the ends of a connection agreed on, and the round trip between them.
+//! * `flight`: which packets left together.
+//! * `count`: drops, retransmissions, requests.
+//! * `thin`: no more than can be drawn.
 //!
 //! Everything here is an oracle for the kernel, for the links and for the servers, so it shares no code with any of
 //! them. The time of all results begins with the first packet of what is analysed, whichever link saw it. Packets may

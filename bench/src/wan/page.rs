@@ -1,9 +1,9 @@
 //! The page of a run: all figures at a look, then each scenario with its prose, its topology, its figures, and its
 //! cases side by side as time-sequence plots. One file that needs nothing else, and no scripts.
 //!
-//! * [`bar`]: a figure beside what was expected of it.
-//! * [`topology`]: hosts and links.
-//! * [`sequence`]: a time-sequence plot.
+//! * `bar`: a figure beside what was expected of it.
+//! * `topology`: hosts and links.
+//! * `sequence`: a time-sequence plot.
 
 mod bar;
 mod sequence;
