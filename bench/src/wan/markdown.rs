@@ -14,7 +14,7 @@ pub fn markdown(report: &Report) -> String {
     }
     for outcome in &report.outcomes {
         let _ = writeln!(out, "\n## {}: {}\n", cell(&outcome.name), cell(&outcome.title));
-        if let Some(failure) = &outcome.failure {
+        for failure in outcome.failures() {
             let _ = writeln!(out, "Not measured: {}\n", cell(failure));
         }
         if outcome.cases.is_empty() {
@@ -45,7 +45,7 @@ pub fn text(report: &Report) -> String {
     let mut out = String::new();
     for outcome in &report.outcomes {
         let _ = writeln!(out, "{}: {}", outcome.name, outcome.title);
-        if let Some(failure) = &outcome.failure {
+        for failure in outcome.failures() {
             let _ = writeln!(out, "  not measured: {failure}");
         }
         let lines: Vec<[String; 4]> = rows(outcome)

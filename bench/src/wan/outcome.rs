@@ -27,7 +27,7 @@ pub struct Outcome {
     pub links: Vec<LinkShown>,
     /// Its cases, in the order of the file.
     pub cases: Vec<CaseOutcome>,
-    /// Why it could not be measured, if it could not.
+    /// Why it, or some of its cases, could not be measured, in lines.
     pub failure: Option<String>,
 }
 

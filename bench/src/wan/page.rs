@@ -65,7 +65,7 @@ fn overview(page: &mut String, report: &Report) {
         );
         let mut rows: Vec<String> =
             outcome.cases.iter().map(|case| overview_case(outcome, case)).collect();
-        rows.extend(failures(outcome).map(|failure| {
+        rows.extend(outcome.failures().map(|failure| {
             let failure = escape(failure);
             format!("<td colspan=\"5\">not measured: {failure}</td><td class=\"bad\">✗ failed</td>")
         }));
@@ -102,11 +102,6 @@ fn overview_case(outcome: &Outcome, case: &CaseOutcome) -> String {
     cells
 }
 
-/// Why cases could not be measured, one by one.
-fn failures(outcome: &Outcome) -> impl Iterator<Item = &str> {
-    outcome.failure.iter().flat_map(|failure| failure.lines())
-}
-
 /// One scenario.
 fn scenario(page: &mut String, outcome: &Outcome) {
     let tally = Tally::default().add(outcome);
@@ -122,7 +117,7 @@ fn scenario(page: &mut String, outcome: &Outcome) {
             escape(&tally.words())
         ),
     );
-    for failure in failures(outcome) {
+    for failure in outcome.failures() {
         push(page, format_args!("<p class=\"failure\">Not measured: {}</p>\n", escape(failure)));
     }
     page.push_str("<div class=\"about\">\n<div class=\"prose\">\n");

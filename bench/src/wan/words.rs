@@ -53,6 +53,13 @@ fn number(value: f64, decimals: usize) -> String {
     out
 }
 
+impl Outcome {
+    /// Why cases could not be measured, one by one.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &str> {
+        self.failure.iter().flat_map(|failure| failure.lines())
+    }
+}
+
 impl Row {
     /// The median.
     pub(super) fn measured_words(&self) -> String {

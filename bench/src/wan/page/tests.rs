@@ -60,7 +60,8 @@ fn tables() {
          | initcwnd 2: last byte | 400.0 ms ± 2 % | 401.5 ms (400.3 to 403.9 ms in 7) | ✓ as expected |\n",
         "* initcwnd 2: last byte: 1 + 4 flights of 80 ms\n",
         "| requests:parent-origin | 1 | 1 (the same in 7) | ✓ as expected |\n",
-        "## f\\<12>: A relay\n\nNot measured: iperf3",
+        "## f\\<12>: A relay\n\nNot measured: direct: iperf3",
+        "\n\nNot measured: relayed: the same\n",
         "* bursts: drops: \"bursts\" of \\<F9>; of 104 packets & their",
     ] {
         assert!(markdown.contains(part), "{part}\n{markdown}");
@@ -70,7 +71,8 @@ fn tables() {
         "f1: No CDN: 30 KB over RTT 80 ms, a new connection\n",
         "\n  initcwnd 2: last byte    400.0 ms ± 2 %  401.5 ms (400.3 to 403.9 ms in 7)  ✓ as expected\n",
         "\n  bursts: drops  at most 3  15 (the same in 7)  ✗ off\n",
-        "\n  not measured: iperf3 is not installed",
+        "\n  not measured: direct: iperf3 is not installed",
+        "\n  not measured: relayed: the same\n",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

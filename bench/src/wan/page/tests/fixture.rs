@@ -308,6 +308,9 @@ fn failed() -> Outcome {
         &["a", "b", "c"],
         &[["a", "b", "50 ms"], ["b", "c", "50 ms"], ["a", "c", "150 ms"]],
     );
-    failed.failure = Some("iperf3 is not installed: <b>nothing</b> was measured".to_owned());
+    failed.failure = Some(
+        "direct: iperf3 is not installed: <b>nothing</b> was measured\nrelayed: the same"
+            .to_owned(),
+    );
     failed
 }
