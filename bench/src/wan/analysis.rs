@@ -66,12 +66,18 @@ pub fn plot(packets: &[Packet], link: u16, way: Way, title: &str, asked: Option<
         round_trip_ms,
         segments: segments.collect(),
         segments_seen: 0,
+        segments_dropped: 0,
+        segments_sent_again: 0,
         connections_seen: numbers.len() as u64,
         acknowledged: acknowledged.collect(),
         flights: flight::flights(&traffic, way, &numbers, round_trip_ms),
         marks: traffic.seen.iter().filter_map(mark).collect(),
         arrived_ms: traffic.arrived_ms(way),
     };
+    let count = |of: fn(&Segment) -> bool| plot.segments.iter().filter(|it| of(it)).count() as u64;
+    let dropped = count(|segment| segment.event.is_drop());
+    let sent_again = count(|segment| segment.is_retransmission);
+    (plot.segments_dropped, plot.segments_sent_again) = (dropped, sent_again);
     plot.segments_seen = plot.segments.len() as u64;
     thin::thin(&mut plot);
     plot

@@ -144,6 +144,10 @@ pub struct Plot {
     pub segments: Vec<Segment>,
     /// Segments that were seen; more than there are in `segments` where these are joined or left out.
     pub segments_seen: u64,
+    /// Of these, the ones that the link dropped.
+    pub segments_dropped: u64,
+    /// Of these, the ones that had been sent before, or some of their octets.
+    pub segments_sent_again: u64,
     /// Connections that were seen; those beyond the first few are in no list here.
     pub connections_seen: u64,
     /// Acknowledgements, as they arrived at the sender.

@@ -162,11 +162,8 @@ fn figures(page: &mut String, outcome: &Outcome) {
 }
 
 fn figure(page: &mut String, outcome: &Outcome, row: &Row) {
-    push(page, format_args!("<tr><th scope=\"row\">{}", escape(&row.name)));
-    if !row.note.is_empty() {
-        push(page, format_args!("<small>{}</small>", escape(&row.note)));
-    }
-    page.push_str("</th><td class=\"bars\">");
+    push(page, format_args!("<tr><th scope=\"row\">{}</th>", escape(&row.name)));
+    page.push_str("<td class=\"bars\">");
     bar::draw(page, row, bar::longest(outcome, &row.unit));
     push(
         page,
@@ -186,6 +183,10 @@ fn figure(page: &mut String, outcome: &Outcome, row: &Row) {
         push(page, format_args!("<small>{difference}</small>"));
     }
     page.push_str("</td></tr>\n");
+    if !row.note.is_empty() {
+        let note = escape(&row.note);
+        push(page, format_args!("<tr class=\"note\"><td colspan=\"5\">{note}</td></tr>\n"));
+    }
 }
 
 /// Plots of one link are beside each other, case by case, and have the same axes.

@@ -1,9 +1,10 @@
 //! A time-sequence plot: time to the right, octets of the stream up, as tcptrace and xplot draw it.
 
-use super::super::outcome::{Flight, Mark, MarkKind, Plot, Segment};
+use super::super::outcome::{Acknowledgement, Flight, Mark, MarkKind, Plot, Segment};
 use super::super::words::value;
 use crate::page::{escape, push};
 use crate::plot::Axis;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Pixels of a drawing, and of the room around the plot for names of values, numbers of packets, names of packets and
@@ -17,6 +18,9 @@ const BELOW: f64 = 58.0;
 
 /// Pixels of a letter of the smallest text.
 const LETTER: f64 = 6.4;
+
+/// How much wider text is that is large and bold.
+const BOLD: f64 = 1.35;
 
 /// Pixels of a segment from which it has a gap to the next one.
 const APART: f64 = 4.0;
@@ -60,8 +64,27 @@ impl Segment {
 
 fn end_ms(plot: &Plot) -> f64 {
     let segments = plot.segments.iter().map(|segment| segment.at_ms);
-    let acknowledged = plot.acknowledged.iter().map(|acknowledged| acknowledged.at_ms);
+    let acknowledged = news(plot).map(|acknowledged| acknowledged.at_ms);
     segments.chain(acknowledged).chain(plot.arrived_ms).fold(0.0, f64::max)
+}
+
+/// Acknowledgements without those that come after everything of their connection has been acknowledged: of its end.
+fn news(plot: &Plot) -> impl Iterator<Item = &Acknowledgement> {
+    let mut ends = BTreeMap::<u32, u64>::new();
+    for segment in &plot.segments {
+        let end = ends.entry(segment.connection).or_default();
+        *end = segment.end().max(*end);
+    }
+    plot.acknowledged.iter().filter(move |told| {
+        let end = ends.get_mut(&told.connection).filter(|end| told.up_to <= **end);
+        // What is beyond the end from now on.
+        end.is_some_and(|end| {
+            if told.up_to == *end {
+                *end = 0;
+            }
+            true
+        })
+    })
 }
 
 /// Appends one.
@@ -88,8 +111,6 @@ pub(super) fn draw(page: &mut String, case: &str, plot: &Plot, frame: &Frame) {
 
 /// What is to be seen, for those who do not see it.
 fn words(plot: &Plot) -> String {
-    let drops = plot.segments.iter().filter(|segment| segment.event.is_drop()).count();
-    let again = plot.segments.iter().filter(|segment| segment.is_retransmission).count();
     let mut text = match plot.segments_seen {
         0 => return "nothing was sent".to_owned(),
         1 => "1 segment".to_owned(),
@@ -102,11 +123,12 @@ fn words(plot: &Plot) -> String {
         few if few.len() <= 12 => write!(text, " in flights of {}", few.join(", ")),
         many => write!(text, " in {} flights", many.len()),
     };
-    if drops > 0 {
-        let _ = write!(text, ", {drops} dropped");
-    }
-    if again > 0 {
-        let _ = write!(text, ", {again} sent again");
+    for (count, what) in
+        [(plot.segments_dropped, "dropped"), (plot.segments_sent_again, "sent again")]
+    {
+        if count > 0 {
+            let _ = write!(text, ", {} {what}", value(float(count), ""));
+        }
     }
     let connections = plot.segments.iter().map(|segment| segment.connection + 1).max().unwrap_or(0);
     if plot.connections_seen > u64::from(connections) {
@@ -136,7 +158,7 @@ fn flights(page: &mut String, plot: &Plot, frame: &Frame) {
         })
         .collect();
     let label = |flight: &Flight| value(f64::from(flight.packets), "");
-    let fits = |text: &str, from: f64, to: f64| text_width(text) + 2.0 < to - from;
+    let fits = |text: &str, from: f64, to: f64| text_width(text) * BOLD + 4.0 < to - from;
     let named = bands.iter().filter(|(flight, from, to)| fits(&label(flight), *from, *to)).count();
     if plot.connections_seen != 1 || named * 2 < bands.len() {
         return;
@@ -218,7 +240,7 @@ fn acknowledgements(page: &mut String, plot: &Plot, frame: &Frame) {
     for connection in 0..connections {
         let (mut stair, mut end) = (Stair::default(), Stair::default());
         let mut before = None;
-        for it in plot.acknowledged.iter().filter(|it| it.connection == connection) {
+        for it in news(plot).filter(|it| it.connection == connection) {
             let x = frame.x(it.at_ms);
             if before == Some(it.up_to) {
                 repeated.push((x, frame.y(it.up_to)));

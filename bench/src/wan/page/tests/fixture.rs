@@ -164,12 +164,12 @@ fn f2() -> Outcome {
     f2
 }
 
-/// For 4 s, a window of so many segments for each round trip of 100 ms.
+/// For 2 s, a window of so many segments for each round trip of 100 ms.
 fn stream(segments: u64, window: u16) -> Plot {
     let mut made = Made::new(0, 50_000);
     made.open(0, 1, [1, 2]);
     let mut from = 3;
-    for round in 0..39_u64 {
+    for round in 0..22_u64 {
         for place in 0..segments.min(8 << round.min(20)) {
             let at_us = 150_000 + round * 100_000 + place * 100_000 / segments.max(200);
             made.send(at_us, Way::Back, &Tcp::new(1, ACK, from, 1).octets(SEGMENT));
