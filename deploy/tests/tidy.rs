@@ -86,6 +86,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "links are computed: the time is an argument",
     ),
     (
+        "bench/src/wan/analysis",
+        &["wan::link", "wan::emulator", "wan::run", "lastmile_tuning", "std::fs", "Instant"],
+        "the analysis of captures knows octets, and nothing of what made them",
+    ),
+    (
         "gslb/src/wire",
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",
