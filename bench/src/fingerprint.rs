@@ -66,7 +66,7 @@ impl Fingerprint {
 }
 
 /// The value of the first `name: value` line of a file of `/proc`.
-fn value_of(text: &str, name: &str) -> String {
+pub(crate) fn value_of(text: &str, name: &str) -> String {
     text.lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(found, _)| found.trim() == name)

@@ -1,6 +1,6 @@
 //! `lastmile bench`: measurements, from their flags. `load`: of any server; `floor`: of what can be done
 //! at most; `compare`: beside peers; `dns`: the GSLB beside others; `steer`: how well it steers; `trace`: policies of a
-//! tier.
+//! tier; `wan`: a small internet on this machine.
 
 mod compare;
 mod dns;
@@ -8,6 +8,7 @@ mod floor;
 mod load;
 mod steer;
 mod trace;
+mod wan;
 
 use crate::failure::Failure;
 use crate::stop::Stop;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use steer::SteerFlags;
 use trace::TraceFlags;
+use wan::WanFlags;
 
 /// What `lastmile bench` measures.
 #[derive(Args, Clone, Debug)]
@@ -53,6 +55,9 @@ pub enum BenchCommand {
     /// What policies of an SSD tier would have had and written, on synthetic traces
     #[command(after_help = trace::EXAMPLES)]
     Trace(TraceFlags),
+    /// A small internet on this machine: real TCP and real programs over links of chosen delay, rate and loss
+    #[command(after_help = wan::EXAMPLES)]
+    Wan(WanFlags),
 }
 
 /// Measures, and prints a report; what happens meanwhile goes to stderr.
@@ -67,8 +72,10 @@ pub fn run(flags: &BenchFlags) -> Result<(), Failure> {
         Some(BenchCommand::Floor(flags)) => floor::run(flags),
         Some(BenchCommand::Steer(flags)) => steer::run(flags),
         Some(BenchCommand::Trace(flags)) => trace::run(flags),
+        Some(BenchCommand::Wan(flags)) => wan::run(flags),
         None => {
-            let what = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace (see --help)";
+            let what = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace, wan \
+                        (see --help)";
             Err(Failure::Misused(what.to_owned()))
         }
     }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::node::say;
 use clap::CommandFactory as _;
 use lastmile_gslb::{Config, ZoneSource};
+use lastmile_tuning::policy::PolicyTable;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -22,6 +23,8 @@ pub enum Kind {
     LabTable,
     /// Locations for the lab's table.
     LabLocations,
+    /// What connections get by the prefix of their other end.
+    TcpPolicy,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -30,6 +33,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("map", Kind::Map),
     ("lab-table", Kind::LabTable),
     ("lab-locations", Kind::LabLocations),
+    ("tcp-policy", Kind::TcpPolicy),
 ];
 
 impl FromStr for Kind {
@@ -64,6 +68,10 @@ pub fn run(flags: &CheckFlags) -> Result<(), Failure> {
         Kind::LabLocations => {
             of_gslb(&Config { lab_locations: Some(path.clone()), ..Config::default() })?
         }
+        Kind::TcpPolicy => {
+            let table = PolicyTable::read(path).map_err(Failure::Misused)?;
+            format!("a TCP policy of {} prefixes", table.len())
+        }
     };
     say(&format!("{}: good: {found}", path.display()));
     Ok(())
@@ -89,6 +97,7 @@ fn guess(path: &Path, text: &str) -> Kind {
     ];
     match extension {
         "csv" => Kind::Map,
+        "toml" if text.lines().any(|line| line.trim() == "[[policy]]") => Kind::TcpPolicy,
         "toml" if text.lines().any(|line| zone.contains(&line.trim())) => Kind::Zone,
         "toml" => Kind::Config,
         _ if text.lines().any(|line| line.trim_start().starts_with('[')) => Kind::Config,
@@ -107,6 +116,7 @@ mod tests {
             ("cdn.toml", "# x\n[[zone]]\nname = \"a.\"\n", Kind::Zone, "arrays of tables"),
             ("cdn.toml", "[[edge]]\n", Kind::Zone, "the GSLB's edges, not the role"),
             ("lastmile.toml", "[[site]]\n", Kind::Config, "sites are the edge's"),
+            ("policy.toml", "[[policy]]\nprefix = \"::/0\"\n", Kind::TcpPolicy, "a TCP policy"),
             ("prefixes.csv", "10.0.0.0/8,north\n", Kind::Map, "by extension"),
             ("dns_table.txt", "a.example. A 10.0.0.1\n", Kind::LabTable, "rows"),
             ("lastmile.conf", "[edge]\n", Kind::Config, "a table under another extension"),

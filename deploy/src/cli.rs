@@ -8,11 +8,16 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use lastmile_edge::site::Site;
 use lastmile_edge::ssd::Admission;
 use lastmile_edge::{IoChoice, Upstream};
+use lastmile_origin::SYNTHETIC_HELP;
 use lastmile_tuning::cpu::Cores;
-use lastmile_tuning::socket::Congestion;
+use lastmile_tuning::policy;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+mod socket;
+
+pub use socket::{ListenerFlags, PolicyFlags, UpstreamFlags};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -47,10 +52,10 @@ pub enum Command {
   lastmile up --port-base 0 --json      ports chosen by the kernel, told as one line of JSON")]
     Up(UpFlags),
     /// Run one edge: a cache in front of an origin or of a parent
-    #[command(after_help = format!("{EDGE_EXAMPLES}\n\n{}", config::site::help()))]
+    #[command(after_help = format!("{EDGE_EXAMPLES}\n\n{}\n{}", config::site::help(), policy::help()))]
     Edge(EdgeFlags),
     /// Run an origin: a server of real files or of synthetic objects
-    #[command(after_help = format!("{ORIGIN_EXAMPLES}\n\n{}", lastmile_origin::SYNTHETIC_HELP))]
+    #[command(after_help = format!("{ORIGIN_EXAMPLES}\n\n{SYNTHETIC_HELP}\n\n{}", policy::help()))]
     Origin(OriginFlags),
     /// Run a GSLB: an authoritative DNS server that steers clients to edges
     #[command(after_help = "Examples:
@@ -74,6 +79,9 @@ pub enum Command {
   lastmile check gslb/examples/cdn.toml
   lastmile check dns_table.txt --as lab-table")]
     Check(CheckFlags),
+    /// Look at the knobs of the machine, set them by a profile, and take it all back
+    #[command(after_help = crate::tune::EXAMPLES)]
+    Tune(crate::tune::TuneFlags),
     /// Put load on a server, or measure the edge beside other caches and beside what this machine can do at most
     #[command(after_help = "Examples:
   lastmile bench load http://127.0.0.1:8080/ --host www.customer.test
@@ -81,6 +89,9 @@ pub enum Command {
   lastmile bench compare --quick
   lastmile bench compare --help      its flags and cases")]
     Bench(crate::bench::BenchFlags),
+    /// Look at this machine: what each role would lack here, and what to do about it
+    #[command(after_help = crate::doctor::EXAMPLES)]
+    Doctor(crate::doctor::DoctorFlags),
 }
 
 const EDGE_EXAMPLES: &str = "Examples:
@@ -88,6 +99,7 @@ const EDGE_EXAMPLES: &str = "Examples:
   lastmile edge --listen 127.0.0.1:8081 --upstream http://127.0.0.1:8000 --name parent
   lastmile edge --upstream http://127.0.0.1:8000 --ssd /var/cache/lastmile --ssd-size 100GiB
   lastmile edge --upstream http://127.0.0.1:8000 --log -      each request and what was decided
+  lastmile edge --upstream http://127.0.0.1:8000 --tcp-policy policy.toml --pacing 10MB
   lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file
 
 A file may be as short as this (deploy/examples/lastmile.toml has every key):
@@ -189,10 +201,19 @@ pub struct EdgeFlags {
     /// How to talk to the kernel: auto (io_uring where it is allowed), uring or epoll
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub io: IoChoice,
-    /// The congestion control of clients' connections, such as bbr or cubic; system: the system's default; auto: that,
-    /// but none that paces on loopback
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub congestion: Congestion,
+    /// Give each connection to the worker of the core that receives its packets; for receive queues that are spread
+    /// over the cores of --cores
+    #[arg(long)]
+    pub steer_by_cpu: bool,
+    /// Flags for the sockets of clients.
+    #[command(flatten)]
+    pub listener: ListenerFlags,
+    /// Flags for the sockets of upstreams.
+    #[command(flatten)]
+    pub upstream_socket: UpstreamFlags,
+    /// Flags for the connections of some prefixes.
+    #[command(flatten)]
+    pub policy: PolicyFlags,
     /// Write a line of JSON for each answered request to FILE, - for stderr
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -222,6 +243,12 @@ pub struct OriginFlags {
     /// Append each request to FILE as a line of JSON
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Flags for the sockets of clients.
+    #[command(flatten)]
+    pub listener: ListenerFlags,
+    /// Flags for the connections of some prefixes.
+    #[command(flatten)]
+    pub policy: PolicyFlags,
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
@@ -264,6 +291,9 @@ pub struct GslbFlags {
     /// For one of N queries, at random; 1: for all
     #[arg(long, value_name = "N", default_value = "1000", value_parser = one_in)]
     pub log_sample: u32,
+    /// Flags for the sockets of clients.
+    #[command(flatten)]
+    pub listener: ListenerFlags,
     /// Flags of the process.
     #[command(flatten)]
     pub process: ProcessFlags,
@@ -372,7 +402,7 @@ pub struct CheckFlags {
     /// The file to look at
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// What FILE is: config, zone, map, lab-table or lab-locations [default: seen from its content]
+    /// What FILE is: config, zone, map, lab-table, lab-locations or tcp-policy [default: seen from its content]
     #[arg(long = "as", value_name = "KIND")]
     pub kind: Option<crate::check::Kind>,
 }
@@ -436,7 +466,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Failure> {
         | Command::Gslb(_)
         | Command::Rules(_)
         | Command::Check(_)
-        | Command::Bench(_) => {}
+        | Command::Bench(_)
+        | Command::Doctor(_)
+        | Command::Tune(_) => {}
     }
     Ok(cli.command)
 }

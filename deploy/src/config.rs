@@ -264,10 +264,12 @@ mod tests {
     #[test]
     fn the_shipped_example_has_every_key() {
         let example = include_str!("../examples/lastmile.toml");
-        // What would end a role by itself, serve a directory that is not there, or fill a disk, is commented out.
-        let all = ["for", "dir", "ssd"].iter().fold(example.to_owned(), |all, key| {
-            all.replace(&format!("\n# {key} = "), &format!("\n{key} = "))
-        });
+        // What would end a role by itself, serve a directory or read a file that is not there, or fill a disk, is
+        // commented out.
+        let all =
+            ["for", "dir", "ssd", "tcp-policy"].iter().fold(example.to_owned(), |all, key| {
+                all.replace(&format!("\n# {key} = "), &format!("\n{key} = "))
+            });
         let contents = contents(&Cli::command(), &all).unwrap();
         for table in tables(&Cli::command()) {
             for key in keys(table).filter_map(Arg::get_long) {

@@ -11,7 +11,8 @@
 //! * [`check`]: a configuration looked at without starting anything; [`why`], [`mod@diff`]: a
 //!   choice of the GSLB in words, and what a new map would move; [`keygen`]: a key for its zones.
 //! * [`rules`]: the rules of HTTP and where each one is tested.
-//! * [`mod@bench`]: measurements beside other caches.
+//! * [`mod@bench`]: measurements beside other caches. [`tune`]: the knobs of the machine;
+//!   [`doctor`]: what it lacks.
 
 pub mod admin;
 pub mod bench;
@@ -19,6 +20,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod doctor;
 pub mod failure;
 pub mod keygen;
 pub mod load;
@@ -30,6 +32,7 @@ pub mod roles;
 pub mod rules;
 pub mod site;
 pub mod stop;
+pub mod tune;
 pub mod up;
 pub mod why;
 
@@ -55,7 +58,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         },
         Command::Rules(flags) => rules::run(&flags),
         Command::Check(flags) => check::run(&flags),
+        Command::Tune(flags) => tune::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
+        Command::Doctor(flags) => doctor::run(&flags),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

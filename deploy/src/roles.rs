@@ -80,6 +80,28 @@ impl Running {
         }
     }
 
+    /// Whether it has files that are read again.
+    fn can_reload(&self) -> bool {
+        match &self.role {
+            Role::Origin(origin) => origin.has_tcp_policy(),
+            Role::Edge(edge) => edge.has_tcp_policy(),
+            Role::Gslb(_) => true,
+        }
+    }
+
+    /// Lets it read its files again, if it has some, and says what they hold.
+    fn reload(&self) -> Option<Result<String, String>> {
+        let policy = match &self.role {
+            Role::Origin(origin) => origin.reload_tcp_policy()?,
+            Role::Edge(edge) => edge.reload_tcp_policy()?,
+            Role::Gslb(gslb) => {
+                let summary = gslb.reload().map(|summary| summary.to_string());
+                return Some(summary.map_err(|error| error.to_string()));
+            }
+        };
+        Some(policy.map(|prefixes| format!("{}: a TCP policy of {prefixes} prefixes", self.name)))
+    }
+
     /// Ends it: no new work, and what is under way may take up to `drain`.
     pub fn stop(self, drain: Duration) {
         match self.role {
@@ -168,20 +190,20 @@ impl Board {
     /// Whether anything here reads its files again when it is told to.
     #[must_use]
     pub fn can_reload(&self) -> bool {
-        self.running().iter().any(|running| running.gslb().is_some())
+        self.running().iter().any(Running::can_reload)
     }
 
-    /// Lets each GSLB read its files again, and returns what they hold.
+    /// Lets each role that has files that may change read them again, and returns what they hold.
     ///
     /// # Errors
-    /// What is wrong with them; they are not taken then. Also when there is no GSLB.
+    /// What is wrong with them; they are not taken then. Also when there is no such role.
     pub fn reload(&self) -> Result<String, String> {
         let running = self.running();
-        let gslbs = running.iter().filter_map(Running::gslb);
-        let summaries: Result<Vec<_>, _> = gslbs.map(lastmile_gslb::Gslb::reload).collect();
-        let summaries = summaries.map_err(|error| error.to_string())?;
-        let lines: Vec<_> = summaries.iter().map(ToString::to_string).collect();
-        if lines.is_empty() { Err("no GSLB runs here".to_owned()) } else { Ok(lines.join("\n")) }
+        let lines: Result<Vec<_>, _> = running.iter().filter_map(Running::reload).collect();
+        match lines?.as_slice() {
+            [] => Err("nothing here has files that are read again".to_owned()),
+            lines => Ok(lines.join("\n")),
+        }
     }
 
     /// Sets which modes of the GSLB are on, those that are given, and says how it is then.

@@ -53,6 +53,12 @@ impl Stop {
         Ok(Self { told, _teller: teller })
     }
 
+    /// Whether a signal, of any of the three, comes within `pause`; returns when it does.
+    #[must_use]
+    pub fn came_within(&self, pause: Duration) -> bool {
+        self.told.recv_timeout(pause).is_ok()
+    }
+
     /// Returns when a signal says that all shall end, or after `limit`. HUP is for `reload` if there is one, otherwise
     /// it ends as well.
     pub fn wait(&self, limit: Option<Duration>, reload: Option<&dyn Fn()>) {

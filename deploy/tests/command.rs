@@ -18,7 +18,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn help_has_an_example_of_every_command() {
-    for command in ["up", "edge", "origin", "gslb", "rules", "check"] {
+    for command in ["up", "edge", "origin", "gslb", "rules", "check", "doctor", "tune"] {
         let output = lastmile(&[command, "--help"]).output().unwrap();
         assert!(output.status.success(), "{command}");
         let help = stdout(&output);
@@ -27,13 +27,20 @@ fn help_has_an_example_of_every_command() {
         assert_eq!(stderr(&output), "", "{command}");
     }
     let overview = stdout(&lastmile(&["--help"]).output().unwrap());
-    for word in ["up", "edge", "origin", "gslb", "rules", "check", "Exit status"] {
+    for word in ["up", "edge", "gslb", "rules", "check", "doctor", "tune", "Exit status"] {
         assert!(overview.contains(word), "{word}: {overview}");
     }
     let origin = stdout(&lastmile(&["origin", "--help"]).output().unwrap());
     assert!(origin.contains("max-age"), "the table of synthetic objects: {origin}");
     let edge = stdout(&lastmile(&["edge", "--help"]).output().unwrap());
-    for word in ["[[site]]", "key-query-except = ", "stale-if-error = ", "--log"] {
+    for word in [
+        "[[site]]",
+        "key-query-except = ",
+        "stale-if-error = ",
+        "[[policy]]",
+        "syn-timeout = ",
+        "--log",
+    ] {
         assert!(edge.contains(word), "{word}: {edge}");
     }
 }
@@ -53,6 +60,13 @@ fn misuse_is_one_line_and_status_2() {
             "no congestion control \"dma\"; there are: auto, system, ",
             "an unknown congestion control",
         ),
+        (&["tune"], "tune: a command is missing; allowed: ", "which part of tuning"),
+        (
+            &["tune", "cores", "--device", "none0"],
+            "no network device \"none0\"; there are:",
+            "none",
+        ),
+        (&["tune", "cores", "--cores", "1000"], "core 1000", "no such core"),
         (&["edge"], "edge: nowhere to fetch from: give --upstream", "no upstream"),
         (&["edge", "--upstream", "ftp://a"], "ftp", "a scheme that it does not speak"),
         (&["edge", "--upstream", "http://[::1]:1", "--cores", "1000"], "core 1000", "no such core"),

@@ -23,6 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("bench/src/ring.rs", "entries of a ring with pointers to what the ring owns"),
     ("bench/src/ring/incoming.rs", "buffers that the kernel fills"),
+    ("bench/src/wan/emulator/tun.rs", "TUNSETIFF, which reads a structure of ours"),
     ("edge/src/io/ring/buffers.rs", "memory that the kernel writes"),
     ("edge/src/io/ring/driver.rs", "operations that point to memory"),
     ("edge/src/io/ring/stream.rs", "a descriptor that the ring closes, octets that it has written"),
@@ -30,7 +31,10 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("edge/src/ram/heap.rs", "memory mapped from the system, and blocks in it"),
     ("edge/src/ram/object.rs", "a counted reference to a value with its octets behind it"),
     ("edge/src/io/watchdog.rs", "the same, to shut a connection that is overdue"),
+    ("tuning/src/bpf/system.rs", "bpf(2): attributes with pointers, descriptors that it returns"),
+    ("tuning/src/socket/raw.rs", "socket options that no wrapper has"),
     ("gslb/src/udp/batch.rs", "headers of datagrams with pointers to their memory"),
+    ("tuning/src/clock.rs", "adjtimex(2), for which no library has a safe interface"),
     ("tests/allocations.rs", "a counting allocator"),
 ];
 
@@ -80,6 +84,21 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("bench/src", &["lastmile_edge", "lastmile_http"], "an oracle shares no code with its subject"),
     (
+        "tuning/src/plan.rs",
+        &["std::fs", "std::io", "Instant", "SystemTime", "sysctl::", "route::"],
+        "a plan is pure: what was found comes in, steps go out",
+    ),
+    (
+        "bench/src/wan/link",
+        &["std::net", "std::fs", "std::io", "Instant", "SystemTime", "clock_gettime"],
+        "links are computed: the time is an argument",
+    ),
+    (
+        "bench/src/wan/analysis",
+        &["wan::link", "wan::emulator", "wan::run", "lastmile_tuning", "std::fs", "Instant"],
+        "the analysis of captures knows octets, and nothing of what made them",
+    ),
+    (
         "gslb/src/wire",
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "DNS messages are pure",
@@ -94,7 +113,14 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["UdpSocket", "TcpStream", "std::fs", "Instant", "SystemTime"],
         "a transfer is octets, whoever gets them",
     ),
+    ("tuning/src/cores/a", PURE, "an audit looks at a machine's description"),
+    ("tuning/src/cores/finding", PURE, "so does what is said of it"),
+    ("tuning/src/cores/order", PURE, "an order follows from a machine's description"),
+    ("deploy/src/doctor/judge", PURE, "a judgement looks at facts"),
 ];
+
+/// What is concluded about a machine is concluded from its description.
+const PURE: &[&str] = &["std::fs", "std::net", "File::", "sysctl::", "Instant", "SystemTime"];
 
 /// The files of the edge that may ask the kernel for the time, and for what. Everything else takes it from the clock
 /// that ticks for all workers: a hit reads no other.

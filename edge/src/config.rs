@@ -9,7 +9,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use lastmile_http::head::HeadLimits;
 use lastmile_tuning::cpu::Cores;
-use lastmile_tuning::socket::ListenOptions;
+use lastmile_tuning::socket::{ListenOptions, SocketOptions};
+use std::path::PathBuf;
 
 /// Configuration of one edge (or parent: a parent is an edge whose upstream is the origin).
 #[derive(Clone, Debug)]
@@ -40,8 +41,12 @@ pub struct Config {
     pub cores: Cores,
     /// io_uring or epoll.
     pub io: IoChoice,
-    /// Options of the listeners.
-    pub socket: ListenOptions,
+    /// Options of the listeners, and of clients' connections.
+    pub listener: ListenOptions,
+    /// Options of connections to upstreams.
+    pub upstream_socket: SocketOptions,
+    /// The file of what connections get by the prefix of their other end.
+    pub tcp_policy: Option<PathBuf>,
     /// Sizes of heads that are accepted.
     pub head_limits: HeadLimits,
     /// Client connections at a time, over all cores; more wait in the listen queue.
@@ -117,7 +122,9 @@ impl Config {
             by_reference_octets_min: BY_REFERENCE_OCTETS_MIN,
             cores,
             io: IoChoice::default(),
-            socket: ListenOptions::default(),
+            listener: ListenOptions::default(),
+            upstream_socket: SocketOptions::default(),
+            tcp_policy: None,
             head_limits: HeadLimits::default(),
             connections_max: 10_000,
             timeouts: Timeouts::default(),

@@ -8,6 +8,7 @@ pub(crate) mod epoll;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub(crate) mod ring;
+pub(crate) mod sockets;
 mod waits;
 mod watchdog;
 

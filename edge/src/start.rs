@@ -7,6 +7,7 @@ use crate::io::epoll::EpollIo;
 use crate::io::machine::Machine;
 use crate::io::mailbox::Mailbox;
 use crate::io::ring::{self, RingIo};
+use crate::io::sockets::Sockets;
 use crate::listener::accept_all;
 use crate::upstream::addresses::Addresses;
 use crate::worker::{Shared, Worker};
@@ -15,6 +16,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use lastmile_http::fields::is_token;
+use lastmile_tuning::policy::Enforcement;
 use lastmile_tuning::{cpu, files, socket};
 use socket2::SockRef;
 use std::io as stdio;
@@ -94,7 +96,7 @@ pub fn start(config: Config) -> Result<Edge, StartError> {
     let count = config.cores.numbers().len();
     let mut listeners = Vec::new();
     for address in &config.listen {
-        listeners.push(socket::listen(*address, count, &config.socket).map_err(|error| {
+        listeners.push(socket::listen(*address, count, &config.listener).map_err(|error| {
             let message = format!("edge: can't listen on {address}: {error}");
             match error.kind() {
                 stdio::ErrorKind::AddrInUse
@@ -105,7 +107,8 @@ pub fn start(config: Config) -> Result<Edge, StartError> {
             }
         })?);
     }
-    launch(config, uring, listeners)
+    let policy = enforce(&config, &listeners)?;
+    launch(config, uring, listeners, policy)
         .map_err(|error| StartError::failure(format!("edge: can't start: {error}")))
 }
 
@@ -138,6 +141,25 @@ fn choose_io(choice: IoChoice) -> Result<bool, StartError> {
     }
 }
 
+/// Puts the TCP policy in force, if there is one, before anything is accepted or opened.
+fn enforce(
+    config: &Config,
+    listeners: &[Vec<TcpListener>],
+) -> Result<Option<Arc<Enforcement>>, StartError> {
+    let upstream = config.upstream_socket.probe();
+    upstream.map_err(|e| StartError::misuse(format!("edge: connections to upstreams: {e}")))?;
+    let Some(path) = &config.tcp_policy else { return Ok(None) };
+    let policy = Enforcement::of_file(path, listeners.iter().flatten());
+    let policy = policy.map_err(|error| match error.kind() {
+        stdio::ErrorKind::InvalidInput => StartError::misuse(error.to_string()),
+        _ => StartError::failure(format!("edge: the TCP policy: {error}")),
+    })?;
+    if let Some(how) = policy.shortcomings() {
+        eprintln!("edge: {how}");
+    }
+    Ok(Some(Arc::new(policy)))
+}
+
 /// As many connections as there are descriptors for: some are left for upstreams, which a busy edge has fewer of than
 /// clients.
 fn affordable_connections(wanted: usize) -> usize {
@@ -157,13 +179,21 @@ fn affordable_connections(wanted: usize) -> usize {
     wanted.min(affordable)
 }
 
-fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdio::Result<Edge> {
+fn launch(
+    config: Config,
+    uring: bool,
+    listeners: Vec<Vec<TcpListener>>,
+    policy: Option<Arc<Enforcement>>,
+) -> stdio::Result<Edge> {
     let stop_helpers = Arc::new(AtomicBool::new(false));
     let draining = Arc::new(AtomicBool::new(false));
-    let (upstreams, resolver) = Addresses::start(&config.upstreams, Arc::clone(&stop_helpers))?;
+    let sockets =
+        Arc::new(Sockets { upstream: config.upstream_socket.clone(), policy: policy.clone() });
+    let (upstreams, resolver) =
+        Addresses::start(&config.upstreams, policy.clone(), Arc::clone(&stop_helpers))?;
     let addresses =
         listeners.iter().map(|group| group[0].local_addr()).collect::<Result<_, _>>()?;
-    let shared = Shared::new(config, upstreams, Arc::clone(&draining));
+    let shared = Shared::new(config, upstreams, policy, Arc::clone(&draining));
     let mut edge = Edge {
         addresses,
         uring,
@@ -191,6 +221,7 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
         let (clock, ready) = (Arc::clone(&clock), ready.clone());
         let shared = Arc::clone(&shared);
         let drain_ms = Arc::clone(&edge.drain_ms);
+        let sockets = Arc::clone(&sockets);
         let thread = std::thread::Builder::new().name(format!("worker-{core}"));
         edge.workers.push(thread.spawn(move || {
             if let Err(error) = cpu::pin_current_thread(core) {
@@ -199,9 +230,9 @@ fn launch(config: Config, uring: bool, listeners: Vec<Vec<TcpListener>>) -> stdi
             let life =
                 Life { index, clock, ear, listeners: own, shared: Arc::clone(&shared), drain_ms };
             let ended = if uring {
-                life.run::<RingIo>(mailbox, &ready)
+                life.run::<RingIo>(mailbox, sockets, &ready)
             } else {
-                life.run::<EpollIo>(mailbox, &ready)
+                life.run::<EpollIo>(mailbox, sockets, &ready)
             };
             // A ring that can't be made, or what the worker said when it began.
             if let Err(error) = ended {
@@ -231,10 +262,11 @@ impl Life {
     fn run<M: Machine>(
         self,
         mailbox: Arc<Mailbox>,
+        sockets: Arc<Sockets>,
         ready: &mpsc::Sender<stdio::Result<()>>,
     ) -> stdio::Result<()> {
         let ready = ready.clone();
-        M::run(Arc::clone(&self.clock), mailbox, |io: M| self.work(io, ready))
+        M::run(Arc::clone(&self.clock), mailbox, sockets, |io: M| self.work(io, ready))
     }
 
     /// The life of a worker.
@@ -300,6 +332,20 @@ impl Edge {
     #[must_use]
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
         self.shared.samples()
+    }
+
+    /// Whether it has a TCP policy.
+    #[must_use]
+    pub fn has_tcp_policy(&self) -> bool {
+        self.shared.policy.is_some()
+    }
+
+    /// Reads the file of the TCP policy again, and says how many prefixes it has; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// What is wrong with it; the policy stays as it is then.
+    pub fn reload_tcp_policy(&self) -> Option<Result<usize, String>> {
+        self.shared.policy.as_ref().map(|policy| policy.reload())
     }
 
     /// Ends the edge: no new connection or request is taken up, and what is under way may take `drain` to end.

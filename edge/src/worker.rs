@@ -19,6 +19,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use crossbeam::utils::CachePadded;
 use lastmile_http::head::FieldSpan;
+use lastmile_tuning::policy::Enforcement;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub struct Shared {
     pub(crate) collapse: Arc<Collapse>,
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) ssd: Option<Arc<SsdTier>>,
+    pub(crate) policy: Option<Arc<Enforcement>>,
     pages: Arc<Pages>,
     counters: Box<[CachePadded<Counters>]>,
     draining: Arc<AtomicBool>,
@@ -52,6 +54,7 @@ impl Shared {
     pub(crate) fn new(
         config: Config,
         addresses: Arc<Addresses>,
+        policy: Option<Arc<Enforcement>>,
         draining: Arc<AtomicBool>,
     ) -> Arc<Self> {
         let workers = config.cores.numbers().len();
@@ -72,6 +75,7 @@ impl Shared {
             ssd,
             collapse: Collapse::new(),
             addresses,
+            policy,
             pages: Arc::new(Pages::new(config.arena)),
             counters: (0..workers).map(|_| CachePadded::default()).collect(),
             draining,
@@ -86,8 +90,8 @@ impl Shared {
     /// # Errors
     /// When the thread that looks names up can't be started.
     pub fn unstarted(config: Config) -> std::io::Result<Arc<Self>> {
-        let (addresses, _) = Addresses::start(&config.upstreams, Arc::default())?;
-        Ok(Self::new(config, addresses, Arc::default()))
+        let (addresses, _) = Addresses::start(&config.upstreams, None, Arc::default())?;
+        Ok(Self::new(config, addresses, None, Arc::default()))
     }
 
     /// Takes out of the store what `which` says of the variants of a key. Of what SSDs have under it, all goes: what a
@@ -169,6 +173,7 @@ impl Shared {
             ),
             ("log_dropped_total", "Lines of the log that were lost.", self.log_dropped()),
         ]);
+        samples.extend(self.policy.iter().flat_map(|policy| policy.samples()));
         samples.extend(self.ssd.iter().flat_map(|ssd| ssd.samples()));
         samples
     }
@@ -301,6 +306,7 @@ mod tests {
     use super::*;
     use crate::config::Upstream;
     use lastmile_tuning::cpu::Cores;
+    use lastmile_tuning::policy::PolicyTable;
 
     #[test]
     fn the_readme_names_every_counter() {
@@ -309,7 +315,8 @@ mod tests {
         let shared =
             Shared::unstarted(Config::new("t".into(), vec![], vec![upstream], cores)).unwrap();
         let readme = include_str!("../README.md");
-        for (name, ..) in shared.samples() {
+        let policy = Enforcement::start(PolicyTable::default(), []).unwrap();
+        for (name, ..) in shared.samples().into_iter().chain(policy.samples()) {
             let name = name.split('{').next().unwrap();
             assert!(readme.contains(&format!("`{name}`")), "edge/README.md does not name {name}");
         }

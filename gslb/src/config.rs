@@ -2,6 +2,7 @@
 
 use crate::QueryLog;
 use lastmile_tuning::cpu::Cores;
+use lastmile_tuning::socket::ListenOptions;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub struct Config {
     pub lab_locations: Option<PathBuf>,
     /// Where to serve HTTP: redirects, names for apps, DNS over HTTPS; `None` for nowhere.
     pub http: Option<SocketAddr>,
+    /// Options of the TCP listeners, HTTP's too, and of the connections that they accept.
+    pub listener: ListenOptions,
     /// Open connections of HTTP; one more closes the one that has been open longest.
     pub http_connections_max: usize,
     /// The largest answer over UDP in octets, whatever the asker offers; 512 to 4096.
@@ -49,6 +52,7 @@ impl Default for Config {
             lab_table: None,
             lab_locations: None,
             http: None,
+            listener: ListenOptions::default(),
             http_connections_max: 1024,
             // DNS flag day 2020: the largest payload that no path of 1280 octets fragments.
             udp_payload_max: 1232,

@@ -22,7 +22,7 @@ use crate::worker::{Random, Stop, Worker};
 use crate::{Config, ConfigError, StartError, Summary, tcp, transfer, udp};
 use arc_swap::ArcSwap;
 use lastmile_tuning::cpu::{self, Cores};
-use lastmile_tuning::socket::{ListenOptions, bind_udp, listen};
+use lastmile_tuning::socket::{bind_udp, listen};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -87,7 +87,7 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
     let (mut tables, summary) = load_signed(&config)?;
     let count = cores.numbers().len();
     let (listeners, sockets) =
-        bind(config.listen, count).map_err(|error| StartError::Bind(config.listen, error))?;
+        bind(&config, count).map_err(|error| StartError::Bind(config.listen, error))?;
     let address = match sockets.first().map(UdpSocket::local_addr) {
         Some(Ok(address)) => address,
         Some(Err(error)) => return Err(StartError::Worker(error)),
@@ -97,7 +97,7 @@ pub fn start(config: Config) -> Result<Gslb, StartError> {
         connections_max: (config.tcp_connections_max / count).max(1),
         idle_timeout: config.tcp_idle_timeout,
     };
-    let http = bind_http(config.http)?;
+    let http = bind_http(&config)?;
     // Besides those of DNS the one of the HTTP front.
     let workers = count * WORKERS_EACH + usize::from(http.is_some());
     tables.tally = Arc::new(Tally::new(&tables.policy, workers));
@@ -182,8 +182,9 @@ fn edge_samples(policy: &Policy, ledger: &Ledger) -> Vec<Sample> {
 
 /// The cores to run on; an error is about one that is not allowed.
 fn cores(config: &Config) -> Result<Cores, String> {
-    let allowed = Cores::allowed().map_err(|error| format!("gslb: sched_getaffinity: {error}"))?;
-    let Some(cores) = &config.cores else { return Ok(allowed) };
+    let failed = |error: io::Error| format!("gslb: sched_getaffinity: {error}");
+    let Some(cores) = &config.cores else { return Cores::best_first().map_err(failed) };
+    let allowed = Cores::allowed().map_err(failed)?;
     match cores.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
         None => Ok(cores.clone()),
         Some(core) => {
@@ -194,10 +195,11 @@ fn cores(config: &Config) -> Result<Cores, String> {
 }
 
 /// TCP and UDP on one port.
-fn bind(address: SocketAddr, count: usize) -> io::Result<(Vec<TcpListener>, Vec<UdpSocket>)> {
+fn bind(config: &Config, count: usize) -> io::Result<(Vec<TcpListener>, Vec<UdpSocket>)> {
+    let address = config.listen;
     let mut tries = 1;
     loop {
-        let listeners = listen(address, count, &ListenOptions::default())?;
+        let listeners = listen(address, count, &config.listener)?;
         let bound = match listeners.first() {
             Some(listener) => listener.local_addr()?,
             None => address,
@@ -225,9 +227,9 @@ impl Loaded {
 }
 
 /// The listener of the HTTP front, if there is to be one.
-fn bind_http(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
-    let Some(address) = address else { return Ok(None) };
-    let listeners = listen(address, 1, &ListenOptions::default());
+fn bind_http(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = config.http else { return Ok(None) };
+    let listeners = listen(address, 1, &config.listener);
     let mut listeners = listeners.map_err(|error| StartError::Bind(address, error))?;
     Ok(listeners.pop())
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lastmile_tuning::socket::{ListenOptions, SocketOptions};
+
 /// Connections open at once. Each may hold one head and two slices of content, about 0.3 MB, so this is some 300 MB at
 /// the very worst. A parent keeps far fewer; more clients wait in the listener's queue and are not refused.
 pub const CONNECTIONS_MAX: usize = 1024;
@@ -42,6 +44,10 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Threads that serve, 1 or more; connections are spread over them.
     pub threads: usize,
+    /// Options of the listener, and of the connections that it accepts.
+    pub listener: ListenOptions,
+    /// The file of what connections get by the prefix of their client.
+    pub tcp_policy: Option<PathBuf>,
 }
 
 impl Config {
@@ -59,6 +65,9 @@ impl Config {
             idle_timeout: Duration::from_secs(60),
             // The origin is not what a CDN measures; two threads outrun any parent on a small machine.
             threads: cores.min(2),
+            // A fault that a client asked for may take longer than an edge would wait.
+            listener: ListenOptions { socket: SocketOptions::default(), ..Default::default() },
+            tcp_policy: None,
         }
     }
 }

@@ -23,8 +23,6 @@ pub(crate) async fn serve(
     site: Arc<Site>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // A failure means that the client has gone already.
-    let _ = stream.set_nodelay(true);
     let fate = Arc::new(Fate::new());
     let wire = Wire::new(stream, Arc::clone(&fate));
     let caller = Caller { client, connection: number, fate: Arc::clone(&fate) };

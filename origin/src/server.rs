@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lastmile_tuning::socket::spare_pacing;
+use lastmile_tuning::policy::Enforcement;
+use lastmile_tuning::socket::ListenOptions;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -21,9 +22,6 @@ use crate::directory::Directory;
 use crate::error::StartError;
 use crate::exchange::Site;
 use crate::journal::Journal;
-
-/// Connections waiting to be accepted; `net.core.somaxconn` lowers it. A crowd that arrives at once waits here.
-const BACKLOG_MAX: i32 = 4096;
 
 /// Threads per serving thread that may read files at once. More only helps disks that serve many reads in parallel;
 /// each costs a stack and one slice.
@@ -44,6 +42,7 @@ pub struct Origin {
     address: SocketAddr,
     journal: Journal,
     counters: Arc<Counters>,
+    policy: Option<Arc<Enforcement>>,
     stop: watch::Sender<bool>,
     drain: watch::Sender<Duration>,
     threads: Vec<JoinHandle<()>>,
@@ -55,7 +54,7 @@ pub struct Origin {
 /// Misuse: a bound out of range, a directory that is missing or none, an address in use or not of this machine, a
 /// journal that cannot be written. Failure: no descriptors or threads left. Nothing keeps running then.
 pub fn start(config: Config) -> Result<Origin, StartError> {
-    let Config { listen, source, max_age, journal, connections_max, idle_timeout, threads } =
+    let Config { listen, source, max_age, journal, connections_max, idle_timeout, threads, .. } =
         config;
     check_range("connections_max", connections_max, CONNECTIONS_MAX)?;
     check_range("threads", threads, THREADS_MAX)?;
@@ -68,7 +67,9 @@ pub fn start(config: Config) -> Result<Origin, StartError> {
         Source::Both(path) => (Some(open_directory(path)?), true),
     };
     let file = journal.as_deref().map(open_journal).transpose()?;
-    let listener = bind(listen).map_err(|error| explain_bind(listen, &error))?;
+    let listener = bind(listen, &config.listener).map_err(|error| explain_bind(listen, &error))?;
+    let policy = config.tcp_policy.map(|path| enforce(&path, &listener)).transpose()?;
+    let policy = policy.map(Arc::new);
     let failed = |error: io::Error| StartError::failure(format!("origin: cannot start: {error}"));
     let address = listener.local_addr().map_err(failed)?;
 
@@ -85,13 +86,14 @@ pub fn start(config: Config) -> Result<Origin, StartError> {
     let (stop, stopping) = watch::channel(false);
     let (drain, draining) = watch::channel(Duration::ZERO);
     let mut origin =
-        Origin { address, journal, counters, stop, drain, threads: Vec::with_capacity(threads) };
+        Origin { address, journal, counters, policy, stop, drain, threads: Vec::new() };
     let permits = Arc::new(Semaphore::new(connections_max));
     let numbers = Arc::new(AtomicU64::new(0));
     for index in 0..threads {
         let worker = Worker {
             listener: listener.try_clone().map_err(failed)?,
             site: Arc::clone(&site),
+            policy: origin.policy.clone(),
             permits: Arc::clone(&permits),
             numbers: Arc::clone(&numbers),
             stopping: stopping.clone(),
@@ -125,7 +127,23 @@ impl Origin {
     /// Name, help and value of every metric; a name that ends in `_total` is a counter, any other a gauge.
     #[must_use]
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
-        self.counters.samples()
+        let mut samples = self.counters.samples();
+        samples.extend(self.policy.iter().flat_map(|policy| policy.samples()));
+        samples
+    }
+
+    /// Whether it has a TCP policy.
+    #[must_use]
+    pub fn has_tcp_policy(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Reads the file of the TCP policy again, and says how many prefixes it has; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// What is wrong with it; the policy stays as it is then.
+    pub fn reload_tcp_policy(&self) -> Option<Result<usize, String>> {
+        self.policy.as_ref().map(|policy| policy.reload())
     }
 
     /// A handle on the journal; it outlives the origin.
@@ -160,6 +178,7 @@ impl Drop for Origin {
 struct Worker {
     listener: TcpListener,
     site: Arc<Site>,
+    policy: Option<Arc<Enforcement>>,
     permits: Arc<Semaphore>,
     numbers: Arc<AtomicU64>,
     stopping: watch::Receiver<bool>,
@@ -194,6 +213,9 @@ impl Worker {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            if let Some(policy) = &self.policy {
+                policy.apply(&stream, client.ip());
+            }
             while connections.try_join_next().is_some() {}
             let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
             let site = Arc::clone(&self.site);
@@ -249,13 +271,24 @@ fn open_journal(path: &Path) -> Result<File, StartError> {
     })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn enforce(path: &Path, listener: &TcpListener) -> Result<Enforcement, StartError> {
+    let policy = Enforcement::of_file(path, [listener]).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => StartError::misuse(error.to_string()),
+        _ => StartError::failure(format!("origin: the TCP policy: {error}")),
+    })?;
+    if let Some(how) = policy.shortcomings() {
+        eprintln!("origin: {how}");
+    }
+    Ok(policy)
+}
+
+fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    spare_pacing(&socket, address.ip());
+    options.apply(&socket, address.ip())?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG_MAX)?;
+    socket.listen(options.backlog)?;
     Ok(socket.into())
 }
 

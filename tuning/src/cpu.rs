@@ -1,10 +1,12 @@
 //! The cores of this machine: which may be used, and pinning a thread to one.
 
+use crate::cores::{Machine, order};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// A list of cores as users write it: `0-3`, `0,2`, `1`; or a plain count through [`Cores::first`].
@@ -12,7 +14,8 @@ use std::time::Duration;
 pub struct Cores(Vec<usize>);
 
 impl Cores {
-    /// The core numbers, ascending, without repeats.
+    /// The core numbers, each once, in the order in which workers take them: ascending, unless they are from
+    /// [`Cores::best_first`].
     #[must_use]
     pub fn numbers(&self) -> &[usize] {
         &self.0
@@ -25,6 +28,17 @@ impl Cores {
     pub fn allowed() -> io::Result<Self> {
         let set = sched_getaffinity(Pid::from_raw(0))?;
         Ok(Self((0..CpuSet::count()).filter(|&core| set.is_set(core).unwrap_or(false)).collect()))
+    }
+
+    /// The cores of [`Cores::allowed`], the best for a worker first: near the network device, a thread of each physical
+    /// core before its siblings, interrupted ones first ([`order`]). By number where the machine does not say.
+    ///
+    /// # Errors
+    /// As for [`Cores::allowed`].
+    pub fn best_first() -> io::Result<Self> {
+        let allowed = Self::allowed()?;
+        let machine = Machine::read_below(Path::new("/"), None).unwrap_or_default();
+        Ok(Self(order(&machine, &allowed.0)))
     }
 
     /// The first `count` of the allowed cores (at least one).
@@ -103,6 +117,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Cores>().ok().map(|c| c.0), expected, "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn every_allowed_core_has_its_place_in_the_order() {
+        let mut numbers = Cores::best_first().unwrap().0;
+        numbers.sort_unstable();
+        assert_eq!(numbers, Cores::allowed().unwrap().0);
     }
 
     #[test]

@@ -2,14 +2,20 @@
 //! namespace of the thread that opened it.
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NetlinkSerializable,
+    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload, NetlinkSerializable, NlasIterator,
 };
 use netlink_sys::{Socket, SocketAddr};
 use std::io;
 
 /// Octets of an answer that are too many to be one: a dump of a table of a hundred thousand routes is below it.
 const ANSWER_OCTETS_MAX: usize = 64 << 20;
+
+/// Octets of the header that an error repeats in front of what explains it.
+const HEADER_OCTETS: usize = 16;
+
+/// `NLMSGERR_ATTR_MSG`: why, in words.
+const ERROR_TEXT: u16 = 1;
 
 /// A socket to one family of the kernel.
 #[derive(Debug)]
@@ -27,6 +33,9 @@ impl Netlink {
         let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
+        // An error says why in words, and does not repeat the message.
+        socket.set_ext_ack(true)?;
+        socket.set_cap_ack(true)?;
         Ok(Self { socket, sequence_number: 0 })
     }
 
@@ -101,7 +110,7 @@ impl Netlink {
                 NetlinkPayload::InnerMessage(inner) => found.push(inner),
                 NetlinkPayload::Done(_) => return Ok(true),
                 NetlinkPayload::Error(error) if error.code.is_none() => return Ok(true),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                NetlinkPayload::Error(error) => return Err(in_words(&error)),
                 NetlinkPayload::Overrun(_) => {
                     return Err(io::Error::other("netlink: more than the socket's buffer holds"));
                 }
@@ -109,5 +118,28 @@ impl Netlink {
             }
         }
         Ok(false)
+    }
+}
+
+/// An error of the kernel, with its own words if it says any.
+fn in_words(error: &ErrorMessage) -> io::Error {
+    let number = error.to_io();
+    let explained = error.header.get(HEADER_OCTETS..).unwrap_or_default();
+    let mut attributes = NlasIterator::new(explained).map_while(Result::ok);
+    match attributes.find(|attribute| attribute.kind() == ERROR_TEXT) {
+        Some(text) => {
+            let text = String::from_utf8_lossy(text.value());
+            let why = format!("{} ({number})", text.trim_end_matches('\0'));
+            io::Error::new(kind(&number), why)
+        }
+        None => number,
+    }
+}
+
+/// The kind of an error of the kernel, also of that for a device that is not there, for which Rust has none.
+pub(crate) fn kind(error: &io::Error) -> io::ErrorKind {
+    match error.raw_os_error() {
+        Some(number) if number == nix::errno::Errno::ENODEV as i32 => io::ErrorKind::NotFound,
+        Some(_) | None => error.kind(),
     }
 }

@@ -5,8 +5,8 @@ use crate::link;
 use crate::netlink::Netlink;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
-    RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric,
+    RouteNextHopFlags, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -150,6 +150,7 @@ impl Metrics {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     message: RouteMessage,
+    obstacle: Option<&'static str>,
 }
 
 impl Route {
@@ -178,7 +179,57 @@ impl Route {
             message.attributes.push(RouteAttribute::Gateway(gateway.into()));
         }
         message.attributes.push(RouteAttribute::Oif(link::index(device)?));
-        Ok(Self { message })
+        Ok(Self { message, obstacle: None })
+    }
+
+    /// What the kernel has told of a unicast route of the main table; `None` for anything else.
+    fn told(mut message: RouteMessage) -> Option<Self> {
+        let header = &mut message.header;
+        let is_route = header.table == RouteHeader::RT_TABLE_MAIN
+            && header.kind == RouteType::Unicast
+            // What was learned of one destination, such as its path's MTU, and goes again by itself.
+            && !header.flags.contains(RouteFlags::Cloned);
+        if !is_route {
+            return None;
+        }
+        // How its devices are now is no part of it: the kernel refuses to be told that.
+        header.flags.remove(
+            RouteFlags::Dead | RouteFlags::Linkdown | RouteFlags::Offload | RouteFlags::Trap,
+        );
+        header.flags.remove(RouteFlags::RtOffload | RouteFlags::RtTrap | RouteFlags::OffloadFailed);
+        let is_expiring = |attribute: &RouteAttribute| matches!(attribute, RouteAttribute::CacheInfo(it) if it.expires != 0);
+        let is_of_nexthop =
+            |attribute: &RouteAttribute| matches!(attribute, RouteAttribute::NhId(_));
+        let obstacle = if message.attributes.iter().any(is_of_nexthop) {
+            Some("unavailable: a route of a nexthop object")
+        } else if message.header.protocol == RouteProtocol::Ra {
+            Some("unavailable: learned by router advertisement")
+        } else if message.attributes.iter().any(is_expiring) {
+            Some("unavailable: a route that expires")
+        } else {
+            None
+        };
+        // Nor is what it tells of its use.
+        message.attributes.retain(|it| !matches!(it, RouteAttribute::CacheInfo(_)));
+        for attribute in &mut message.attributes {
+            let RouteAttribute::MultiPath(hops) = attribute else { continue };
+            for hop in hops {
+                hop.flags.remove(
+                    RouteNextHopFlags::Dead
+                        | RouteNextHopFlags::Linkdown
+                        | RouteNextHopFlags::Offload
+                        | RouteNextHopFlags::Trap,
+                );
+            }
+        }
+        Some(Self { message, obstacle })
+    }
+
+    /// Why it cannot be replaced by one that says something else and is the same otherwise: its lifetime is another's
+    /// to say, or its way is an object of its own.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&'static str> {
+        self.obstacle
     }
 
     /// Where it leads to; the default route is `0.0.0.0/0` or `::/0`.
@@ -217,6 +268,19 @@ impl Route {
         self
     }
 
+    /// A route to `destination`, a part of where this one leads, on the same way and with the same to say.
+    #[must_use]
+    pub fn narrowed(mut self, destination: Prefix) -> Self {
+        self.message.header.destination_prefix_length = destination.bits();
+        self.message.header.protocol = RouteProtocol::Static;
+        self.message.attributes.retain(|it| !matches!(it, RouteAttribute::Destination(_)));
+        if destination.bits() > 0 {
+            let destination = RouteAttribute::Destination(destination.address().into());
+            self.message.attributes.insert(0, destination);
+        }
+        self
+    }
+
     /// Puts it in place of the one with its destination and priority, or adds it.
     ///
     /// # Errors
@@ -249,13 +313,8 @@ pub fn list() -> io::Result<Vec<Route>> {
         let mut message = RouteMessage::default();
         message.header.address_family = family;
         for answer in netlink.dump(RouteNetlinkMessage::GetRoute(message))? {
-            let RouteNetlinkMessage::NewRoute(mut message) = answer else { continue };
-            let header = &message.header;
-            if header.table == RouteHeader::RT_TABLE_MAIN && header.kind == RouteType::Unicast {
-                // What it tells of its use is no part of it.
-                message.attributes.retain(|it| !matches!(it, RouteAttribute::CacheInfo(_)));
-                routes.push(Route { message });
-            }
+            let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
+            routes.extend(Route::told(message));
         }
     }
     Ok(routes)
@@ -291,15 +350,74 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_route_says_what_it_was_told() {
-        let namespace = match Namespace::new() {
+    fn namespace() -> Option<Namespace> {
+        match Namespace::new() {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 eprintln!("skipped: a network namespace takes CAP_SYS_ADMIN");
-                return;
+                None
             }
-            namespace => namespace.unwrap(),
+            namespace => Some(namespace.unwrap()),
+        }
+    }
+
+    #[test]
+    fn what_was_learned_of_a_destination_is_no_route() {
+        let mut message = Route::new("192.0.2.1".parse().unwrap(), "lo", None).unwrap().message;
+        assert!(Route::told(message.clone()).is_some());
+        message.header.flags = RouteFlags::Cloned;
+        assert_eq!(Route::told(message), None);
+    }
+
+    #[test]
+    fn a_route_is_written_as_it_was_told() {
+        let Some(namespace) = namespace() else { return };
+        let ip = |arguments: &str| {
+            let mut command = std::process::Command::new("ip");
+            assert!(command.args(arguments.split(' ')).status().unwrap().success(), "{arguments}");
         };
+        namespace
+            .run(|| {
+                // The peer of one is down: it has no carrier.
+                ip("link add dark type veth peer name dark1");
+                ip("link add lit type veth peer name lit1");
+                for device in ["dark", "lit", "lit1"] {
+                    ip(&format!("link set {device} up"));
+                }
+                ip("route add 192.0.2.0/24 dev dark");
+                ip("-6 route add 2001:db8:1::/64 dev lit expires 300");
+                ip("-6 route add 2001:db8:2::/64 dev lit proto ra");
+                ip("nexthop add id 7 dev lit");
+                ip("route add 203.0.113.0/24 nhid 7");
+                ip("route add 198.51.100.0/24 nexthop dev dark weight 1 nexthop dev lit weight 1");
+                let said = Metrics { initcwnd: Some(20), ..Metrics::default() };
+                for (destination, obstacle) in [
+                    ("192.0.2.0/24", None),
+                    ("198.51.100.0/24", None),
+                    ("2001:db8:1::/64", Some("unavailable: a route that expires")),
+                    ("2001:db8:2::/64", Some("unavailable: learned by router advertisement")),
+                    ("203.0.113.0/24", Some("unavailable: a route of a nexthop object")),
+                ] {
+                    let of = |routes: Vec<Route>| {
+                        let is_it = |it: &Route| it.destination().to_string() == destination;
+                        routes.into_iter().find(is_it).unwrap()
+                    };
+                    let route = of(list()?);
+                    assert_eq!(route.obstacle(), obstacle, "{destination}");
+                    if obstacle.is_none() {
+                        route.clone().with(&said).replace()?;
+                        assert_eq!(of(list()?).metrics(), said, "{destination}");
+                        route.replace()?;
+                        assert_eq!(of(list()?), route, "{destination}");
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_route_says_what_it_was_told() {
+        let Some(namespace) = namespace() else { return };
         let said = Metrics {
             initcwnd: Some(20),
             initrwnd: Some(40),

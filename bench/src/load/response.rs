@@ -13,7 +13,7 @@ const CHUNK_LINE_OCTETS_MAX: usize = 8 * 1024;
 
 /// Something that is no response, and what about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(&'static str);
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 impl Malformed {
     /// A response without a request.

@@ -78,7 +78,8 @@ impl Naive {
         Ok(())
     }
 
-    /// The whole response, on a connection that was kept, if there is one, and on a new one if it is not answered there.
+    /// The whole response, on a connection that was kept, if there is one, and on a new one if it is not answered
+    /// there.
     fn fetch(self, request: &[u8], pool: &Mutex<Vec<TcpStream>>) -> io::Result<Vec<u8>> {
         let kept = pool.lock().ok().and_then(|mut pool| pool.pop());
         if let Some(Ok((response, upstream))) = kept.map(|upstream| ask(upstream, request)) {

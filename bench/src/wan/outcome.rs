@@ -27,7 +27,7 @@ pub struct Outcome {
     pub links: Vec<LinkShown>,
     /// Its cases, in the order of the file.
     pub cases: Vec<CaseOutcome>,
-    /// Why it could not be measured, if it could not.
+    /// Why it, or some of its cases, could not be measured, in lines.
     pub failure: Option<String>,
 }
 
@@ -138,12 +138,27 @@ pub struct Plot {
     pub link: usize,
     /// The way that the content goes.
     pub way: Way,
-    /// Its segments, in the order in which they were sent.
+    /// The round trip that tells flights apart, in ms: of the handshake, or else what was asked of the links.
+    pub round_trip_ms: Option<f64>,
+    /// Its segments, in the order in which they were sent. Neighbours are joined where there are too many to draw.
     pub segments: Vec<Segment>,
-    /// Acknowledgements, as they arrived at the sender: when, in ms, and up to where.
-    pub acknowledged: Vec<(f64, u64)>,
-    /// Flights: packets that left together, at most one for each round trip.
+    /// Segments that were seen; more than there are in `segments` where these are joined or left out.
+    pub segments_seen: u64,
+    /// Of these, the ones that the link dropped.
+    pub segments_dropped: u64,
+    /// Of these, the ones that had been sent before, or some of their octets.
+    pub segments_sent_again: u64,
+    /// Connections that were seen; those beyond the first few are in no list here.
+    pub connections_seen: u64,
+    /// Acknowledgements, as they arrived at the sender.
+    pub acknowledged: Vec<Acknowledgement>,
+    /// Flights: packets that left together, at most one for each round trip. They are never thinned out.
     pub flights: Vec<Flight>,
+    /// Handshakes and requests, both ways.
+    pub marks: Vec<Mark>,
+    /// When the last octet of the content that was missing arrived at the other end of the link, in ms since the
+    /// measurement began.
+    pub arrived_ms: Option<f64>,
 }
 
 /// A segment of TCP with content.
@@ -163,11 +178,53 @@ pub struct Segment {
     pub event: Event,
 }
 
+/// An acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// When it arrived at the sender's end of the link, in ms since the measurement began.
+    pub at_ms: f64,
+    /// Octets of content that the receiver has without a gap.
+    pub up_to: u64,
+    /// Octets beyond these that it is ready to take; `None` if the handshake, which has their scale, was not seen.
+    pub window: Option<u32>,
+    /// Which connection, counted from 0.
+    pub connection: u32,
+}
+
+/// A packet that a plot names.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When it was sent, at its own sender's end of the link, in ms since the measurement began.
+    pub at_ms: f64,
+    /// What it is.
+    pub kind: MarkKind,
+    /// [`Event::Entered`] for one that got through; otherwise how it was dropped.
+    pub event: Event,
+}
+
+/// Packets that a plot names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkKind {
+    /// It opens a connection.
+    Syn,
+    /// It answers a SYN.
+    SynAck,
+    /// It begins with a GET.
+    Request,
+}
+
 /// A flight.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flight {
     /// When its first packet was sent, in ms since the measurement began.
     pub at_ms: f64,
-    /// How many packets with content it has.
+    /// When its last packet was sent.
+    pub until_ms: f64,
+    /// How many packets with content it has, those that were dropped and sent again included.
     pub packets: u32,
+    /// Octets of content in them.
+    pub octets: u64,
+    /// Which connection, counted from 0.
+    pub connection: u32,
 }

@@ -39,7 +39,10 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
     config.ssd_admission = flags.ssd_admission;
     config.ssd_write_rate = flags.ssd_write_rate.map(|size| size.0);
     config.io = flags.io;
-    config.socket.congestion = flags.congestion.clone();
+    flags.listener.put(&mut config.listener);
+    config.listener.steer = flags.steer_by_cpu.then(|| config.cores.clone());
+    config.upstream_socket = flags.upstream_socket.options();
+    config.tcp_policy = flags.policy.tcp_policy.clone();
     config.sites = sites(&flags.sites)?;
     config.log = log(flags.log.as_deref())?;
     launch(config)
@@ -82,13 +85,15 @@ pub fn launch(config: Config) -> Result<Running, Failure> {
     Ok(Running { name, role: Role::Edge(edge) })
 }
 
-/// The cores that were given, each of which must be allowed to this process, or all that are.
+/// The cores that were given, each of which must be allowed to this process, or all that are, those first that the
+/// network device is near to.
 ///
 /// # Errors
 /// [`Failure::Misused`] with the cores that are allowed.
 pub fn cores_or_all(given: Option<&Cores>) -> Result<Cores, Failure> {
-    let allowed = Cores::allowed().map_err(|e| Failure::Failed(format!("cores: {e}")))?;
-    let Some(given) = given else { return Ok(allowed) };
+    let failed = |e: std::io::Error| Failure::Failed(format!("cores: {e}"));
+    let Some(given) = given else { return Cores::best_first().map_err(failed) };
+    let allowed = Cores::allowed().map_err(failed)?;
     match given.numbers().iter().find(|core| !allowed.numbers().contains(core)) {
         None => Ok(given.clone()),
         Some(core) => Err(Failure::Misused(format!(

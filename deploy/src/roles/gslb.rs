@@ -4,6 +4,7 @@ use super::{Role, Running};
 use crate::cli::GslbFlags;
 use crate::failure::Failure;
 use lastmile_gslb::{Config, ErrorKind, QueryLog, ZoneSource};
+use lastmile_tuning::socket::ListenOptions;
 
 /// Starts a GSLB; it answers when this returns.
 ///
@@ -18,7 +19,10 @@ pub fn start(flags: &GslbFlags) -> Result<Running, Failure> {
         QueryLog::start(path, flags.log_sample)
             .map_err(|error| Failure::Misused(format!("--log: {}: {error}", path.display())))
     });
+    let mut listener = ListenOptions::default();
+    flags.listener.put(&mut listener);
     launch(Config {
+        listener,
         listen: flags.listen,
         cores: flags.cores.clone(),
         zone: flags.zone.clone().map(ZoneSource::File),

@@ -19,11 +19,13 @@ pub fn start(flags: &OriginFlags) -> Result<Running, Failure> {
             return Err(Failure::Misused(what.to_owned()));
         }
     };
-    let config = Config {
+    let mut config = Config {
         max_age: flags.max_age.0,
         journal: flags.journal.clone(),
+        tcp_policy: flags.policy.tcp_policy.clone(),
         ..Config::new(flags.listen, source)
     };
+    flags.listener.put(&mut config.listener);
     launch(config)
 }
 

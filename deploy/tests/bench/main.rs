@@ -36,6 +36,7 @@ fn misused(rows: &[(&[&str], &str, &str)]) {
 
 #[test]
 fn a_command_is_needed() {
-    let allowed = "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace";
+    let allowed =
+        "bench: a command is missing; allowed: compare, dns, load, floor, steer, trace, wan";
     misused(&[(&["bench"], allowed, "nothing to do")]);
 }

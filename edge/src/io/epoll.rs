@@ -4,6 +4,7 @@ use super::by_reference::{Outgoing, Turn};
 use super::clock::Clock;
 use super::machine::Machine;
 use super::mailbox::Mailbox;
+use super::sockets::Sockets;
 use super::waits::{Waits, io_error};
 use super::watchdog::{Deadlines, Watched, reset};
 use super::{Io, IoError, Receive, Stream, Transmit, Wait};
@@ -18,7 +19,6 @@ use core::ops::Range;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
-use lastmile_tuning::socket::spare_pacing;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::{TcpListener, TcpStream, UnixStream};
 use socket2::SockRef;
@@ -40,6 +40,7 @@ pub(crate) struct EpollIo(Rc<Core>);
 struct Core {
     waits: Waits,
     leases: Rc<RefCell<Vec<Vec<u8>>>>,
+    sockets: Arc<Sockets>,
 }
 
 impl EpollIo {
@@ -95,9 +96,7 @@ impl Io for EpollIo {
     async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<EpollStream, IoError> {
         let connecting = async {
             let stream = TcpStream::connect_addr(peer).await.map_err(|error| io_error(&error))?;
-            // A socket that refuses the option still carries octets.
-            let _ = stream.set_nodelay(true);
-            with_socket(stream.as_raw_fd(), |socket| spare_pacing(&socket, peer.ip()));
+            with_socket(stream.as_raw_fd(), |socket| self.0.sockets.opened(&socket, peer));
             Ok(self.wrap(stream))
         };
         let expired = async {
@@ -156,11 +155,12 @@ impl Machine for EpollIo {
     fn run<F: Future<Output = ()>>(
         clock: Arc<Clock>,
         mailbox: Arc<Mailbox>,
+        sockets: Arc<Sockets>,
         begin: impl FnOnce(Self) -> F,
     ) -> io::Result<()> {
         let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new().build()?;
         let waits = Waits::new(clock, mailbox);
-        let io = Self(Rc::new(Core { waits, leases: Rc::default() }));
+        let io = Self(Rc::new(Core { waits, leases: Rc::default(), sockets }));
         runtime.block_on(begin(io));
         Ok(())
     }
@@ -171,6 +171,7 @@ impl Machine for EpollIo {
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(EpollStream, SocketAddr)> {
         let (stream, peer) = listener.accept().await?;
+        with_socket(stream.as_raw_fd(), |socket| self.0.sockets.accepted(&socket, peer));
         Ok((self.wrap(stream), peer))
     }
 

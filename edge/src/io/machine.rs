@@ -3,6 +3,7 @@
 use super::Io;
 use super::clock::Clock;
 use super::mailbox::Mailbox;
+use super::sockets::Sockets;
 use crate::worker::Shared;
 use core::future::Future;
 use core::net::SocketAddr;
@@ -24,6 +25,7 @@ pub(crate) trait Machine: Io {
     fn run<F: Future<Output = ()>>(
         clock: Arc<Clock>,
         mailbox: Arc<Mailbox>,
+        sockets: Arc<Sockets>,
         begin: impl FnOnce(Self) -> F,
     ) -> io::Result<()>;
 

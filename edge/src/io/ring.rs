@@ -16,6 +16,7 @@ mod tests;
 use super::clock::Clock;
 use super::machine::Machine;
 use super::mailbox::Mailbox;
+use super::sockets::Sockets;
 use super::waits::{Waits, io_error};
 use super::{Io, IoError};
 use crate::ssd::buffer::Buffer;
@@ -43,6 +44,7 @@ pub(crate) struct RingIo(Rc<Core>);
 struct Core {
     waits: Waits,
     driver: Rc<Driver>,
+    sockets: Arc<Sockets>,
 }
 
 /// Whether a ring with our flags can be made here.
@@ -63,6 +65,7 @@ impl Io for RingIo {
     async fn connect(&self, peer: SocketAddr, limit: Duration) -> Result<RingStream, IoError> {
         let connecting = async {
             let socket = Socket::to(&self.0.driver, peer).map_err(|error| io_error(&error))?;
+            self.0.sockets.opened(&socket, peer);
             let operation = self.0.driver.connect(socket.descriptor(), Box::new(peer.into()));
             operation.await.0.count().map_err(|error| io_error(&error))?;
             Ok(RingStream::new(self, socket))
@@ -117,11 +120,12 @@ impl Machine for RingIo {
     fn run<F: Future<Output = ()>>(
         clock: Arc<Clock>,
         mailbox: Arc<Mailbox>,
+        sockets: Arc<Sockets>,
         begin: impl FnOnce(Self) -> F,
     ) -> io::Result<()> {
         let driver = Driver::new()?;
         let waits = Waits::new(clock, mailbox);
-        let io = Self(Rc::new(Core { waits, driver: Rc::clone(&driver) }));
+        let io = Self(Rc::new(Core { waits, driver: Rc::clone(&driver), sockets }));
         let ended = executor::run(&driver, begin(io));
         driver.finish();
         ended
@@ -138,6 +142,7 @@ impl Machine for RingIo {
         let descriptor = accepted.count()?;
         let socket = Socket::accepted(&self.0.driver, descriptor);
         let peer = peer.into_address().ok_or(io::ErrorKind::InvalidData)?;
+        self.0.sockets.accepted(&socket, peer);
         Ok((RingStream::new(self, socket), peer))
     }
 

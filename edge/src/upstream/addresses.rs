@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
+use lastmile_tuning::policy::Enforcement;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -22,17 +23,22 @@ struct Address {
 }
 
 /// All addresses of all upstreams.
-#[derive(Debug)]
-pub(crate) struct Addresses(RwLock<Arc<[Arc<Address>]>>);
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    list: RwLock<Arc<[Arc<Address>]>>,
+    /// What connections to them get.
+    policy: Option<Arc<Enforcement>>,
+}
 
 impl Addresses {
     /// The addresses of `upstreams`. Names are looked up by a thread of their own, again and again until `stop`; the
     /// first answers are waited for, within bounds.
     pub(crate) fn start(
         upstreams: &[Upstream],
+        policy: Option<Arc<Enforcement>>,
         stop: Arc<AtomicBool>,
     ) -> std::io::Result<(Arc<Self>, Option<JoinHandle<()>>)> {
-        let addresses = Arc::new(Self(RwLock::new(Arc::from([]))));
+        let addresses = Arc::new(Self { policy, ..Self::default() });
         let literal = |upstream: &Upstream| match upstream.host {
             Host::Address(ip) => Some(SocketAddr::new(ip, upstream.port)),
             Host::Name(_) => None,
@@ -46,7 +52,7 @@ impl Addresses {
     }
 
     fn list(&self) -> Arc<[Arc<Address>]> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.list.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts `sockets` in the place of the list; what is known of those that stay is kept.
@@ -59,7 +65,13 @@ impl Addresses {
                 )
             };
         let list: Arc<[Arc<Address>]> = sockets.map(address).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = list;
+        if let Some(policy) = &self.policy {
+            let sockets: Vec<_> = list.iter().map(|address| address.socket).collect();
+            if let Err(error) = policy.set_upstreams(&sockets) {
+                eprintln!("edge: the TCP policy does not reach all upstreams: {error}");
+            }
+        }
+        *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
     }
 
     /// Every address.
@@ -100,7 +112,7 @@ mod tests {
     fn a_key_keeps_its_address_and_failed_ones_come_last() {
         let sockets: Vec<SocketAddr> =
             (1..=3).map(|n| SocketAddr::from(([127, 0, 0, n], 80))).collect();
-        let addresses = Addresses(RwLock::new(Arc::from([])));
+        let addresses = Addresses::default();
         let now = UnixTime::from_seconds(1_000);
         assert!(addresses.candidates(7, now).is_empty());
         addresses.replace(sockets.iter().copied());

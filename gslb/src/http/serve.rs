@@ -114,8 +114,6 @@ async fn connection(
     limits: Limits,
     ends: (&Crowd, watch::Receiver<Option<Instant>>),
 ) {
-    // Responses are small and whole: nothing is gained by waiting for more.
-    let _ = stream.set_nodelay(true);
     let tables = front.tables();
     // Dropped behind what is counted: who sees the connection end sees the counter too.
     let mut opening = pin!(open(stream, peer.ip().to_canonical(), &tables.front, &front.counters));

@@ -17,10 +17,9 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use lastmile_tuning::socket::spare_pacing;
 use socket2::SockRef;
 use std::io;
-use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
 use std::rc::Rc;
 
 /// Octets of the buffer that content is received into when its owner has not said how many.
@@ -45,9 +44,6 @@ impl Socket {
         let domain = socket2::Domain::for_address(peer);
         let kind = socket2::Type::STREAM.nonblocking();
         let socket = socket2::Socket::new(domain, kind, Some(socket2::Protocol::TCP))?;
-        // A socket that refuses the option still carries octets.
-        let _ = socket.set_tcp_nodelay(true);
-        spare_pacing(&socket, peer.ip());
         Ok(Self { driver: Rc::clone(driver), descriptor: socket.into_raw_fd() })
     }
 
@@ -64,6 +60,12 @@ impl Socket {
     fn borrow(&self) -> BorrowedFd<'_> {
         // SAFETY: it is open as long as this value lives.
         unsafe { BorrowedFd::borrow_raw(self.descriptor) }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.borrow()
     }
 }
 

@@ -17,7 +17,7 @@ fn on_a_ring<F: Future<Output = ()>>(main: impl FnOnce(RingIo) -> F) {
         eprintln!("skipped: no ring here: {error}");
         return;
     }
-    RingIo::run(Clock::new(), mailbox, main).unwrap();
+    RingIo::run(Clock::new(), mailbox, Arc::default(), main).unwrap();
 }
 
 fn listener() -> (TcpListener, SocketAddr) {

@@ -1,0 +1,154 @@
+//! `lastmile tune`: the knobs of the machine, looked at, set and taken back; and what is known of them.
+
+mod change;
+mod cores;
+mod flags;
+mod unit;
+mod watch;
+
+pub use flags::{EXAMPLES, TuneCommand, TuneFlags};
+
+use crate::failure::Failure;
+use crate::node::say;
+use flags::{AuditFlags, ExplainFlags, PlaceFlags};
+use lastmile_tuning::audit::{Row, explain, rows, table};
+use lastmile_tuning::knobs::{self, Knob};
+use lastmile_tuning::netns::Namespace;
+use lastmile_tuning::profile::{Profile, SHIPPED};
+use lastmile_tuning::reference;
+use lastmile_tuning::system::live::{Live, Process};
+use lastmile_tuning::system::{Found, System as _, survey};
+use std::path::Path;
+
+/// Does what the flags say.
+///
+/// # Errors
+/// [`Failure::Misused`] for a profile, knob, route or namespace that is none; [`Failure::Failed`] for what is not as it
+/// should be afterwards.
+pub fn run(flags: &TuneFlags) -> Result<(), Failure> {
+    match &flags.command {
+        None => Err(Failure::Misused(format!(
+            "tune: a command is missing; allowed: {} (see --help)",
+            flags::COMMANDS
+        ))),
+        Some(TuneCommand::Audit(flags)) => audit(flags),
+        Some(TuneCommand::Plan(flags)) => change::plan(flags),
+        Some(TuneCommand::Apply(flags)) => change::apply(flags),
+        Some(TuneCommand::Verify(flags)) => change::verify(flags),
+        Some(TuneCommand::Revert(flags)) => change::revert(flags),
+        Some(TuneCommand::Explain(flags)) => explained(flags),
+        Some(TuneCommand::Watch(flags)) => watch::run(flags),
+        Some(TuneCommand::Profile(flags)) => {
+            let text = SHIPPED.iter().find(|(name, _)| *name == flags.name).map(|(_, text)| text);
+            text.map(|text| say(text.trim_end())).ok_or_else(|| {
+                let names: Vec<_> = SHIPPED.iter().map(|(name, _)| *name).collect();
+                let names = names.join(", ");
+                Failure::Misused(format!("{:?} is no profile; allowed: {names}", flags.name))
+            })
+        }
+        Some(TuneCommand::Unit(flags)) => unit::run(flags),
+        Some(TuneCommand::Cores(flags)) => cores::run(flags),
+        Some(TuneCommand::Reference) => {
+            say(reference::page().map_err(Failure::Failed)?.trim_end());
+            Ok(())
+        }
+    }
+}
+
+/// What the flags point at: the kernel from there, the knobs, and the profile cut down to them.
+struct Scene {
+    system: Live,
+    knobs: Vec<&'static Knob>,
+    profile: Profile,
+}
+
+impl Scene {
+    /// Enters the namespace that is meant.
+    fn set(place: &PlaceFlags, profile: &str) -> Result<Self, Failure> {
+        let mut profile = Profile::load(profile).map_err(Failure::Misused)?;
+        if !place.route.is_empty() {
+            profile.routes.clone_from(&place.route);
+        }
+        let mut knobs: Vec<&'static Knob> = knobs::all().collect();
+        if place.netns.is_some() {
+            // What does not belong to a namespace would be that of this one.
+            knobs.retain(|knob| knob.is_of_a_namespace());
+        }
+        if !place.knob.is_empty() {
+            let asked: Result<Vec<_>, Failure> = place.knob.iter().map(|id| knob(id)).collect();
+            let asked = asked?;
+            knobs.retain(|knob| asked.contains(knob));
+        }
+        let profile = profile.only(&knobs);
+        let process = place.pid.map(|pid| {
+            Process::of(pid).map_err(|error| Failure::Misused(format!("--pid {pid}: {error}")))
+        });
+        let system = Live {
+            is_namespace_only: place.netns.is_some(),
+            routes: profile.routes.clone(),
+            process: process.transpose()?,
+        };
+        enter_path(place.netns.as_deref())?;
+        Ok(Self { system, knobs, profile })
+    }
+
+    fn survey(&mut self) -> Vec<Found> {
+        survey(&mut self.system, self.knobs.iter().copied())
+    }
+
+    fn rows(&mut self) -> Vec<Row> {
+        let found = self.survey();
+        rows(&found, &self.profile, self.system.cpus())
+    }
+}
+
+fn enter_path(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    Namespace::open(path).and_then(|namespace| namespace.enter()).map_err(|error| {
+        let text = format!("--netns {}: {error}", path.display());
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Failure::Failed(text),
+            _ => Failure::Misused(format!(
+                "{text}; allowed: the file of a network namespace such as /run/netns/NAME or /proc/PID/ns/net"
+            )),
+        }
+    })
+}
+
+fn knob(id: &str) -> Result<&'static Knob, Failure> {
+    knobs::find(id).ok_or_else(|| {
+        let last = id.rsplit('.').next().unwrap_or(id);
+        let near: Vec<_> =
+            knobs::all().map(|knob| knob.id).filter(|known| known.contains(last)).collect();
+        let near = if near.is_empty() || last.is_empty() {
+            "those of `lastmile tune audit`".to_owned()
+        } else {
+            near.join(", ")
+        };
+        Failure::Misused(format!("{id:?} is no knob; allowed: {near}"))
+    })
+}
+
+fn audit(flags: &AuditFlags) -> Result<(), Failure> {
+    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let rows = scene.rows();
+    if flags.json {
+        let json = serde_json::json!({ "profile": scene.profile.name, "rows": rows });
+        say(&json.to_string());
+    } else {
+        say(&table(&rows, &scene.profile));
+    }
+    Ok(())
+}
+
+fn explained(flags: &ExplainFlags) -> Result<(), Failure> {
+    let knob = knob(&flags.knob)?;
+    let profiles: Result<Vec<Profile>, String> =
+        SHIPPED.iter().map(|(name, _)| Profile::load(name)).collect();
+    let profiles = profiles.map_err(Failure::Failed)?;
+    let mut system = Live::default();
+    let found = survey(&mut system, [knob]);
+    let rows = rows(&found, &Profile::default(), system.cpus());
+    say(&explain(knob, &rows, &profiles));
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! `plan`, `apply`, `verify` and `revert` of `lastmile tune`.
+
+use super::flags::{ApplyFlags, AuditFlags, RevertFlags, VerifyFlags};
+use super::{Scene, enter_path};
+use crate::failure::Failure;
+use crate::node::say;
+use lastmile_tuning::apply::{self, Event, planned};
+use lastmile_tuning::journal::{self, Kept};
+use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
+use lastmile_tuning::profile::SHIPPED;
+use lastmile_tuning::system::{RefusalKind, live::Live, place};
+use serde_json::{Value, json};
+
+/// Says what would be done.
+pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
+    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let plan = planned(&mut scene.system, &scene.profile);
+    if flags.json {
+        say(&of_plan(&scene, &plan).to_string());
+        return Ok(());
+    }
+    for step in &plan.steps {
+        say(&format!("set {}: {} -> {}", step.place(), step.before, step.after));
+        say(&format!("    {}", step.knob.why));
+        say(&format!("    risk: {}; effect: {}", step.knob.risk, step.knob.effect));
+    }
+    say_told(&plan.told);
+    let (steps, told, good) = (plan.steps.len(), plan.told.len(), plan.good);
+    say(&format!(
+        "profile {}: {steps} to set, {good} as wanted, {told} that cannot be set here",
+        scene.profile.name
+    ));
+    Ok(())
+}
+
+/// Does it, a line for each step as it is done.
+pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
+    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let is_file = !SHIPPED.iter().any(|(name, _)| *name == flags.profile);
+    // So that `verify` finds it from anywhere.
+    if is_file && let Ok(path) = std::fs::canonicalize(&scene.profile.name) {
+        scene.profile.name = path.to_string_lossy().into_owned();
+    }
+    let mut events = Vec::new();
+    let mut tell = |event: Event| told_or_kept(event, flags.json, &mut events);
+    let applied = apply::apply(&mut scene.system, &flags.journal, &scene.profile, &mut tell)
+        .map_err(|error| Failure::Failed(format!("{error} (--journal FILE: elsewhere)")))?;
+    if flags.json {
+        let events: Vec<Value> = events.iter().map(of_event).collect();
+        let summary = json!({
+            "profile": scene.profile.name,
+            "done": applied.done,
+            "good": applied.good,
+            "rolled_back": applied.is_rolled_back,
+            "left": applied.left,
+            "events": events,
+            "told": applied.told.iter().map(of_told).collect::<Vec<_>>(),
+        });
+        say(&summary.to_string());
+    } else if !applied.is_rolled_back {
+        say_told(&applied.told);
+        say(&format!(
+            "profile {}: {} set, {} as wanted before, {} that cannot be set here",
+            scene.profile.name,
+            applied.done,
+            applied.good,
+            applied.told.len() + applied.skipped.len()
+        ));
+    }
+    let is_denied = |told: &&Told| matches!(told.obstacle, Obstacle::Denied(_));
+    let denied = applied.told.iter().filter(is_denied).count()
+        + applied.skipped.iter().filter(|kind| **kind == RefusalKind::Denied).count();
+    match (applied.is_rolled_back, denied) {
+        (true, _) if applied.left > 0 => Err(Failure::Failed(format!(
+            "a step failed; {} values are not put back; {} still has them",
+            applied.left,
+            flags.journal.display()
+        ))),
+        (true, _) => Err(Failure::Failed("a step failed; what was set is put back".to_owned())),
+        (false, 0) => Ok(()),
+        (false, denied) => Err(Failure::Failed(format!("{denied} wanted values were denied"))),
+    }
+}
+
+/// Reads back what is wanted.
+pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
+    let mut place = flags.place.clone();
+    let profile: String = match &flags.profile {
+        Some(profile) => profile.clone(),
+        None => {
+            // A journal is of one namespace, and says so when it is read.
+            enter_path(place.netns.as_deref())?;
+            let Kept::Journal(kept) = journal::read(&flags.journal).map_err(Failure::Misused)?
+            else {
+                let path = flags.journal.display();
+                return Err(Failure::Misused(format!(
+                    "{path}: nothing was applied; give --profile"
+                )));
+            };
+            if place.route.is_empty() {
+                place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
+            }
+            if place.knob.is_empty() {
+                place.knob = kept.wanted;
+            }
+            kept.profile
+        }
+    };
+    let mut scene = Scene::set(&place, &profile)?;
+    let plan = planned(&mut scene.system, &scene.profile);
+    if flags.json {
+        say(&of_plan(&scene, &plan).to_string());
+    } else {
+        for step in &plan.steps {
+            say(&format!("differs {}: {}, wanted {}", step.place(), step.before, step.after));
+        }
+        say_told(&plan.told);
+        let (differ, good, told) = (plan.steps.len(), plan.good, plan.told.len());
+        say(&format!(
+            "profile {}: {good} as wanted, {differ} differ, {told} that cannot be set here",
+            scene.profile.name
+        ));
+    }
+    let bad = plan.told.iter().filter(|told| match told.obstacle {
+        Obstacle::Denied(_) | Obstacle::Unreadable(_) | Obstacle::NotOffered(_) => true,
+        Obstacle::Absent(_) | Obstacle::ByUnit(_) => false,
+    });
+    match plan.steps.len() + bad.count() {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!("{count} values are not as wanted"))),
+    }
+}
+
+/// Takes it back.
+pub(super) fn revert(flags: &RevertFlags) -> Result<(), Failure> {
+    enter_path(flags.netns.as_deref())?;
+    let mut system = Live { is_namespace_only: flags.netns.is_some(), ..Live::default() };
+    let mut events = Vec::new();
+    let mut tell = |event: Event| told_or_kept(event, flags.json, &mut events);
+    let reverted = apply::revert(&mut system, &flags.journal, flags.force, &mut tell)
+        .map_err(Failure::Failed)?;
+    if flags.json {
+        let events: Vec<Value> = events.iter().map(of_event).collect();
+        let left = reverted.left.len();
+        say(&json!({ "back": reverted.back, "left": left, "events": events }).to_string());
+    } else if reverted.is_nothing {
+        say(&format!("{}: nothing to take back", flags.journal.display()));
+    } else {
+        say(&format!("{} put back, {} left", reverted.back, reverted.left.len()));
+    }
+    match reverted.left.len() {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!(
+            "{count} values are not put back; {} still has them",
+            flags.journal.display()
+        ))),
+    }
+}
+
+fn told_or_kept(event: Event, is_json: bool, events: &mut Vec<Event>) {
+    if is_json {
+        events.push(event);
+    } else {
+        say(&line(&event));
+    }
+}
+
+fn line(event: &Event) -> String {
+    match event {
+        Event::Done(step) => format!("set {}: {} -> {}", step.place(), step.before, step.after),
+        Event::Skipped(step, refusal) => {
+            format!("not {} = {}: {refusal}", step.place(), step.after)
+        }
+        Event::Failed(step, refusal) => {
+            format!("{} = {}: {refusal}; taking back", step.place(), step.after)
+        }
+        Event::Back { place, from, to } => format!("back {place}: {from} -> {to}"),
+        Event::Foreign { place, found, old } => format!(
+            "left {place}: somebody else made it {found}; it was {old} (--force puts that back)"
+        ),
+        Event::Gone { place, why } => format!("gone {place}: {why}"),
+        Event::Stuck { place, why } => format!("stuck {place}: {why}"),
+    }
+}
+
+fn of_event(event: &Event) -> Value {
+    let step = |what: &str, step: &Step, why: Option<String>| {
+        json!({
+            "event": what,
+            "place": step.place(),
+            "from": step.before,
+            "to": step.after,
+            "why": why,
+        })
+    };
+    match event {
+        Event::Done(it) => step("set", it, None),
+        Event::Skipped(it, refusal) => step("not set", it, Some(refusal.to_string())),
+        Event::Failed(it, refusal) => step("failed", it, Some(refusal.to_string())),
+        Event::Back { place, from, to } => {
+            json!({ "event": "back", "place": place, "from": from, "to": to })
+        }
+        Event::Foreign { place, found, old } => {
+            json!({ "event": "left", "place": place, "from": found, "to": old })
+        }
+        Event::Gone { place, why } => json!({ "event": "gone", "place": place, "why": why }),
+        Event::Stuck { place, why } => json!({ "event": "stuck", "place": place, "why": why }),
+    }
+}
+
+fn of_plan(scene: &Scene, plan: &Plan) -> Value {
+    let step = |step: &Step| {
+        json!({
+            "knob": step.knob.id,
+            "instance": step.instance,
+            "from": step.before,
+            "to": step.after,
+            "why": step.knob.why,
+        })
+    };
+    json!({
+        "profile": scene.profile.name,
+        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "good": plan.good,
+        "told": plan.told.iter().map(of_told).collect::<Vec<_>>(),
+    })
+}
+
+fn of_told(told: &Told) -> Value {
+    let (obstacle, why) = obstacle(&told.obstacle);
+    json!({
+        "knob": told.knob.id,
+        "instance": told.instance,
+        "wanted": told.wanted,
+        "obstacle": obstacle,
+        "why": why,
+    })
+}
+
+fn obstacle(obstacle: &Obstacle) -> (&'static str, String) {
+    match obstacle {
+        Obstacle::Absent(why) => ("absent", why.clone()),
+        Obstacle::Denied(why) => ("denied", why.clone()),
+        Obstacle::Unreadable(why) => ("unreadable", why.clone()),
+        Obstacle::NotOffered(offered) => {
+            ("not offered", format!("there are {}", offered.join(", ")))
+        }
+        Obstacle::ByUnit(directive) => (
+            "by unit",
+            format!("{directive} in the unit of the role (tune unit --limits), or --pid"),
+        ),
+    }
+}
+
+fn say_told(told: &[Told]) {
+    for told in told {
+        let (obstacle, why) = obstacle(&told.obstacle);
+        let place = place(told.knob.id, &told.instance);
+        say(&format!("not {place} = {}: {obstacle}: {why}", told.wanted));
+    }
+}
