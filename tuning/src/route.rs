@@ -197,7 +197,10 @@ impl Route {
             RouteFlags::Dead | RouteFlags::Linkdown | RouteFlags::Offload | RouteFlags::Trap,
         );
         header.flags.remove(RouteFlags::RtOffload | RouteFlags::RtTrap | RouteFlags::OffloadFailed);
-        let is_expiring = |attribute: &RouteAttribute| matches!(attribute, RouteAttribute::CacheInfo(it) if it.expires != 0);
+        let is_expiring = |attribute: &RouteAttribute| match attribute {
+            RouteAttribute::CacheInfo(it) => it.expires != 0,
+            _ => false,
+        };
         let is_of_nexthop =
             |attribute: &RouteAttribute| matches!(attribute, RouteAttribute::NhId(_));
         let obstacle = if message.attributes.iter().any(is_of_nexthop) {
