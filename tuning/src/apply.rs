@@ -138,20 +138,23 @@ pub fn apply(
                     applied.is_rolled_back = true;
                     let back = put_back(system, &written, true, tell);
                     applied.left = back.left.len();
-                    let journaled = match (back.left.is_empty(), &before) {
-                        // What this run could not put back is still in the journal.
-                        (false, _) => Ok(()),
-                        (true, Some(kept)) => journal.write(kept),
-                        (true, None) => journal.remove(),
-                    };
-                    return journaled
-                        .map(|()| applied)
-                        .map_err(|error| format!("{error}; a step failed, {IS_BACK}"));
+                    return after_failure(&journal, before.as_ref(), applied.left)
+                        .map(|()| applied);
                 }
             }
         }
     }
     Ok(applied)
+}
+
+/// Makes the journal what it was before a run that was taken back, unless that left something, which it still has.
+fn after_failure(journal: &Place, before: Option<&Journal>, left: usize) -> Result<(), String> {
+    match (left, before) {
+        (0, Some(kept)) => journal.write(kept),
+        (0, None) => journal.remove(),
+        (_, _) => Ok(()),
+    }
+    .map_err(|error| format!("{error}; a step failed, {IS_BACK}"))
 }
 
 /// Puts back what earlier rounds wrote, as the journal that would have what the next one changes cannot be written.
