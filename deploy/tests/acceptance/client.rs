@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// How long anything may take before a test fails; far more than anything takes, so that a slow machine fails nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How the content of a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
