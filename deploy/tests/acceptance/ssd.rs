@@ -104,7 +104,14 @@ fn what_does_not_fit_into_ram_stays_through_a_crash_and_a_restart() {
             get(&edge.address, &target);
             get(&edge.address, &target);
         }
-        edge.wait_for("ssd_objects", OBJECTS as u64);
+        // A disk that is slow for now takes what is offered later: with the next use.
+        until("all objects on the disk", || {
+            let are_all_there = edge.metric("ssd_objects") >= OBJECTS as u64;
+            if !are_all_there {
+                hits(&edge.address, OBJECTS);
+            }
+            are_all_there.then_some(())
+        });
         assert_eq!(hits(&edge.address, OBJECTS), OBJECTS, "{io}: ten megabytes out of four of RAM");
         assert!(edge.metric("ssd_hits_total") > 0);
         world.stop_origin();
