@@ -119,7 +119,7 @@ pub fn apply(
         }
         note_steps(system, &mut noted.entries, &planned.steps);
         if let Err(error) = journal.write(&noted) {
-            return Err(without_journal(system, &written, error, tell));
+            return Err(without_journal(system, &written, &error, tell));
         }
         note_steps(system, &mut written, &planned.steps);
         for step in planned.steps {
@@ -161,7 +161,7 @@ fn after_failure(journal: &Place, before: Option<&Journal>, left: usize) -> Resu
 fn without_journal(
     system: &mut impl System,
     written: &[Entry],
-    error: String,
+    error: &str,
     tell: &mut impl FnMut(Event),
 ) -> String {
     if written.is_empty() {
