@@ -53,7 +53,7 @@ pub struct CaseOutcome {
     pub plots: Vec<Plot>,
     /// How late the links delivered, in microseconds: the median and the 99th percentile.
     pub lateness_us: [f64; 2],
-    /// How often it was measured again because the links were too late.
+    /// How often it was measured again because the links or the hosts were too late.
     pub repeats: u32,
     /// Set if they were too late to the end.
     pub is_noisy: bool,
@@ -122,7 +122,7 @@ pub enum Verdict {
     Good,
     /// Not as expected.
     Off,
-    /// The links were too late to say.
+    /// The links or the hosts were too late to say.
     Noisy,
     /// Nothing was expected.
     Informs,

@@ -1,6 +1,6 @@
 //! One case: a lab, its programs, and measurements until enough of them count.
 
-use super::lateness::{ATTEMPTS_MAX, limit};
+use super::lateness::{ATTEMPTS_MAX, handshake_limit, limit};
 use super::verdict::{Figures, Medians, rows};
 use super::{Settings, notes};
 use crate::wan::capture::Way;
@@ -90,7 +90,7 @@ pub(super) fn measure(
     }
     let repeated = rounds.attempts.saturating_sub(scene.repeat);
     if repeated > 0 {
-        say(&format!("{repeated} measurements repeated, because links were late"));
+        say(&format!("{repeated} measurements repeated, because links or hosts were late"));
     }
     rounds.end()
 }
@@ -112,6 +112,7 @@ struct Rounds<'a> {
     scene: &'a Scene,
     shown: Vec<Shown>,
     late_max: Duration,
+    handshake_max: Option<Duration>,
     attempts: u32,
     /// Those that were on time.
     counting: u32,
@@ -135,6 +136,7 @@ impl<'a> Rounds<'a> {
             scene,
             shown: shown(scene, topology),
             late_max: limit(&scene.links, &scene.measure.kind),
+            handshake_max: handshake_limit(scene, topology),
             attempts: 0,
             counting: 0,
             failures_in_a_row: 0,
@@ -199,7 +201,12 @@ impl<'a> Rounds<'a> {
             self.overflow.get_or_insert((ended.packets.len(), ended.not_captured));
         }
         let late = ended.lateness_ns.value_at_quantile(0.99);
-        let is_on_time = u128::from(late) <= self.late_max.as_nanos();
+        let connect = reading.figures.iter().find(|(name, _)| *name == FigureName::Connect);
+        let is_answered_on_time = match (self.handshake_max, connect) {
+            (Some(most), Some((_, ms))) => *ms <= most.as_secs_f64() * 1e3,
+            (None, _) | (_, None) => true,
+        };
+        let is_on_time = u128::from(late) <= self.late_max.as_nanos() && is_answered_on_time;
         for (name, value) in figures {
             if is_on_time {
                 self.on_time.add(name.clone(), value);
