@@ -39,8 +39,8 @@ pub(super) fn limit(links: &[LinkSettings], kind: &Kind) -> Duration {
 const HANDSHAKE_LATE_MIN: Duration = Duration::from_micros(500);
 
 /// How long a new connection may take to be made, over links that only delay. Both kernels answer at once; where that
-/// is late, the programs of the hosts are later still, and no lateness of links shows it. `None` where other things than
-/// the machine make handshakes long.
+/// is late, the programs of the hosts are later still, and no lateness of links shows it. `None` where others than the
+/// machine make handshakes long.
 pub(super) fn handshake_limit(scene: &Scene, topology: &Topology) -> Option<Duration> {
     let url = match &scene.measure.kind {
         Kind::Fetch { url, connection: Connection::New } | Kind::Connect { url } => url,
