@@ -13,8 +13,8 @@ use super::outcome::{LinkShown, Outcome, Verdict};
 use super::scenario::{Kind, Scenario};
 use super::topology::LinkSettings;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use verdict::Medians;
 
@@ -25,6 +25,35 @@ const QUICK_REPEAT: u32 = 3;
 const QUICK_STREAM_SHARE: f64 = 0.5;
 const QUICK_STREAM_MIN: Duration = Duration::from_secs(1);
 
+/// Time that several use up; by default there is no end of it. Clones are of the same.
+#[derive(Clone, Debug)]
+pub struct Spare(Arc<Mutex<Duration>>);
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self::of(Duration::MAX)
+    }
+}
+
+impl Spare {
+    /// So much.
+    #[must_use]
+    pub fn of(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
+    /// What is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn use_up(&self, time: Duration) {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left.saturating_sub(time);
+    }
+}
+
 /// How scenarios are run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -34,6 +63,9 @@ pub struct Settings {
     pub is_quick: bool,
     /// Figures may be off by this part at least, whatever the scenario says: for machines that are never quiet.
     pub tolerance_min: f64,
+    /// What is left of the time that measurements may take which are repeated because links or hosts were late: of all
+    /// cases together.
+    pub spare: Spare,
     /// A directory that gets a capture of the last measurement of each case, in a file `SCENARIO-NUMBER-CASE.pcapng`.
     pub captures: Option<PathBuf>,
     /// Set from outside to end early.
@@ -41,10 +73,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With this executable, at full length, without captures, never told to end.
+    /// With this executable, at full length, with time for every repetition, without captures, never told to end.
     #[must_use]
     pub fn new(lastmile: PathBuf) -> Self {
-        Self { lastmile, is_quick: false, tolerance_min: 0.0, captures: None, stop: Arc::default() }
+        Self {
+            lastmile,
+            is_quick: false,
+            tolerance_min: 0.0,
+            spare: Spare::default(),
+            captures: None,
+            stop: Arc::default(),
+        }
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -76,14 +76,18 @@ pub(super) fn measure(
         Kind::Crowd { .. } => 1,
         _ => attempts_max,
     };
-    while rounds.are_wanted(attempts_max) {
+    while rounds.are_wanted(attempts_max, settings) {
         let mut lab = up(scene, settings)?;
         let mut client = Client::new(&lab, &scene.measure)?;
         client.warm()?;
         for _ in 0..per_lab {
             stop(settings)?;
+            let (began, is_repeated) = (Instant::now(), rounds.attempts >= scene.repeat);
             rounds.one(&mut lab, &mut client, settings)?;
-            if !rounds.are_wanted(attempts_max) {
+            if is_repeated {
+                settings.spare.use_up(began.elapsed());
+            }
+            if !rounds.are_wanted(attempts_max, settings) {
                 break;
             }
         }
@@ -152,9 +156,11 @@ impl<'a> Rounds<'a> {
     }
 
     /// Whether there are not enough yet that count, and it makes sense to go on.
-    fn are_wanted(&self, attempts_max: u32) -> bool {
+    fn are_wanted(&self, attempts_max: u32, settings: &Settings) -> bool {
         let is_hopeless = self.failures_in_a_row >= FAILURES_MAX && !self.expects_failures();
-        self.counting < self.scene.repeat && self.attempts < attempts_max && !is_hopeless
+        let is_in_time = self.attempts < self.scene.repeat || !settings.spare.left().is_zero();
+        let may_go_on = self.attempts < attempts_max && is_in_time && !is_hopeless;
+        self.counting < self.scene.repeat && may_go_on
     }
 
     /// Whether failures are figures of this scene like others, and no reason to have none.
