@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 mod socket;
 
+use socket::own;
+pub use socket::own::Own;
 pub use socket::{ListenerFlags, PolicyFlags, UpstreamFlags};
 
 /// The whole command line.
@@ -100,6 +102,7 @@ const EDGE_EXAMPLES: &str = "Examples:
   lastmile edge --upstream http://127.0.0.1:8000 --ssd /var/cache/lastmile --ssd-size 100GiB
   lastmile edge --upstream http://127.0.0.1:8000 --log -      each request and what was decided
   lastmile edge --upstream http://127.0.0.1:8000 --tcp-policy policy.toml --pacing 10MB
+  lastmile edge --listen 127.0.0.1:8080 --listen '[::1]:8081 congestion=bbr' --upstream http://127.0.0.1:8000
   lastmile edge --config lastmile.toml --ram 1GiB      the flag overrides the file
 
 A file may be as short as this (deploy/examples/lastmile.toml has every key):
@@ -171,12 +174,14 @@ pub struct UpFlags {
 /// Flags of `lastmile edge`.
 #[derive(Args, Clone, Debug)]
 pub struct EdgeFlags {
-    /// Listen at ADDR; may be repeated [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    pub listen: Vec<SocketAddr>,
-    /// Fetch what is not stored from URL (an origin or a parent); several, with commas, in turn
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
-    pub upstream: Vec<Upstream>,
+    /// Listen at ADDR; may be repeated; after it, options of its own: "ADDR congestion=bbr pacing=2MB" [default:
+    /// 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = own::listener)]
+    pub listen: Vec<Own<SocketAddr, ListenerFlags>>,
+    /// Fetch what is not stored from URL (an origin or a parent); several, with commas, in turn; after it, options of
+    /// its own: "URL congestion=cubic"
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = own::upstream)]
+    pub upstream: Vec<Own<Upstream, UpstreamFlags>>,
     /// The size of the RAM tier
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub ram: Size,

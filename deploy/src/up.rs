@@ -121,7 +121,7 @@ fn edge(
 ) -> Result<Running, Failure> {
     let upstream = format!("http://{upstream}").parse::<Upstream>().map_err(Failure::Failed)?;
     let mut config = common.clone();
-    (config.name, config.listen, config.upstreams) = (name, vec![listen], vec![upstream]);
+    (config.name, config.listen, config.upstreams) = (name, vec![listen.into()], vec![upstream]);
     roles::edge::launch(config)
 }
 

@@ -4,9 +4,9 @@
 
 mod process;
 
-use process::{lastmile, scratch};
+use process::{Started, lastmile, scratch};
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Command, Output};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -227,4 +227,45 @@ fn an_address_in_use_is_one_line_and_status_2() {
     // The port before it may be taken as well, by a stranger: only the status is certain.
     let output = lastmile(&["up", "--port-base", &before]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+/// The congestion control of the sockets that `ss` finds with `filter`.
+fn congestion(filter: &[&str]) -> Vec<String> {
+    let output = Command::new("ss").args(["-HtniO"]).args(filter).output().unwrap();
+    let known = ["reno", "cubic", "bbr"];
+    let of =
+        |line: &str| line.split_whitespace().find(|word| known.contains(word)).map(str::to_owned);
+    stdout(&output).lines().filter_map(of).collect()
+}
+
+#[test]
+fn a_listener_and_an_upstream_have_options_of_their_own() {
+    let file = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
+    let allowed = std::fs::read_to_string(file).unwrap();
+    let is_there = |name: &&str| allowed.split_whitespace().any(|word| word == *name);
+    let Some(other) = ["cubic", "bbr"].into_iter().find(is_there) else {
+        eprintln!("skipped: {file} has reno and no other that is known: {allowed}");
+        return;
+    };
+    let upstreams = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [one, two] = upstreams.each_ref().map(|upstream| upstream.local_addr().unwrap().port());
+    let (_edge, line) = Started::new(&[
+        "edge",
+        "--listen=127.0.0.1:0 congestion=reno",
+        "--listen=127.0.0.1:0",
+        &format!("--congestion={other}"),
+        &format!("--upstream=http://127.0.0.1:{one} congestion=reno,http://127.0.0.1:{two}"),
+        &format!("--upstream-congestion={other}"),
+    ]);
+    let ports: Vec<_> = line.trim().split(", ").map(|it| it.rsplit(':').next().unwrap()).collect();
+    for (port, expected) in ports.iter().zip(["reno", other]) {
+        let found = congestion(&["-l", "sport", "=", &format!(":{port}")]);
+        assert!(!found.is_empty() && found.iter().all(|name| name == expected), "{line}{found:?}");
+    }
+    // Connections are opened ahead of need.
+    for (upstream, expected) in upstreams.iter().zip(["reno", other]) {
+        let (_connection, peer) = upstream.accept().unwrap();
+        let found = congestion(&["sport", "=", &format!(":{}", peer.port())]);
+        assert_eq!(found, [expected]);
+    }
 }

@@ -17,8 +17,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// The name in Via and Cache-Status: a token (RFC 9110 §5.6.2) that no other cache on the path has.
     pub name: String,
-    /// Addresses to listen on, each on every core.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen, each on every core.
+    pub listen: Vec<Listen>,
     /// Settings of sites.
     pub sites: Sites,
     /// Where each answered request is logged.
@@ -41,10 +41,6 @@ pub struct Config {
     pub cores: Cores,
     /// io_uring or epoll.
     pub io: IoChoice,
-    /// Options of the listeners, and of clients' connections.
-    pub listener: ListenOptions,
-    /// Options of connections to upstreams.
-    pub upstream_socket: SocketOptions,
     /// The file of what connections get by the prefix of their other end.
     pub tcp_policy: Option<PathBuf>,
     /// Sizes of heads that are accepted.
@@ -110,7 +106,7 @@ impl Config {
     ) -> Self {
         Self {
             name,
-            listen,
+            listen: listen.into_iter().map(Listen::from).collect(),
             sites: Sites::default(),
             log: None,
             upstreams,
@@ -122,8 +118,6 @@ impl Config {
             by_reference_octets_min: BY_REFERENCE_OCTETS_MIN,
             cores,
             io: IoChoice::default(),
-            listener: ListenOptions::default(),
-            upstream_socket: SocketOptions::default(),
             tcp_policy: None,
             head_limits: HeadLimits::default(),
             connections_max: 10_000,
@@ -134,6 +128,21 @@ impl Config {
     }
 }
 
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// With port 0 the kernel chooses one.
+    pub address: SocketAddr,
+    /// Options of its listeners, and of the connections that they accept.
+    pub options: ListenOptions,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, options: ListenOptions::default() }
+    }
+}
+
 /// An upstream as users write it: `http://HOST[:PORT]`, where HOST is an address or a DNS name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -141,6 +150,16 @@ pub struct Upstream {
     pub host: Host,
     /// The port, 80 if not given.
     pub port: u16,
+    /// Options of connections to it. Where several upstreams have an address in common, the first decides.
+    pub socket: SocketOptions,
+}
+
+impl Upstream {
+    /// An upstream with the options that sockets have by default.
+    #[must_use]
+    pub fn new(host: Host, port: u16) -> Self {
+        Self { host, port, socket: SocketOptions::default() }
+    }
 }
 
 /// The host of an [`Upstream`].
@@ -175,7 +194,7 @@ impl core::str::FromStr for Upstream {
             return Err(wrong("only a host and a port are allowed"));
         }
         if let Ok(address) = authority.parse::<SocketAddr>() {
-            return Ok(Self { host: Host::Address(address.ip()), port: address.port() });
+            return Ok(Self::new(Host::Address(address.ip()), address.port()));
         }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') => {
@@ -185,7 +204,7 @@ impl core::str::FromStr for Upstream {
         };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = bare.parse() {
-            return Ok(Self { host: Host::Address(address), port });
+            return Ok(Self::new(Host::Address(address), port));
         }
         let label = |label: &str| {
             !label.is_empty()
@@ -197,7 +216,7 @@ impl core::str::FromStr for Upstream {
         if host.len() > 253 || !host.trim_end_matches('.').split('.').all(label) {
             return Err(wrong("the host is neither an address nor a DNS name"));
         }
-        Ok(Self { host: Host::Name(host.to_ascii_lowercase()), port })
+        Ok(Self::new(Host::Name(host.to_ascii_lowercase()), port))
     }
 }
 

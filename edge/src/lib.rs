@@ -62,7 +62,7 @@ mod tunnel;
 mod upstream;
 pub mod worker;
 
-pub use config::{Config, Upstream};
+pub use config::{Config, Listen, Upstream};
 pub use io::choice::IoChoice;
 pub use lastmile_http as http;
 pub use start::{Edge, StartError, StartErrorKind, start};

@@ -1,6 +1,6 @@
 //! Starting an edge, and ending it.
 
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::io::choice::IoChoice;
 use crate::io::clock::{Clock, TICK, start_ticking};
 use crate::io::epoll::EpollIo;
@@ -95,8 +95,8 @@ pub fn start(config: Config) -> Result<Edge, StartError> {
     config.connections_max = affordable_connections(config.connections_max);
     let count = config.cores.numbers().len();
     let mut listeners = Vec::new();
-    for address in &config.listen {
-        listeners.push(socket::listen(*address, count, &config.listener).map_err(|error| {
+    for Listen { address, options } in &config.listen {
+        listeners.push(socket::listen(*address, count, options).map_err(|error| {
             let message = format!("edge: can't listen on {address}: {error}");
             match error.kind() {
                 stdio::ErrorKind::AddrInUse
@@ -146,8 +146,11 @@ fn enforce(
     config: &Config,
     listeners: &[Vec<TcpListener>],
 ) -> Result<Option<Arc<Enforcement>>, StartError> {
-    let upstream = config.upstream_socket.probe();
-    upstream.map_err(|e| StartError::misuse(format!("edge: connections to upstreams: {e}")))?;
+    for upstream in &config.upstreams {
+        let misuse =
+            |error| StartError::misuse(format!("edge: connections to {upstream}: {error}"));
+        upstream.socket.probe().map_err(misuse)?;
+    }
     let Some(path) = &config.tcp_policy else { return Ok(None) };
     let policy = Enforcement::of_file(path, listeners.iter().flatten());
     let policy = policy.map_err(|error| match error.kind() {
@@ -187,10 +190,9 @@ fn launch(
 ) -> stdio::Result<Edge> {
     let stop_helpers = Arc::new(AtomicBool::new(false));
     let draining = Arc::new(AtomicBool::new(false));
-    let sockets =
-        Arc::new(Sockets { upstream: config.upstream_socket.clone(), policy: policy.clone() });
     let (upstreams, resolver) =
         Addresses::start(&config.upstreams, policy.clone(), Arc::clone(&stop_helpers))?;
+    let sockets = Arc::new(Sockets { upstreams: Arc::clone(&upstreams), policy: policy.clone() });
     let addresses =
         listeners.iter().map(|group| group[0].local_addr()).collect::<Result<_, _>>()?;
     let shared = Shared::new(config, upstreams, policy, Arc::clone(&draining));

@@ -34,7 +34,7 @@ impl World {
         let cores = Cores::first(2).unwrap();
         let mut config = Config::new("edge".into(), vec![listen], vec![upstream], cores);
         (config.io, config.arena, config.ram_octets) = (io, arena, ram_octets);
-        config.listener.socket.notsent_lowat = Some(UNSENT_OCTETS);
+        config.listen[0].options.socket.notsent_lowat = Some(UNSENT_OCTETS);
         Self { _origin: origin, edge: start(config).unwrap() }
     }
 

@@ -1,5 +1,7 @@
 //! Flags for the sockets of every role: those of clients' connections, and those of connections to upstreams.
 
+pub(super) mod own;
+
 use crate::quantity::{Period, Size};
 use clap::Args;
 use lastmile_tuning::socket::{Congestion, ListenOptions, SocketOptions};
@@ -10,9 +12,9 @@ use std::time::Duration;
 #[derive(Args, Clone, Debug)]
 pub struct ListenerFlags {
     /// The congestion control of clients' connections, such as bbr or cubic; system: the system's default; auto: that,
-    /// but none that paces on loopback
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub congestion: Congestion,
+    /// but none that paces on loopback [default: auto]
+    #[arg(long, value_name = "NAME")]
+    pub congestion: Option<Congestion>,
     /// Send at most SIZE per second on each of them, evenly spread, such as 2.4MB [default: as fast as it goes]
     #[arg(long, value_name = "SIZE", value_parser = rate)]
     pub pacing: Option<Size>,
@@ -43,30 +45,41 @@ pub struct ListenerFlags {
 }
 
 impl ListenerFlags {
-    /// Puts what was given into `options`.
+    /// Puts what was given into `options`; the rest stays as it is.
     pub fn put(&self, options: &mut ListenOptions) {
         let socket = &mut options.socket;
-        socket.nodelay = !self.nagle;
-        socket.congestion = self.congestion.clone();
-        socket.pacing = self.pacing.map(|size| size.0);
-        socket.notsent_lowat = self.notsent_lowat.and_then(|size| u32::try_from(size.0).ok());
-        if let Some(timeout) = self.user_timeout {
-            socket.user_timeout = Some(timeout.0);
-        }
-        socket.rto_min = self.rto_min.map(|time| time.0);
-        socket.rto_max = self.rto_max.map(|time| time.0);
-        socket.keepalive = self.keepalive.map(|time| time.0);
-        options.fast_open = self.fast_open;
-        options.defer_accept = self.defer_accept.map(|time| time.0);
+        socket.nodelay &= !self.nagle;
+        put(&mut socket.congestion, self.congestion.clone());
+        put_some(&mut socket.pacing, self.pacing.map(|size| size.0));
+        let unsent = self.notsent_lowat.and_then(|size| u32::try_from(size.0).ok());
+        put_some(&mut socket.notsent_lowat, unsent);
+        put_some(&mut socket.user_timeout, self.user_timeout.map(|time| time.0));
+        put_some(&mut socket.rto_min, self.rto_min.map(|time| time.0));
+        put_some(&mut socket.rto_max, self.rto_max.map(|time| time.0));
+        put_some(&mut socket.keepalive, self.keepalive.map(|time| time.0));
+        put_some(&mut options.fast_open, self.fast_open);
+        put_some(&mut options.defer_accept, self.defer_accept.map(|time| time.0));
+    }
+}
+
+fn put<T>(into: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *into = given;
+    }
+}
+
+fn put_some<T>(into: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *into = given;
     }
 }
 
 /// Flags for an edge's connections to upstreams.
 #[derive(Args, Clone, Debug)]
 pub struct UpstreamFlags {
-    /// The congestion control of connections to upstreams, as for --congestion
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub upstream_congestion: Congestion,
+    /// The congestion control of connections to upstreams, as for --congestion [default: auto]
+    #[arg(long, value_name = "NAME")]
+    pub upstream_congestion: Option<Congestion>,
     /// End one whose upstream acknowledges nothing for TIME [default: the system's]
     #[arg(long, value_name = "TIME", value_parser = user_timeout)]
     pub upstream_user_timeout: Option<Period>,
@@ -82,17 +95,13 @@ pub struct UpstreamFlags {
 }
 
 impl UpstreamFlags {
-    /// What was given.
-    #[must_use]
-    pub fn options(&self) -> SocketOptions {
-        SocketOptions {
-            congestion: self.upstream_congestion.clone(),
-            user_timeout: self.upstream_user_timeout.map(|time| time.0),
-            rto_min: self.upstream_rto_min.map(|time| time.0),
-            rto_max: self.upstream_rto_max.map(|time| time.0),
-            keepalive: self.upstream_keepalive.map(|time| time.0),
-            ..SocketOptions::default()
-        }
+    /// Puts what was given into `options`; the rest stays as it is.
+    pub fn put(&self, options: &mut SocketOptions) {
+        put(&mut options.congestion, self.upstream_congestion.clone());
+        put_some(&mut options.user_timeout, self.upstream_user_timeout.map(|time| time.0));
+        put_some(&mut options.rto_min, self.upstream_rto_min.map(|time| time.0));
+        put_some(&mut options.rto_max, self.upstream_rto_max.map(|time| time.0));
+        put_some(&mut options.keepalive, self.upstream_keepalive.map(|time| time.0));
     }
 }
 

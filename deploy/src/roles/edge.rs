@@ -1,12 +1,12 @@
 //! An edge from its flags.
 
 use super::{Role, Running};
-use crate::cli::EdgeFlags;
+use crate::cli::{EdgeFlags, ListenerFlags, Own, UpstreamFlags};
 use crate::failure::Failure;
 use lastmile_edge::log::Log;
 use lastmile_edge::site::{Site, Sites};
 use lastmile_edge::ssd::SsdConfig;
-use lastmile_edge::{Config, StartErrorKind};
+use lastmile_edge::{Config, Listen, StartErrorKind, Upstream};
 use lastmile_tuning::cpu::Cores;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -23,29 +23,46 @@ pub fn start(flags: &EdgeFlags) -> Result<Running, Failure> {
         let what = "edge: nowhere to fetch from: give --upstream http://HOST:PORT";
         return Err(Failure::Misused(what.to_owned()));
     }
-    let listen = match flags.listen.as_slice() {
-        [] => vec![LISTEN_DEFAULT],
-        given => given.to_vec(),
-    };
-    let mut config = Config::new(
-        flags.name.clone(),
-        listen,
-        flags.upstream.clone(),
-        cores_or_all(flags.cores.as_ref())?,
-    );
+    let cores = cores_or_all(flags.cores.as_ref())?;
+    let mut config = Config::new(flags.name.clone(), Vec::new(), upstreams(flags), cores);
+    config.listen = listeners(flags, &config.cores);
     config.ram_octets = flags.ram.0;
     let octets = flags.ssd_size.map(|size| size.0);
     config.ssd = flags.ssd.iter().map(|path| SsdConfig { path: path.clone(), octets }).collect();
     config.ssd_admission = flags.ssd_admission;
     config.ssd_write_rate = flags.ssd_write_rate.map(|size| size.0);
     config.io = flags.io;
-    flags.listener.put(&mut config.listener);
-    config.listener.steer = flags.steer_by_cpu.then(|| config.cores.clone());
-    config.upstream_socket = flags.upstream_socket.options();
     config.tcp_policy = flags.policy.tcp_policy.clone();
     config.sites = sites(&flags.sites)?;
     config.log = log(flags.log.as_deref())?;
     launch(config)
+}
+
+/// Each address with the options of all of them, before which its own go.
+fn listeners(flags: &EdgeFlags, cores: &Cores) -> Vec<Listen> {
+    let listener = |address, own: Option<&ListenerFlags>| {
+        let mut listen = Listen::from(address);
+        listen.options.steer = flags.steer_by_cpu.then(|| cores.clone());
+        let given = [Some(&flags.listener), own];
+        given.into_iter().flatten().for_each(|given| given.put(&mut listen.options));
+        listen
+    };
+    match flags.listen.as_slice() {
+        [] => vec![listener(LISTEN_DEFAULT, None)],
+        given => given.iter().map(|it| listener(it.at, Some(&it.own))).collect(),
+    }
+}
+
+/// As for [`listeners`].
+fn upstreams(flags: &EdgeFlags) -> Vec<Upstream> {
+    let upstream = |given: &Own<Upstream, UpstreamFlags>| {
+        let mut upstream = given.at.clone();
+        for given in [&flags.upstream_socket, &given.own] {
+            given.put(&mut upstream.socket);
+        }
+        upstream
+    };
+    flags.upstream.iter().map(upstream).collect()
 }
 
 /// The sites of the file of `--config`.

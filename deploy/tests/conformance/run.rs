@@ -48,7 +48,7 @@ impl World {
         assert_eq!(scripts.len(), cases.len(), "two cases have one name");
         let upstream = Upstream::start(scripts.clone());
         let address = upstream.address;
-        let address = UpstreamAddress { host: Host::Address(address.ip()), port: address.port() };
+        let address = UpstreamAddress::new(Host::Address(address.ip()), address.port());
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let cores = Cores::allowed().unwrap();
         let config = Config::new("edge".to_owned(), listen, vec![address], cores);

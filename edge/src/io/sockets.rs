@@ -1,15 +1,15 @@
 //! What the sockets of connections are told, besides what they inherit from their listener.
 
+use crate::upstream::addresses::Addresses;
 use core::net::SocketAddr;
 use lastmile_tuning::policy::Enforcement;
-use lastmile_tuning::socket::SocketOptions;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// Options of connections to upstreams, and the policies of all connections.
+/// The upstreams, which have options for connections to them, and the policies of all connections.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    pub(crate) upstream: SocketOptions,
+    pub(crate) upstreams: Arc<Addresses>,
     pub(crate) policy: Option<Arc<Enforcement>>,
 }
 
@@ -23,7 +23,7 @@ impl Sockets {
 
     /// For a connection to an upstream.
     pub(super) fn opened(&self, socket: &impl AsFd, upstream: SocketAddr) {
-        self.upstream.prepare(socket, upstream.ip());
+        self.upstreams.prepare(socket, upstream);
         if let Some(policy) = &self.policy {
             policy.apply(socket, upstream.ip());
         }

@@ -7,6 +7,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use lastmile_http::time::UnixTime;
 use lastmile_tuning::policy::Enforcement;
+use lastmile_tuning::socket::SocketOptions;
+use std::os::fd::AsFd;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -15,10 +17,11 @@ const DOWN_FOR: Duration = Duration::from_secs(2);
 /// Addresses tried for one request: more would make it wait for as many timeouts.
 const CANDIDATES_MAX: usize = 4;
 
-/// An address, and until when it counts as down.
+/// An address, what connections to it are told, and until when it counts as down.
 #[derive(Debug)]
 struct Address {
     socket: SocketAddr,
+    options: SocketOptions,
     down_until_ms: AtomicU64,
 }
 
@@ -40,11 +43,13 @@ impl Addresses {
     ) -> std::io::Result<(Arc<Self>, Option<JoinHandle<()>>)> {
         let addresses = Arc::new(Self { policy, ..Self::default() });
         let literal = |upstream: &Upstream| match upstream.host {
-            Host::Address(ip) => Some(SocketAddr::new(ip, upstream.port)),
+            Host::Address(ip) => {
+                Some((SocketAddr::new(ip, upstream.port), upstream.socket.clone()))
+            }
             Host::Name(_) => None,
         };
         addresses.replace(upstreams.iter().filter_map(literal));
-        if upstreams.iter().all(|upstream| literal(upstream).is_some()) {
+        if upstreams.iter().all(|upstream| matches!(upstream.host, Host::Address(_))) {
             return Ok((addresses, None));
         }
         let thread = resolve::start(upstreams.to_vec(), Arc::clone(&addresses), stop)?;
@@ -56,14 +61,14 @@ impl Addresses {
     }
 
     /// Puts `sockets` in the place of the list; what is known of those that stay is kept.
-    pub(super) fn replace(&self, sockets: impl Iterator<Item = SocketAddr>) {
+    pub(super) fn replace(&self, sockets: impl Iterator<Item = (SocketAddr, SocketOptions)>) {
         let known = self.list();
-        let address =
-            |socket| {
-                known.iter().find(|address| address.socket == socket).cloned().unwrap_or_else(
-                    || Arc::new(Address { socket, down_until_ms: AtomicU64::new(0) }),
-                )
-            };
+        let address = |(socket, options)| {
+            let is_it = |it: &&Arc<Address>| it.socket == socket && it.options == options;
+            known.iter().find(is_it).cloned().unwrap_or_else(|| {
+                Arc::new(Address { socket, options, down_until_ms: AtomicU64::new(0) })
+            })
+        };
         let list: Arc<[Arc<Address>]> = sockets.map(address).collect();
         if let Some(policy) = &self.policy {
             let sockets: Vec<_> = list.iter().map(|address| address.socket).collect();
@@ -72,6 +77,13 @@ impl Addresses {
             }
         }
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+    }
+
+    /// Sets the options of the upstream at `peer` on a connection that is opened to it.
+    pub(crate) fn prepare(&self, socket: &impl AsFd, peer: SocketAddr) {
+        if let Some(address) = self.list().iter().find(|address| address.socket == peer) {
+            address.options.prepare(socket, peer.ip());
+        }
     }
 
     /// Every address.
@@ -115,14 +127,18 @@ mod tests {
         let addresses = Addresses::default();
         let now = UnixTime::from_seconds(1_000);
         assert!(addresses.candidates(7, now).is_empty());
-        addresses.replace(sockets.iter().copied());
+        let plain = |sockets: &[SocketAddr]| {
+            let with = |socket: &SocketAddr| (*socket, SocketOptions::default());
+            sockets.iter().map(with).collect::<Vec<_>>().into_iter()
+        };
+        addresses.replace(plain(&sockets));
         assert_eq!(addresses.candidates(1, now), [sockets[1], sockets[2], sockets[0]]);
         addresses.note(sockets[1], false, now);
         assert_eq!(addresses.candidates(1, now), [sockets[2], sockets[0], sockets[1]]);
         let later = now.plus(DOWN_FOR);
         assert_eq!(addresses.candidates(1, later), [sockets[1], sockets[2], sockets[0]]);
         addresses.note(sockets[0], false, now);
-        addresses.replace(sockets[..2].iter().copied());
+        addresses.replace(plain(&sockets[..2]));
         assert_eq!(addresses.candidates(0, now), [sockets[0], sockets[1]], "both are down");
         addresses.note(sockets[0], true, now);
         assert_eq!(addresses.candidates(1, now), [sockets[0], sockets[1]]);

@@ -58,11 +58,12 @@ async fn look_up_all(upstreams: &[Upstream], addresses: &Addresses) -> Duration 
     let mut again = AGAIN_MAX;
     let mut complete = true;
     for upstream in upstreams {
+        let with_port = |ip| (SocketAddr::new(ip, upstream.port), upstream.socket.clone());
         match &upstream.host {
-            Host::Address(ip) => sockets.push(SocketAddr::new(*ip, upstream.port)),
+            Host::Address(ip) => sockets.push(with_port(*ip)),
             Host::Name(name) => match resolver.lookup_ip(name.as_str()).await {
                 Ok(found) => {
-                    sockets.extend(found.iter().map(|ip| SocketAddr::new(ip, upstream.port)));
+                    sockets.extend(found.iter().map(with_port));
                     again =
                         again.min(found.valid_until().saturating_duration_since(Instant::now()));
                 }
