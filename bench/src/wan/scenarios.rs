@@ -20,6 +20,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("tune-flood.toml", include_str!("../../scenarios/tune-flood.toml")),
     ("tune-loss.toml", include_str!("../../scenarios/tune-loss.toml")),
     ("tune-profiles.toml", include_str!("../../scenarios/tune-profiles.toml")),
+    ("tune-stream.toml", include_str!("../../scenarios/tune-stream.toml")),
     ("tune-tier.toml", include_str!("../../scenarios/tune-tier.toml")),
     ("tune-window.toml", include_str!("../../scenarios/tune-window.toml")),
 ];
@@ -38,6 +39,7 @@ pub const TUNING: &[&str] = &[
     "f9",
     "tune-tier",
     "tune-profiles",
+    "tune-stream",
     "tune-flood",
 ];
 
