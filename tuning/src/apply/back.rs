@@ -32,7 +32,7 @@ pub fn revert(
         return Ok(Reverted { is_nothing: true, ..Reverted::default() });
     }
     let journal = Place::lock(journal)?;
-    let kept = match journal.read()? {
+    let mut kept = match journal.read()? {
         Kept::Journal(kept) => kept,
         Kept::Stale => {
             journal.remove()?;
@@ -40,7 +40,20 @@ pub fn revert(
         }
         Kept::Nothing => return Ok(Reverted { is_nothing: true, ..Reverted::default() }),
     };
-    let reverted = put_back(system, &kept.entries, is_forced, tell);
+    let theirs = match is_forced {
+        true => Vec::new(),
+        false => of_others(system, &kept.entries, tell),
+    };
+    // The kernel may change values along again meanwhile, and this may end in the middle.
+    let mut is_open = false;
+    for entry in kept.entries.iter_mut().filter(|it| it.is_settled && !theirs.contains(it)) {
+        (entry.is_settled, is_open) = (false, true);
+    }
+    if is_open {
+        journal.write(&kept)?;
+    }
+    let mut reverted = put_back(system, &kept.entries, &theirs, tell);
+    reverted.is_nothing = kept.entries.is_empty();
     if reverted.left.is_empty() {
         journal.remove()?;
     } else {
@@ -49,34 +62,73 @@ pub fn revert(
     Ok(reverted)
 }
 
-/// Puts `entries` back; with `is_forced` also what is not ours.
-pub(super) fn put_back(
+/// Puts back what can be, and gives up the rest: what is stuck, what somebody else has changed since, and everything of
+/// another network namespace. There is no journal afterwards.
+///
+/// # Errors
+/// One line: a journal that cannot be read or removed.
+pub fn forget(
+    system: &mut impl System,
+    journal: &Path,
+    tell: &mut impl FnMut(Event),
+) -> Result<Reverted, String> {
+    let Some(kept) = journal::load(journal)? else {
+        return Ok(Reverted { is_nothing: true, ..Reverted::default() });
+    };
+    let reverted = match journal::read(journal) {
+        Ok(_) => revert(system, journal, false, tell)?,
+        // Nothing here is what it means.
+        Err(_) if kept.is_elsewhere() => Reverted { left: kept.entries, ..Reverted::default() },
+        Err(error) => return Err(error),
+    };
+    for entry in &reverted.left {
+        let place = place(&entry.knob, &entry.instance);
+        tell(Event::Forgotten { place, old: entry.old.clone() });
+    }
+    Place::lock(journal)?.remove()?;
+    Ok(reverted)
+}
+
+/// What is neither as it was nor of our making, and what changes along with it.
+fn of_others(
     system: &mut impl System,
     entries: &[Entry],
-    is_forced: bool,
     tell: &mut impl FnMut(Event),
-) -> Reverted {
-    let mut reverted = Reverted::default();
+) -> Vec<Entry> {
     let mut foreign: Vec<&Entry> = Vec::new();
     for entry in entries {
         let Some(knob) = knobs::find(&entry.knob) else { continue };
         if went_with_its_route(system, entries, entry) {
             continue;
         }
-        let place = place(&entry.knob, &entry.instance);
-        match system.read(knob, &entry.instance) {
-            Reading::Absent(why) => tell(Event::Gone { place, why }),
-            Reading::Is(value) => {
-                let is_ours = entry.is_ours(&value.text, |one, other| knob.form.same(one, other));
-                if value.text != entry.old && !is_ours && !is_forced {
-                    foreign.push(entry);
-                    tell(Event::Foreign { place, found: value.text, old: entry.old.clone() });
-                }
-            }
-            Reading::Denied(_) | Reading::Failed(_) => {}
+        let Reading::Is(value) = system.read(knob, &entry.instance) else { continue };
+        let is_ours = entry.is_ours(&value.text, |one, other| knob.form.same(one, other));
+        if value.text != entry.old && !is_ours {
+            foreign.push(entry);
+            let place = place(&entry.knob, &entry.instance);
+            tell(Event::Foreign { place, found: value.text, old: entry.old.clone() });
         }
     }
-    let ours: Vec<Entry> = entries.iter().filter(|it| !is_foreign(it, &foreign)).cloned().collect();
+    entries.iter().filter(|entry| is_foreign(entry, &foreign)).cloned().collect()
+}
+
+/// Puts `entries` back but for `theirs`, which are left.
+pub(super) fn put_back(
+    system: &mut impl System,
+    entries: &[Entry],
+    theirs: &[Entry],
+    tell: &mut impl FnMut(Event),
+) -> Reverted {
+    let mut reverted = Reverted::default();
+    let ours: Vec<Entry> = entries.iter().filter(|it| !theirs.contains(it)).cloned().collect();
+    for entry in &ours {
+        let Some(knob) = knobs::find(&entry.knob) else { continue };
+        if let Reading::Absent(why) = system.read(knob, &entry.instance)
+            && !went_with_its_route(system, &ours, entry)
+        {
+            tell(Event::Gone { place: place(&entry.knob, &entry.instance), why });
+        }
+    }
     let mut stuck = Vec::new();
     for _ in 0..ROUNDS_MAX {
         stuck = round(system, &ours, &mut reverted, tell);
@@ -88,9 +140,8 @@ pub(super) fn put_back(
         let place = place(&entry.knob, &entry.instance);
         tell(Event::Stuck { place, why: why.clone() });
     }
-    let is_left = |entry: &&Entry| {
-        is_foreign(entry, &foreign) || stuck.iter().any(|(stuck, _)| *stuck == **entry)
-    };
+    let is_left =
+        |entry: &&Entry| theirs.contains(entry) || stuck.iter().any(|(stuck, _)| *stuck == **entry);
     reverted.left = entries.iter().filter(is_left).cloned().collect();
     reverted
 }
