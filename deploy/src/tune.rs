@@ -55,6 +55,8 @@ pub fn run(flags: &TuneFlags) -> Result<(), Failure> {
     }
 }
 
+const CORES: &str = "The way of packets as settings have it (as it is now: lastmile tune cores):";
+
 /// What the flags point at: the kernel from there, the knobs, and the profile cut down to them.
 struct Scene {
     system: Live,
@@ -132,11 +134,24 @@ fn knob(id: &str) -> Result<&'static Knob, Failure> {
 fn audit(flags: &AuditFlags) -> Result<(), Failure> {
     let mut scene = Scene::set(&flags.place, &flags.profile)?;
     let rows = scene.rows();
+    // A part of the machine is without it: another namespace, or single knobs.
+    let is_whole = flags.place.netns.is_none() && flags.place.knob.is_empty();
+    let cores = is_whole.then(cores::as_set);
     if flags.json {
-        let json = serde_json::json!({ "profile": scene.profile.name, "rows": rows });
+        let mut json = serde_json::json!({ "profile": scene.profile.name, "rows": rows });
+        match cores {
+            Some(Ok((_, cores))) => json["cores"] = cores,
+            Some(Err(error)) => json["cores"] = serde_json::json!({ "note": error.to_string() }),
+            None => {}
+        }
         say(&json.to_string());
     } else {
         say(&table(&rows, &scene.profile));
+        match cores {
+            Some(Ok((cores, _))) => say(&format!("\n{CORES}\n{cores}")),
+            Some(Err(error)) => say(&format!("\n{CORES}\nnot known: {error}")),
+            None => {}
+        }
     }
     Ok(())
 }

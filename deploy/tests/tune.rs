@@ -129,6 +129,7 @@ fn nonsense_is_refused_with_what_is_allowed() {
         (&["audit", "--pid", "0"], "--pid 0: "),
         (&["watch", "--every", "1ms"], "too often; allowed: 100ms and more"),
         (&["verify", "--journal", profile], "no journal: "),
+        (&["revert", "--forget", "--force"], "'--forget' cannot be used with '--force'"),
         (&["verify", "--journal", "/no/such"], "nothing was applied; give --profile"),
         (&[], "a command is missing; allowed: audit, plan, apply"),
     ];
@@ -174,6 +175,118 @@ fn what_is_applied_is_verified_and_taken_back() {
     let output = tune(&["verify", "--profile", "edge"]);
     assert_eq!(output.status.code(), Some(1), "not any more: {}", stdout(&output));
     assert!(stdout(&tune(&["revert"])).contains("nothing to take back"));
+}
+
+#[test]
+fn apply_and_verify_agree() {
+    let Some(world) = world() else { return };
+    let folder = scratch();
+    let (journal, file) = (folder.path().join("tune.json"), folder.path().join("my.toml"));
+    let (journal, file) = (journal.to_str().unwrap(), file.to_str().unwrap());
+    let tune = |arguments: &[&str]| {
+        let place = ["--netns", &world.path, "--journal", journal];
+        lastmile(&[&["tune"], arguments, &place].concat()).output().unwrap()
+    };
+    for (profile, set, told, why) in [
+        ("net.ipv4.tcp_retries2 = 15\n", 0, "1 as wanted", "in force before"),
+        (
+            "net.ipv4.tcp_retries2 = 9\nnet.ipv4.tcp_congestion_control = \"no-such\"\n",
+            1,
+            "net.ipv4.tcp_congestion_control = no-such: not taken: ",
+            "no such module",
+        ),
+        ("net.ipv4.tcp_retries2 = 9\nvm.swappiness = 1\n", 0, "1 as wanted", "of the namespace"),
+        ("vm.swappiness = 1\n", 0, "0 as wanted, 0 differ, 0 that", "nothing of it"),
+    ] {
+        std::fs::write(file, profile).unwrap();
+        let output = tune(&["apply", "--profile", file]);
+        assert!(output.status.success(), "{why}: {}{}", stdout(&output), stderr(&output));
+        let lines = stdout(&output).lines().filter(|line| line.starts_with("set ")).count();
+        assert_eq!(lines, set, "{why}: {}", stdout(&output));
+        for arguments in [&["verify"][..], &["verify", "--profile", file]] {
+            let output = tune(arguments);
+            assert!(output.status.success(), "{why}: {}{}", stdout(&output), stderr(&output));
+            assert!(stdout(&output).contains(told), "{why}: {}", stdout(&output));
+        }
+    }
+    assert!(tune(&["revert"]).status.success());
+    std::fs::write(file, "net.ipv4.tcp_retries2 = 15\n").unwrap();
+    assert!(tune(&["apply", "--profile", file]).status.success() && Path::new(journal).exists());
+    let output = tune(&["revert"]);
+    assert!(stdout(&output).contains("nothing to take back"), "{}", stdout(&output));
+    assert!(output.status.success() && !Path::new(journal).exists());
+}
+
+#[test]
+fn limits_are_verified_of_the_process_that_they_were_set_for() {
+    let folder = scratch();
+    let (journal, file) = (folder.path().join("tune.json"), folder.path().join("my.toml"));
+    let (journal, file) = (journal.to_str().unwrap(), file.to_str().unwrap());
+    std::fs::write(file, "process.nofile = 64\n").unwrap();
+    let mut waiting = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let pid = waiting.id().to_string();
+    let tune = |arguments: &[&str]| {
+        lastmile(&[&["tune"], arguments, &["--journal", journal]].concat()).output().unwrap()
+    };
+    let output = tune(&["apply", "--profile", file, "--pid", &pid]);
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    let output = tune(&["verify"]);
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("1 as wanted"), "{}", stdout(&output));
+    // Up to the hard limit anybody may.
+    let process = nix::unistd::Pid::from_raw(pid.parse().unwrap());
+    let limits = lastmile_tuning::system::live::Process::of(process.as_raw()).unwrap();
+    let knob = lastmile_tuning::knobs::find("process.nofile").unwrap();
+    let mut live = lastmile_tuning::system::live::Live::default();
+    lastmile_tuning::system::System::write(&mut live, knob, &limits.to_string(), "65").unwrap();
+    assert_eq!(tune(&["verify"]).status.code(), Some(1), "somebody changed it");
+    drop(waiting.stdin.take());
+    waiting.wait().unwrap();
+    let output = tune(&["verify"]);
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    let ended = format!("absent: process {pid} has ended");
+    assert!(stdout(&output).contains(&ended), "{}", stdout(&output));
+    let output = tune(&["revert"]);
+    assert!(output.status.success() && stdout(&output).contains("has ended"), "{output:?}");
+}
+
+#[test]
+fn a_journal_of_a_namespace_that_is_gone_can_be_given_up() {
+    let Some(world) = world() else { return };
+    let folder = scratch();
+    let (journal, file) = (folder.path().join("tune.json"), folder.path().join("my.toml"));
+    let (journal, file) = (journal.to_str().unwrap(), file.to_str().unwrap());
+    std::fs::write(file, "net.ipv4.tcp_retries2 = 9\n").unwrap();
+    let apply = ["tune", "apply", "--profile", file, "--netns", &world.path, "--journal", journal];
+    assert!(lastmile(&apply).output().unwrap().status.success());
+    drop(world);
+    let revert = |more: &[&str]| {
+        lastmile(&[&["tune", "revert", "--journal", journal], more].concat()).output().unwrap()
+    };
+    let output = revert(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("`revert --forget`"), "{}", stderr(&output));
+    let output = revert(&["--forget"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "given up net.ipv4.tcp_retries2: it was 15\n0 put back, 1 given up\n";
+    assert_eq!(stdout(&output), expected);
+    assert!(!Path::new(journal).exists());
+    assert!(stdout(&revert(&["--forget"])).contains("nothing to take back"));
+}
+
+#[test]
+fn an_audit_has_the_way_of_packets() {
+    let run = |arguments: &[&str]| {
+        let output = lastmile(&[&["tune", "audit"], arguments].concat()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        output
+    };
+    let cores = json(&run(&["--json"]))["cores"].clone();
+    assert!(cores["queues"].is_array() && cores["findings"].is_array(), "{cores}");
+    assert!(stdout(&run(&[])).contains("\ndevice  queue"), "{}", stdout(&run(&[])));
+    assert!(json(&run(&["--json", "--knob", "vm.swappiness"]))["cores"].is_null());
+    let Some(world) = world() else { return };
+    assert!(json(&run(&["--json", "--netns", &world.path]))["cores"].is_null());
 }
 
 /// Steps are told through a pipe that holds one message, so that `apply` waits at each until it is read: it is at most

@@ -1,13 +1,19 @@
 //! A plan done, and taken back.
 
-use crate::journal::{self, Entry, Journal, Kept, Place, note};
+mod back;
+
+use crate::journal::{Entry, Journal, Kept, Place, Refused, note};
 use crate::knobs::{self, Access, Knob, RouteMetric};
-use crate::plan::{Plan, Step, Told, plan};
+use crate::plan::{Obstacle, Plan, Step, Told, plan};
 use crate::profile::Profile;
-use crate::system::{Reading, Refusal, RefusalKind, System, place, survey};
+use crate::system::{OWN, Reading, Refusal, RefusalKind, System, survey};
+use back::put_back;
 use std::path::Path;
 
-/// Writing one knob can change another, which is then written in another round. Nothing in the table needs a third.
+pub use back::{Reverted, forget, revert};
+
+/// Writing one knob can change another, which is then written in another round. Nothing in the table needs a third; in
+/// the last, what is not as wanted is not written any more.
 const ROUNDS_MAX: usize = 4;
 
 const IS_BACK: &str = "what was set is put back";
@@ -55,6 +61,13 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// One is not put back, and its old value is in no journal any more.
+    Forgotten {
+        /// The knob and its place.
+        place: String,
+        /// What it was.
+        old: String,
+    },
 }
 
 /// What applying came to.
@@ -74,8 +87,18 @@ pub struct Applied {
     pub left: usize,
 }
 
+impl Applied {
+    /// How many wanted values are not there for a reason that is a failure: denied, or not to be read.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        self.told.iter().filter(|told| told.obstacle.is_failure()).count()
+            + self.skipped.iter().filter(|kind| **kind == RefusalKind::Denied).count()
+    }
+}
+
 /// Brings `profile` about, as far as this process may. Old values are in the journal before the first is changed; that
-/// of an earlier application stays, so that all of it can be taken back together.
+/// of an earlier application stays, so that all of it can be taken back together. Where nothing is to be done, the
+/// journal says what was applied all the same.
 ///
 /// # Errors
 /// One line: a journal that cannot be read or written, and what that left: nothing is changed, or what was set is put
@@ -87,23 +110,18 @@ pub fn apply(
     tell: &mut impl FnMut(Event),
 ) -> Result<Applied, String> {
     let first = planned(system, profile);
-    if first.steps.is_empty() {
-        // No journal, which an unprivileged user could not write either.
-        return Ok(Applied { good: first.good, told: first.told, ..Applied::default() });
-    }
     let unchanged = |error: String| format!("{error}; nothing is changed");
-    let journal = Place::lock(journal).map_err(unchanged)?;
-    let before = match journal.read().map_err(unchanged)? {
-        Kept::Journal(kept) => Some(kept),
-        Kept::Nothing | Kept::Stale => None,
-    };
-    let mut noted = match &before {
-        Some(kept) => kept.clone(),
-        None => Journal::new().map_err(|error| unchanged(error.to_string()))?,
-    };
-    noted.profile.clone_from(&profile.name);
-    noted.routes = profile.routes.iter().map(ToString::to_string).collect();
-    noted.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
+    let noted = Noted::open(system, journal, profile).map_err(unchanged);
+    if first.steps.is_empty() {
+        let applied = Applied { good: first.good, told: first.told, ..Applied::default() };
+        // So that `verify` knows what was applied. Whoever may set nothing, and has no journal either, is told the
+        // former.
+        return match noted.and_then(|mut noted| noted.keep().map_err(unchanged)) {
+            Err(error) if applied.failures() == 0 => Err(error),
+            Ok(()) | Err(_) => Ok(applied),
+        };
+    }
+    let mut noted = noted?;
     let mut applied = Applied::default();
     let mut written: Vec<Entry> = Vec::new();
     let mut skipped: Vec<(&Knob, String)> = Vec::new();
@@ -117,13 +135,14 @@ pub fn apply(
         if planned.steps.is_empty() {
             break;
         }
-        note_steps(system, &mut noted.entries, &planned.steps);
-        if let Err(error) = journal.write(&noted) {
+        note_steps(system, &mut noted.now.entries, &planned.steps);
+        if let Err(error) = noted.write() {
             return Err(without_journal(system, &written, &error, tell));
         }
         note_steps(system, &mut written, &planned.steps);
         for step in planned.steps {
-            match set(system, &step) {
+            let is_last = round + 1 == ROUNDS_MAX;
+            match if is_last { Err(undone()) } else { set(system, &step) } {
                 Ok(()) => {
                     applied.done += 1;
                     tell(Event::Done(step));
@@ -131,27 +150,109 @@ pub fn apply(
                 Err(refusal) if refusal.kind != RefusalKind::Failed => {
                     skipped.push((step.knob, step.instance.clone()));
                     applied.skipped.push(refusal.kind);
+                    noted.refuse(&step, &refusal);
                     tell(Event::Skipped(step, refusal));
                 }
                 Err(refusal) => {
                     tell(Event::Failed(step, refusal));
                     applied.is_rolled_back = true;
-                    let back = put_back(system, &written, true, tell);
-                    applied.left = back.left.len();
-                    return after_failure(&journal, before.as_ref(), applied.left)
-                        .map(|()| applied);
+                    applied.left = put_back(system, &written, &[], tell).left.len();
+                    return after_failure(&noted, applied.left).map(|()| applied);
                 }
             }
         }
     }
-    Ok(applied)
+    settle(system, &mut noted.now.entries);
+    match noted.keep() {
+        Ok(()) => Ok(applied),
+        Err(error) => Err(without_journal(system, &written, &error, tell)),
+    }
+}
+
+/// Why a value that was set is wanted still, after all rounds.
+fn undone() -> Refusal {
+    let why = "it is undone whenever it is set, by another knob or by somebody else".to_owned();
+    Refusal { kind: RefusalKind::Failed, why }
+}
+
+/// The journal of an application.
+struct Noted {
+    place: Place,
+    /// What was there before.
+    before: Option<Journal>,
+    /// What was there, or was put there last.
+    on_disk: Option<Journal>,
+    /// What is to be there.
+    now: Journal,
+}
+
+impl Noted {
+    /// The journal at `path`, or a new one, with what is applied.
+    fn open(system: &mut impl System, path: &Path, profile: &Profile) -> Result<Self, String> {
+        let place = Place::lock(path)?;
+        let before = match place.read()? {
+            Kept::Journal(kept) => Some(kept),
+            Kept::Nothing | Kept::Stale => None,
+        };
+        let mut now = match &before {
+            Some(kept) => kept.clone(),
+            None => Journal::new().map_err(|error| error.to_string())?,
+        };
+        now.profile.clone_from(&profile.name);
+        now.routes = profile.routes.iter().map(ToString::to_string).collect();
+        now.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
+        now.process = process(system);
+        let wanted = &now.wanted;
+        now.refused.retain(|it| !wanted.contains(&it.knob));
+        Ok(Self { place, on_disk: before.clone(), before, now })
+    }
+
+    /// Notes what the kernel or the hardware does not take, so that `verify` does not blame anybody for it.
+    fn refuse(&mut self, step: &Step, refusal: &Refusal) {
+        if refusal.kind == RefusalKind::Unavailable {
+            self.now.refused.push(Refused {
+                knob: step.knob.id.to_owned(),
+                instance: step.instance.clone(),
+                value: step.after.clone(),
+                why: refusal.why.clone(),
+            });
+        }
+    }
+
+    /// Puts it on the disk.
+    fn write(&mut self) -> Result<(), String> {
+        self.place.write(&self.now)?;
+        self.on_disk = Some(self.now.clone());
+        Ok(())
+    }
+
+    /// Puts it on the disk, unless it is there.
+    fn keep(&mut self) -> Result<(), String> {
+        if self.on_disk.as_ref() == Some(&self.now) { Ok(()) } else { self.write() }
+    }
+}
+
+/// The process whose limits are meant, if one is.
+fn process(system: &mut impl System) -> Option<String> {
+    let limit = knobs::all().find(|knob| matches!(knob.access, Access::Limit(..)))?;
+    system.instances(limit).into_iter().find(|instance| instance != OWN)
+}
+
+/// Notes what the kernel has made of what it changed along: anything else there is somebody else's from now on.
+fn settle(system: &mut impl System, entries: &mut [Entry]) {
+    for entry in entries.iter_mut().filter(|entry| entry.is_open()) {
+        let Some(knob) = knobs::find(&entry.knob) else { continue };
+        if let Reading::Is(value) = system.read(knob, &entry.instance) {
+            entry.settle(&value.text);
+        }
+    }
 }
 
 /// Makes the journal what it was before a run that was taken back, unless that left something, which it still has.
-fn after_failure(journal: &Place, before: Option<&Journal>, left: usize) -> Result<(), String> {
-    match (left, before) {
-        (0, Some(kept)) => journal.write(kept),
-        (0, None) => journal.remove(),
+fn after_failure(noted: &Noted, left: usize) -> Result<(), String> {
+    match (left, &noted.before) {
+        (0, Some(kept)) => noted.place.write(kept),
+        (0, None) => noted.place.remove(),
         (_, _) => Ok(()),
     }
     .map_err(|error| format!("{error}; a step failed, {IS_BACK}"))
@@ -167,7 +268,7 @@ fn without_journal(
     if written.is_empty() {
         return format!("{error}; nothing is changed");
     }
-    match put_back(system, written, true, tell).left.len() {
+    match put_back(system, written, &[], tell).left.len() {
         0 => format!("{error}; {IS_BACK}"),
         count => format!("{error}; {count} values are not put back, and the journal has them"),
     }
@@ -181,6 +282,33 @@ pub fn planned(system: &mut impl System, profile: &Profile) -> Plan {
         is_route || profile.wanted(knob).is_some()
     });
     plan(&survey(system, knobs), profile, cpus)
+}
+
+/// The same after an application: what the kernel or the hardware did not take then (`refused`) is told instead of
+/// asked for again.
+pub fn verified(system: &mut impl System, profile: &Profile, refused: &[Refused]) -> Plan {
+    let Plan { steps, mut told, good } = planned(system, profile);
+    let reason = |step: &Step| {
+        let of_it = |it: &&Refused| {
+            it.knob == step.knob.id
+                && it.instance == step.instance
+                && step.knob.form.same(&it.value, &step.after)
+        };
+        refused.iter().find(of_it).map(|it| it.why.clone())
+    };
+    let mut left = Vec::new();
+    for step in steps {
+        match reason(&step) {
+            None => left.push(step),
+            Some(why) => told.push(Told {
+                knob: step.knob,
+                instance: step.instance,
+                wanted: step.after,
+                obstacle: Obstacle::Refused(why),
+            }),
+        }
+    }
+    Plan { steps: left, told, good }
 }
 
 /// Writes a value and reads it back. One that the kernel makes another of, such as a driver that rounds, is as it was
@@ -233,162 +361,6 @@ fn changed_along(
 /// Whether `part` is `whole`, or a part of it as `eth0/rx-0` is of `eth0`.
 fn is_within(part: &str, whole: &str) -> bool {
     part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// What taking back came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reverted {
-    /// How many values were put back.
-    pub back: usize,
-    /// What could not be put back, or was left to somebody else.
-    pub left: Vec<Entry>,
-    /// Whether there was nothing to take back.
-    pub is_nothing: bool,
-}
-
-/// Puts back what the journal has, last first. What is neither ours nor the old value was changed by somebody else, and
-/// is left unless `is_forced`. What is left stays in the journal; otherwise that is removed.
-///
-/// # Errors
-/// One line: a journal that cannot be read, written or removed.
-pub fn revert(
-    system: &mut impl System,
-    journal: &Path,
-    is_forced: bool,
-    tell: &mut impl FnMut(Event),
-) -> Result<Reverted, String> {
-    if journal::read(journal)? == Kept::Nothing {
-        return Ok(Reverted { is_nothing: true, ..Reverted::default() });
-    }
-    let journal = Place::lock(journal)?;
-    let kept = match journal.read()? {
-        Kept::Journal(kept) => kept,
-        Kept::Stale => {
-            journal.remove()?;
-            return Ok(Reverted { is_nothing: true, ..Reverted::default() });
-        }
-        Kept::Nothing => return Ok(Reverted { is_nothing: true, ..Reverted::default() }),
-    };
-    let reverted = put_back(system, &kept.entries, is_forced, tell);
-    if reverted.left.is_empty() {
-        journal.remove()?;
-    } else {
-        journal.write(&kept.with(reverted.left.clone()))?;
-    }
-    Ok(reverted)
-}
-
-fn put_back(
-    system: &mut impl System,
-    entries: &[Entry],
-    is_forced: bool,
-    tell: &mut impl FnMut(Event),
-) -> Reverted {
-    let mut reverted = Reverted::default();
-    let mut foreign: Vec<&Entry> = Vec::new();
-    for entry in entries {
-        let Some(knob) = knobs::find(&entry.knob) else { continue };
-        if went_with_its_route(system, entries, entry) {
-            continue;
-        }
-        let place = place(&entry.knob, &entry.instance);
-        match system.read(knob, &entry.instance) {
-            Reading::Absent(why) => tell(Event::Gone { place, why }),
-            Reading::Is(value) => {
-                let is_ours = entry.is_ours(&value.text, |one, other| knob.form.same(one, other));
-                if value.text != entry.old && !is_ours && !is_forced {
-                    foreign.push(entry);
-                    tell(Event::Foreign { place, found: value.text, old: entry.old.clone() });
-                }
-            }
-            Reading::Denied(_) | Reading::Failed(_) => {}
-        }
-    }
-    let ours: Vec<Entry> = entries.iter().filter(|it| !is_foreign(it, &foreign)).cloned().collect();
-    let mut stuck = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        stuck = round(system, &ours, &mut reverted, tell);
-        if stuck.is_empty() {
-            break;
-        }
-    }
-    for (entry, why) in &stuck {
-        let place = place(&entry.knob, &entry.instance);
-        tell(Event::Stuck { place, why: why.clone() });
-    }
-    let is_left = |entry: &&Entry| {
-        is_foreign(entry, &foreign) || stuck.iter().any(|(stuck, _)| *stuck == **entry)
-    };
-    reverted.left = entries.iter().filter(is_left).cloned().collect();
-    reverted
-}
-
-/// Whether `entry` is one of `foreign`, or changed along with one: then it belongs to whoever changed that.
-fn is_foreign(entry: &Entry, foreign: &[&Entry]) -> bool {
-    let along = |cause: &&Entry| {
-        let knob = knobs::find(&cause.knob);
-        is_within(&entry.instance, &cause.instance)
-            && knob.is_some_and(|knob| knob.changes.contains(&entry.knob.as_str()))
-    };
-    foreign.contains(&entry) || (entry.is_along && foreign.iter().any(along))
-}
-
-/// Whether `entry` is what a prefix's own route says, which had none before and has none now: what another route says
-/// instead is not of this entry, and may have changed since.
-fn went_with_its_route(system: &mut impl System, entries: &[Entry], entry: &Entry) -> bool {
-    let metric = knobs::find(&entry.knob).map(|knob| knob.access);
-    if !matches!(metric, Some(Access::Route(_)) if metric != Some(OWN_ROUTE)) {
-        return false;
-    }
-    let Some(own) = knobs::all().find(|knob| knob.access == OWN_ROUTE) else { return false };
-    let had_none =
-        |it: &Entry| it.knob == own.id && it.instance == entry.instance && it.old == "no";
-    entries.iter().any(had_none) && system.read(own, &entry.instance).text() == Some("no")
-}
-
-/// Writes each old value that is not in force, and returns those that are not in force after that, with the reason.
-fn round(
-    system: &mut impl System,
-    entries: &[Entry],
-    reverted: &mut Reverted,
-    tell: &mut impl FnMut(Event),
-) -> Vec<(Entry, String)> {
-    let mut stuck = Vec::new();
-    for entry in entries.iter().rev() {
-        let Some(knob) = knobs::find(&entry.knob) else {
-            stuck.push((entry.clone(), "this version knows no such knob".to_owned()));
-            continue;
-        };
-        if went_with_its_route(system, entries, entry) {
-            continue;
-        }
-        let place = place(&entry.knob, &entry.instance);
-        match system.read(knob, &entry.instance) {
-            Reading::Is(value) if value.text == entry.old => {}
-            Reading::Is(value) => match system.write(knob, &entry.instance, &entry.old) {
-                Ok(()) => {
-                    reverted.back += 1;
-                    tell(Event::Back { place, from: value.text, to: entry.old.clone() });
-                }
-                Err(refusal) => stuck.push((entry.clone(), refusal.to_string())),
-            },
-            Reading::Absent(_) => {}
-            Reading::Denied(why) | Reading::Failed(why) => stuck.push((entry.clone(), why)),
-        }
-    }
-    // A later one may have changed an earlier one along with it.
-    for entry in entries {
-        let Some(knob) = knobs::find(&entry.knob) else { continue };
-        let is_known = |(other, _): &(Entry, String)| other == entry;
-        if let Reading::Is(value) = system.read(knob, &entry.instance)
-            && value.text != entry.old
-            && !stuck.iter().any(is_known)
-            && !went_with_its_route(system, entries, entry)
-        {
-            stuck.push((entry.clone(), format!("{} is there instead", value.text)));
-        }
-    }
-    stuck
 }
 
 #[cfg(test)]

@@ -115,6 +115,17 @@ impl Device {
 }
 
 impl Machine {
+    /// The same as settings have it, without what the kernel makes of them for now: an interrupt is on all cores that
+    /// it may go to.
+    #[must_use]
+    pub fn as_set(mut self) -> Self {
+        let queues = self.devices.iter_mut().flat_map(|device| &mut device.receive);
+        for interrupt in queues.filter_map(|queue| queue.interrupt.as_mut()) {
+            interrupt.effective.clear();
+        }
+        self
+    }
+
     /// The core of this number.
     #[must_use]
     pub fn core(&self, number: usize) -> Option<&Core> {

@@ -37,8 +37,27 @@ pub struct Journal {
     pub routes: Vec<String>,
     /// The knobs that it wanted something of.
     pub wanted: Vec<String>,
+    /// The process whose limits were meant, told from later ones with its number.
+    #[serde(default)]
+    pub process: Option<String>,
+    /// What it wanted and the kernel or the hardware did not take.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
+}
+
+/// A value that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The knob's id.
+    pub knob: String,
+    /// Which of its places.
+    pub instance: String,
+    /// What was to be written.
+    pub value: String,
+    /// Why it is not.
+    pub why: String,
 }
 
 /// One place.
@@ -52,15 +71,40 @@ pub struct Entry {
     pub old: String,
     /// What was written, or was about to be: more than one after several profiles.
     pub new: Vec<String>,
-    /// Whether the kernel may have changed it along with another one, to whatever.
+    /// Whether the kernel may have changed it along with another one.
     pub is_along: bool,
+    /// Whether `new` has what it was changed to along. Until then, as after a crash, it may be whatever.
+    #[serde(default)]
+    pub is_settled: bool,
 }
 
 impl Entry {
     /// Whether `found` is of our making: written by us, or changed along.
     #[must_use]
     pub fn is_ours(&self, found: &str, same: impl Fn(&str, &str) -> bool) -> bool {
-        self.is_along || self.new.iter().any(|new| same(found, new))
+        self.is_open() || self.new.iter().any(|new| same(found, new))
+    }
+
+    /// Whether it may have been changed along to a value that nobody has noted.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_along && !self.is_settled
+    }
+
+    /// Notes `found` as what it was changed to along.
+    pub fn settle(&mut self, found: &str) {
+        self.is_settled = true;
+        self.remember(found);
+    }
+
+    fn remember(&mut self, new: &str) {
+        if self.new.iter().any(|known| known == new) {
+            return;
+        }
+        self.new.push(new.to_owned());
+        if self.new.len() > NEW_MAX {
+            self.new.remove(0);
+        }
     }
 }
 
@@ -79,8 +123,16 @@ impl Journal {
             profile: String::new(),
             routes: Vec::new(),
             wanted: Vec::new(),
+            process: None,
+            refused: Vec::new(),
             entries: Vec::new(),
         })
+    }
+
+    /// Whether it is of another network namespace than the calling thread's.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        Self::new().is_ok_and(|here| here.namespace != self.namespace)
     }
 
     /// The same with these entries.
@@ -106,19 +158,14 @@ pub fn note(entries: &mut Vec<Entry>, knob: &str, instance: &str, old: &str, new
             old: old.to_owned(),
             new: Vec::new(),
             is_along: false,
+            is_settled: false,
         });
         entries.len() - 1
     });
     let entry = &mut entries[at];
     match new {
-        None => entry.is_along = true,
-        Some(new) if entry.new.iter().any(|known| known == new) => {}
-        Some(new) => {
-            entry.new.push(new.to_owned());
-            if entry.new.len() > NEW_MAX {
-                entry.new.remove(0);
-            }
-        }
+        None => (entry.is_along, entry.is_settled) = (true, false),
+        Some(new) => entry.remember(new),
     }
 }
 
@@ -219,11 +266,30 @@ impl Place {
 /// What is at `path`.
 ///
 /// # Errors
-/// One line: a file that cannot be read or is no journal; one of another network namespace.
+/// As for [`load`]; a journal of another network namespace.
 pub fn read(path: &Path) -> Result<Kept, String> {
     let named = |why: String| format!("{}: {why}", path.display());
+    let Some(journal) = load(path)? else { return Ok(Kept::Nothing) };
+    let here = Journal::new().map_err(|error| named(error.to_string()))?;
+    if journal.boot != here.boot {
+        return Ok(Kept::Stale);
+    }
+    if journal.is_elsewhere() {
+        let why = "the journal of another network namespace; allowed: --netns PATH of that one, or \
+                   `revert --forget` if there is none any more";
+        return Err(named(why.to_owned()));
+    }
+    Ok(Kept::Journal(journal))
+}
+
+/// The journal at `path`, whatever it is of.
+///
+/// # Errors
+/// One line: a file that cannot be read or is no journal.
+pub fn load(path: &Path) -> Result<Option<Journal>, String> {
+    let named = |why: String| format!("{}: {why}", path.display());
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(named(error.to_string())),
         Ok(metadata) if metadata.len() > FILE_OCTETS_MAX => {
             return Err(named(format!("larger than {FILE_OCTETS_MAX} octets")));
@@ -237,15 +303,7 @@ pub fn read(path: &Path) -> Result<Kept, String> {
         let version = journal.version;
         return Err(named(format!("a journal of version {version}; allowed: {VERSION}")));
     }
-    let here = Journal::new().map_err(|error| named(error.to_string()))?;
-    if journal.boot != here.boot {
-        return Ok(Kept::Stale);
-    }
-    if journal.namespace != here.namespace {
-        let why = "the journal of another network namespace; allowed: --netns PATH of that one";
-        return Err(named(why.to_owned()));
-    }
-    Ok(Kept::Journal(journal))
+    Ok(Some(journal))
 }
 
 #[cfg(test)]
@@ -267,8 +325,28 @@ mod tests {
         let entry = &journal.entries[0];
         assert_eq!((entry.old.as_str(), entry.new.len()), ("60", 2));
         assert!(entry.is_ours("10", |a, b| a == b) && entry.is_along);
-        assert!(journal.entries[1].is_ours("anything", |a, b| a == b), "changed along");
-        assert_eq!(journal.entries.len(), 2);
+        let same = |a: &str, b: &str| a == b;
+        assert!(journal.entries[1].is_ours("anything", same), "changed along");
+        journal.entries[1].settle("7");
+        assert!(journal.entries[1].is_ours("7", same));
+        assert!(!journal.entries[1].is_ours("anything", same), "what it became is known");
+        journal.note("vm.dirty_bytes", "", "7", None);
+        assert!(journal.entries[1].is_ours("anything", same), "changed along once more");
+        assert_eq!((journal.entries[1].old.as_str(), journal.entries.len()), ("0", 2));
+    }
+
+    #[test]
+    fn journals_of_an_earlier_version_are_read() {
+        let mut journal = noted();
+        journal.process = Some("7@9".to_owned());
+        let mut value = serde_json::to_value(&journal).unwrap();
+        let object = value.as_object_mut().unwrap();
+        object.retain(|key, _| !["process", "refused"].contains(&key.as_str()));
+        for entry in object["entries"].as_array_mut().unwrap() {
+            entry.as_object_mut().unwrap().remove("is_settled");
+        }
+        let read: Journal = serde_json::from_value(value).unwrap();
+        assert_eq!(read, Journal { process: None, ..journal });
     }
 
     #[test]

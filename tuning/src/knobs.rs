@@ -79,7 +79,7 @@ pub enum Access {
     Sysctl,
     /// Files by a pattern whose `*` stand for one component each, or a part of one: an instance for each file.
     Files(&'static str),
-    /// Which CPUs take an interrupt of a network card: an instance for each of them, such as `eth0/38`.
+    /// Which CPUs take an interrupt of a network card: an instance for each of them, such as `eth0/38:eth0-TxRx-0`.
     Interrupt,
     /// A number of a network device, by netlink.
     Device(Number),
@@ -271,6 +271,12 @@ impl Knob {
             Access::Interrupt | Access::Route(_) | Access::Limit(..) => true,
             Access::Socket(_) | Access::Policy | Access::ByHand => false,
         }
+    }
+
+    /// Whether it and `other` cannot both be in force: each is changed when the other is written.
+    #[must_use]
+    pub fn excludes(&self, other: &Self) -> bool {
+        self.changes.contains(&other.id) && other.changes.contains(&self.id)
     }
 
     /// Whether it belongs to a network namespace, and is found in one that is not the first.

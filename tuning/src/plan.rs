@@ -50,8 +50,22 @@ pub enum Obstacle {
     Unreadable(String),
     /// The kernel offers only these.
     NotOffered(Vec<String>),
+    /// The kernel or the hardware did not take it when it was applied, and why.
+    Refused(String),
     /// It is a limit that a process gets when it is started: a directive of a systemd unit.
     ByUnit(String),
+}
+
+impl Obstacle {
+    /// Whether `apply` and `verify` fail for it. What this kernel or its hardware has not, and what the unit of a
+    /// process sets, is only told: nobody could have done better here.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Denied(_) | Self::Unreadable(_) => true,
+            Self::Absent(_) | Self::NotOffered(_) | Self::Refused(_) | Self::ByUnit(_) => false,
+        }
+    }
 }
 
 /// What is to be done, and what cannot be.
@@ -250,6 +264,7 @@ mod tests {
                 Obstacle::Denied(_) => "denied".to_owned(),
                 Obstacle::Unreadable(_) => "unreadable".to_owned(),
                 Obstacle::NotOffered(offered) => format!("offers {}", offered.join(",")),
+                Obstacle::Refused(why) => format!("refused: {why}"),
                 Obstacle::ByUnit(directive) => directive.clone(),
             };
             format!("{} {what}", place(it.knob.id, &it.instance))

@@ -143,6 +143,10 @@ impl Profile {
                     let knob = writable(&key).map_err(mistake)?;
                     let text = scalar(value.get_ref()).map_err(mistake)?;
                     let wanted = knob.form.wanted(&text).map_err(mistake)?;
+                    if let Some(other) = profile.knobs().find(|other| knob.excludes(other)) {
+                        let both = format!("{text:?} beside {}: each undoes the other", other.id);
+                        return Err(mistake(format!("{both}; allowed: one of the two")));
+                    }
                     profile.wanted.insert(knob.id, wanted);
                 }
             }
@@ -153,8 +157,12 @@ impl Profile {
         })
     }
 
-    /// This profile, and what only `base` has.
-    fn over(mut self, base: Self) -> Self {
+    /// This profile, and what only `base` has, as far as nothing here excludes it.
+    fn over(mut self, mut base: Self) -> Self {
+        let own: Vec<&Knob> = self.knobs().collect();
+        base.wanted.retain(|id, _| {
+            knobs::find(id).is_some_and(|of_base| !own.iter().any(|knob| knob.excludes(of_base)))
+        });
         for (id, wanted) in base.wanted {
             self.wanted.entry(id).or_insert(wanted);
         }
@@ -309,6 +317,16 @@ mod tests {
                 "a route",
             ),
             ("routes = 1\n", "p.toml:1: routes: a value of type integer; allowed: ", "no list"),
+            (
+                "vm.dirty_bytes = 1048576\nvm.swappiness = 1\nvm.dirty_ratio = 10\n",
+                "p.toml:3: vm.dirty_ratio: \"10\" beside vm.dirty_bytes: each undoes the other; allowed: one",
+                "one makes the other 0",
+            ),
+            (
+                "[vm]\ndirty_background_ratio = 3\ndirty_background_bytes = 1048576\n",
+                "p.toml:3: vm.dirty_background_bytes: \"1048576\" beside vm.dirty_background_ratio: ",
+                "the other pair, the other way round",
+            ),
             ("include = \"none-such\"\n", "p.toml:1: include: profile \"none-such\": ", "no file"),
             ("include = 1\n", "p.toml:1: include: a value of type integer", "no name"),
             ("a = \n", "p.toml:1: ", "not TOML"),
@@ -326,6 +344,12 @@ mod tests {
         let wanted = |id: &str| profile.wanted(knobs::find(id).unwrap()).map(ToString::to_string);
         assert_eq!(wanted("vm.swappiness").as_deref(), Some("20"));
         assert_eq!(wanted("vm.dirty_ratio").as_deref(), Some("10"), "of tuned's");
+        let text = "include = \"edge\"\nvm.dirty_bytes = 1048576\n";
+        let profile = Profile::parse("p.toml", text).unwrap();
+        let wanted = |id: &str| profile.wanted(knobs::find(id).unwrap()).map(ToString::to_string);
+        assert_eq!(wanted("vm.dirty_bytes").as_deref(), Some("1048576"));
+        assert_eq!(wanted("vm.dirty_ratio"), None, "what excludes it goes before what is included");
+        assert!(wanted("vm.dirty_background_ratio").is_some(), "of edge's");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loop.toml");
         std::fs::write(&path, "include = \"loop.toml\"\n").unwrap();

@@ -1,9 +1,13 @@
-//! Knobs of a real kernel, applied and taken back: in network namespaces of their own, on a process of our own, and on
-//! the few machine-wide ones that can be changed for a moment without harm.
+//! Knobs of a real kernel, applied and taken back: in network namespaces of their own, and on a process of our own.
+//! Those of the machine itself are in `machine.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
-use lastmile_tuning::apply::{Applied, Event, apply, planned, revert};
+#[allow(dead_code, reason = "each test program uses its part")]
+mod kernel;
+
+use kernel::{Crashing, applied, ids};
+use lastmile_tuning::apply::{Event, apply, planned, revert};
 use lastmile_tuning::audit;
 use lastmile_tuning::knobs::form::Form;
 use lastmile_tuning::knobs::{self, Access, Knob, RouteMetric, Scope};
@@ -14,8 +18,8 @@ use lastmile_tuning::system::live::{Live, Process};
 use lastmile_tuning::system::{Found, Reading, Refusal, RefusalKind, System, survey};
 use std::fmt::Write as _;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::Command;
 
 /// A namespace with a default route of each family, or none where that takes more privilege.
@@ -125,13 +129,6 @@ fn all_others(system: &mut Live) -> (Profile, Vec<&'static Knob>) {
     (Profile::parse("others.toml", &text).unwrap(), knobs)
 }
 
-fn applied(system: &mut impl System, journal: &Path, profile: &Profile) -> Applied {
-    let mut events = Vec::new();
-    let applied = apply(system, journal, profile, &mut |event| events.push(event)).unwrap();
-    assert!(!applied.is_rolled_back, "{events:?}");
-    applied
-}
-
 fn reverted(journal: &Path, is_forced: bool) -> (usize, Vec<Event>) {
     let mut events = Vec::new();
     let reverted =
@@ -166,46 +163,6 @@ fn each_knob_of_a_namespace_is_applied_verified_and_taken_back() {
             );
         }
     });
-}
-
-fn ids(knobs: &[&'static Knob]) -> Vec<&'static str> {
-    knobs.iter().map(|knob| knob.id).collect()
-}
-
-/// Ends the process, as far as a test can, before or after the write of this number.
-struct Crashing {
-    live: Live,
-    writes: usize,
-    at: usize,
-    is_after: bool,
-}
-
-impl System for Crashing {
-    fn instances(&mut self, knob: &'static Knob) -> Vec<String> {
-        self.live.instances(knob)
-    }
-
-    fn read(&mut self, knob: &'static Knob, instance: &str) -> Reading {
-        self.live.read(knob, instance)
-    }
-
-    fn write(&mut self, knob: &'static Knob, instance: &str, value: &str) -> Result<(), Refusal> {
-        let is_now = self.writes == self.at;
-        self.writes += 1;
-        if is_now && !self.is_after {
-            // Unlike a panic it says nothing.
-            resume_unwind(Box::new("ended"));
-        }
-        self.live.write(knob, instance, value)?;
-        if is_now {
-            resume_unwind(Box::new("ended"));
-        }
-        Ok(())
-    }
-
-    fn cpus(&self) -> usize {
-        self.live.cpus()
-    }
 }
 
 #[test]
@@ -408,64 +365,6 @@ fn a_profile_of_a_prefix_on_one_of_the_default_route_is_taken_back() {
         let (left, events) = reverted(journal, false);
         assert_eq!((left, list().unwrap()), (0, before), "{events:?}");
     });
-}
-
-/// Puts files of the machine back to what they were, also when the test fails.
-struct Restored(Vec<(PathBuf, String)>);
-
-impl Restored {
-    fn of(ids: &[&str]) -> Self {
-        let file = |id: &&str| Path::new("/proc/sys").join(id.replace('.', "/"));
-        Self(
-            ids.iter()
-                .map(file)
-                .filter_map(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?)))
-                .collect(),
-        )
-    }
-}
-
-impl Drop for Restored {
-    fn drop(&mut self) {
-        for (path, text) in &self.0 {
-            if std::fs::read_to_string(path).ok().as_ref() != Some(text) {
-                let _ = std::fs::write(path, text);
-            }
-        }
-    }
-}
-
-#[test]
-fn what_the_kernel_changes_along_is_taken_back_too() {
-    let knob = knobs::find("vm.dirty_bytes").unwrap();
-    let ids = ["vm.swappiness", "vm.dirty_ratio", "vm.dirty_bytes", "vm.dirty_background_ratio"];
-    let mut system = Live::default();
-    let Reading::Is(value) = system.read(knob, "") else { panic!("every kernel has {}", knob.id) };
-    if !value.is_writable {
-        eprintln!("skipped: {} is read-only here", knob.id);
-        return;
-    }
-    let restored = Restored::of(&ids);
-    let texts = || Restored::of(&ids).0.clone();
-    let before = texts();
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("tune.json");
-    // Whichever of ratio and octets is in force, the other becomes 0.
-    for text in [
-        "vm.swappiness = 61\nvm.dirty_bytes = 3000001536\n",
-        "vm.swappiness = 62\nvm.dirty_ratio = 33\nvm.dirty_background_ratio = 4\n",
-    ] {
-        let profile = Profile::parse("p.toml", text).unwrap();
-        let outcome = applied(&mut system, &journal, &profile);
-        assert!(outcome.done >= 2, "{outcome:?}");
-        assert!(planned(&mut system, &profile).steps.is_empty());
-        assert_ne!(texts(), before);
-        let mut events = Vec::new();
-        let back = revert(&mut system, &journal, false, &mut |it| events.push(it)).unwrap();
-        assert!(back.left.is_empty(), "{events:?}");
-        assert_eq!(texts(), before, "{events:?}");
-    }
-    drop(restored);
 }
 
 #[test]

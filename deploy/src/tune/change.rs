@@ -4,12 +4,14 @@ use super::flags::{ApplyFlags, AuditFlags, RevertFlags, VerifyFlags};
 use super::{Scene, enter_path};
 use crate::failure::Failure;
 use crate::node::say;
-use lastmile_tuning::apply::{self, Event, planned};
+use lastmile_tuning::apply::{self, Event, planned, verified};
 use lastmile_tuning::journal::{self, Kept};
+use lastmile_tuning::knobs;
 use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
 use lastmile_tuning::profile::SHIPPED;
-use lastmile_tuning::system::{RefusalKind, live::Live, place};
+use lastmile_tuning::system::{live::Live, place};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Says what would be done.
 pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
@@ -67,47 +69,58 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
             applied.told.len() + applied.skipped.len()
         ));
     }
-    let is_denied = |told: &&Told| matches!(told.obstacle, Obstacle::Denied(_));
-    let denied = applied.told.iter().filter(is_denied).count()
-        + applied.skipped.iter().filter(|kind| **kind == RefusalKind::Denied).count();
-    match (applied.is_rolled_back, denied) {
+    match (applied.is_rolled_back, applied.failures()) {
         (true, _) if applied.left > 0 => Err(Failure::Failed(format!(
-            "a step failed; {} values are not put back; {} still has them",
+            "a step failed; {} values are not put back; {}",
             applied.left,
-            flags.journal.display()
+            still_has(&flags.journal)
         ))),
         (true, _) => Err(Failure::Failed("a step failed; what was set is put back".to_owned())),
         (false, 0) => Ok(()),
-        (false, denied) => Err(Failure::Failed(format!("{denied} wanted values were denied"))),
+        (false, count) => {
+            Err(Failure::Failed(format!("{count} wanted values were denied, or cannot be read")))
+        }
     }
+}
+
+fn still_has(journal: &Path) -> String {
+    format!("{} still has them (revert --forget gives them up)", journal.display())
 }
 
 /// Reads back what is wanted.
 pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     let mut place = flags.place.clone();
-    let profile: String = match &flags.profile {
-        Some(profile) => profile.clone(),
-        None => {
-            // A journal is of one namespace, and says so when it is read.
-            enter_path(place.netns.as_deref())?;
-            let Kept::Journal(kept) = journal::read(&flags.journal).map_err(Failure::Misused)?
-            else {
-                let path = flags.journal.display();
-                return Err(Failure::Misused(format!(
-                    "{path}: nothing was applied; give --profile"
-                )));
-            };
+    // A journal is of one namespace, and says so when it is read.
+    enter_path(place.netns.as_deref())?;
+    let kept = match journal::read(&flags.journal) {
+        Ok(Kept::Journal(kept)) => Some(kept),
+        Err(error) if flags.profile.is_none() => return Err(Failure::Misused(error)),
+        Ok(Kept::Nothing | Kept::Stale) | Err(_) => None,
+    };
+    let mut scene = match (&flags.profile, &kept) {
+        (Some(profile), _) => Scene::set(&place, profile)?,
+        (None, Some(kept)) => {
             if place.route.is_empty() {
                 place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
             }
+            let mut scene = Scene::set(&place, &kept.profile)?;
             if place.knob.is_empty() {
-                place.knob = kept.wanted;
+                let applied: Vec<_> = kept.wanted.iter().filter_map(|id| knobs::find(id)).collect();
+                scene.profile = scene.profile.only(&applied);
             }
-            kept.profile
+            if place.pid.is_none() {
+                scene.system.process =
+                    kept.process.as_ref().and_then(|process| process.parse().ok());
+            }
+            scene
+        }
+        (None, None) => {
+            let path = flags.journal.display();
+            return Err(Failure::Misused(format!("{path}: nothing was applied; give --profile")));
         }
     };
-    let mut scene = Scene::set(&place, &profile)?;
-    let plan = planned(&mut scene.system, &scene.profile);
+    let refused = kept.map(|kept| kept.refused).unwrap_or_default();
+    let plan = verified(&mut scene.system, &scene.profile, &refused);
     if flags.json {
         say(&of_plan(&scene, &plan).to_string());
     } else {
@@ -121,11 +134,8 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
             scene.profile.name
         ));
     }
-    let bad = plan.told.iter().filter(|told| match told.obstacle {
-        Obstacle::Denied(_) | Obstacle::Unreadable(_) | Obstacle::NotOffered(_) => true,
-        Obstacle::Absent(_) | Obstacle::ByUnit(_) => false,
-    });
-    match plan.steps.len() + bad.count() {
+    let failures = plan.told.iter().filter(|told| told.obstacle.is_failure()).count();
+    match plan.steps.len() + failures {
         0 => Ok(()),
         count => Err(Failure::Failed(format!("{count} values are not as wanted"))),
     }
@@ -137,22 +147,28 @@ pub(super) fn revert(flags: &RevertFlags) -> Result<(), Failure> {
     let mut system = Live { is_namespace_only: flags.netns.is_some(), ..Live::default() };
     let mut events = Vec::new();
     let mut tell = |event: Event| told_or_kept(event, flags.json, &mut events);
-    let reverted = apply::revert(&mut system, &flags.journal, flags.force, &mut tell)
-        .map_err(Failure::Failed)?;
+    let reverted = match flags.forget {
+        true => apply::forget(&mut system, &flags.journal, &mut tell),
+        false => apply::revert(&mut system, &flags.journal, flags.force, &mut tell),
+    };
+    let reverted = reverted.map_err(Failure::Failed)?;
     if flags.json {
         let events: Vec<Value> = events.iter().map(of_event).collect();
-        let left = reverted.left.len();
-        say(&json!({ "back": reverted.back, "left": left, "events": events }).to_string());
+        let left = if flags.forget { "given_up" } else { "left" };
+        let (back, count) = (reverted.back, reverted.left.len());
+        say(&json!({ "back": back, left: count, "events": events }).to_string());
     } else if reverted.is_nothing {
         say(&format!("{}: nothing to take back", flags.journal.display()));
     } else {
-        say(&format!("{} put back, {} left", reverted.back, reverted.left.len()));
+        let left = if flags.forget { "given up" } else { "left" };
+        say(&format!("{} put back, {} {left}", reverted.back, reverted.left.len()));
     }
     match reverted.left.len() {
         0 => Ok(()),
+        _ if flags.forget => Ok(()),
         count => Err(Failure::Failed(format!(
-            "{count} values are not put back; {} still has them",
-            flags.journal.display()
+            "{count} values are not put back; {}",
+            still_has(&flags.journal)
         ))),
     }
 }
@@ -180,6 +196,7 @@ fn line(event: &Event) -> String {
         ),
         Event::Gone { place, why } => format!("gone {place}: {why}"),
         Event::Stuck { place, why } => format!("stuck {place}: {why}"),
+        Event::Forgotten { place, old } => format!("given up {place}: it was {old}"),
     }
 }
 
@@ -205,6 +222,9 @@ fn of_event(event: &Event) -> Value {
         }
         Event::Gone { place, why } => json!({ "event": "gone", "place": place, "why": why }),
         Event::Stuck { place, why } => json!({ "event": "stuck", "place": place, "why": why }),
+        Event::Forgotten { place, old } => {
+            json!({ "event": "given up", "place": place, "to": old })
+        }
     }
 }
 
@@ -245,6 +265,7 @@ fn obstacle(obstacle: &Obstacle) -> (&'static str, String) {
         Obstacle::NotOffered(offered) => {
             ("not offered", format!("there are {}", offered.join(", ")))
         }
+        Obstacle::Refused(why) => ("not taken", why.clone()),
         Obstacle::ByUnit(directive) => (
             "by unit",
             format!("{directive} in the unit of the role (tune unit --limits), or --pid"),

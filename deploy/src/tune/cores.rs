@@ -4,8 +4,9 @@ use crate::failure::Failure;
 use crate::node::say;
 use crate::roles::edge::cores_or_all;
 use clap::Args;
-use lastmile_tuning::cores::{Audit, Machine, Row, audit, in_words};
+use lastmile_tuning::cores::{Audit, Machine, Row, audit, in_words, order};
 use lastmile_tuning::cpu::Cores;
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::io;
 
@@ -45,9 +46,24 @@ pub(super) fn run(flags: &CoresFlags) -> Result<(), Failure> {
         _ => Failure::Failed(format!("cores: {error}")),
     })?;
     let found = audit(&machine, workers.numbers(), allowed.numbers());
-    let print = if flags.json { json } else { table };
-    say(&print(&machine, workers.numbers(), &found));
+    say(&match flags.json {
+        true => json(&machine, workers.numbers(), &found).to_string(),
+        false => table(&machine, workers.numbers(), &found),
+    });
     Ok(())
+}
+
+/// The same for an audit, as a table and as JSON: as settings have it, with workers on all cores. Which of several
+/// cores takes an interrupt changes without anybody's doing.
+///
+/// # Errors
+/// What the system says of a machine that cannot be read.
+pub(super) fn as_set() -> io::Result<(String, Value)> {
+    let allowed = Cores::allowed()?;
+    let machine = Machine::read(None)?.as_set();
+    let workers = order(&machine, allowed.numbers());
+    let found = audit(&machine, &workers, allowed.numbers());
+    Ok((table(&machine, &workers, &found), json(&machine, &workers, &found)))
 }
 
 const HEADINGS: [&str; 9] =
@@ -118,7 +134,7 @@ fn cells(row: &Row) -> [String; 9] {
     ]
 }
 
-fn json(machine: &Machine, workers: &[usize], found: &Audit) -> String {
+fn json(machine: &Machine, workers: &[usize], found: &Audit) -> Value {
     let row = |row: &Row| {
         serde_json::json!({
             "device": row.device,
@@ -164,7 +180,6 @@ fn json(machine: &Machine, workers: &[usize], found: &Audit) -> String {
         "queues": found.rows.iter().map(row).collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
     })
-    .to_string()
 }
 
 #[cfg(test)]
@@ -216,8 +231,7 @@ eth0: few-queues: 1 receive queue(s) for 2 workers, and nothing spreads their pa
     #[test]
     fn the_same_as_json() {
         let machine = machine();
-        let text = json(&machine, &[0], &audit(&machine, &[0], &[0, 1]));
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let value = json(&machine, &[0], &audit(&machine, &[0], &[0, 1]));
         assert_eq!(value["queues"][0]["interrupt"], 38);
         assert_eq!(value["queues"][0]["misaligned"][0], "no-worker");
         assert_eq!(value["findings"][0]["how"][0], "echo 0 > /proc/irq/38/smp_affinity_list");

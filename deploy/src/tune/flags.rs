@@ -41,9 +41,12 @@ pub enum TuneCommand {
   lastmile tune audit --netns /run/netns/lab --json
   lastmile tune audit --knob net.ipv4.tcp_rmem
 
+Of the whole machine also the way of packets: queue, interrupt, core, worker, and what is misaligned
+(`cores` in JSON), as settings have it; `lastmile tune cores` has it as it is now.
+
 States: ok (as wanted, or nothing is wanted), differs, absent (not in this kernel, or no such
 device), denied (not readable), per socket (lastmile sets it; the default is shown), per connection
-(edge --tcp-policy), by hand")]
+(edge --tcp-policy), by hand, unreadable (reading fails)")]
     Audit(AuditFlags),
     /// Say what a profile would change, in which order, and what it could not
     #[command(after_help = "Examples:
@@ -57,18 +60,27 @@ device), denied (not readable), per socket (lastmile sets it; the default is sho
   lastmile tune apply --profile edge --netns /run/netns/lab --journal lab.json
   lastmile tune apply --profile edge --pid 1234      limits of a running process too
 
-Exit status 1 if something wanted was denied, or a step failed and everything was put back.")]
+Exit status 1 if something wanted was denied or cannot be read, or a step failed and everything was
+put back. What this kernel or its hardware has not, and limits that the unit of a role sets, are
+told and no failure. `verify` has the same rule.")]
     Apply(ApplyFlags),
     /// Read back what was applied; exit status 1 if something is not as wanted
     #[command(after_help = "Examples:
   lastmile tune verify                         what the journal says was applied
-  lastmile tune verify --profile edge")]
+  lastmile tune verify --profile edge
+
+Without --profile, the routes, knobs and process (--pid) are those of `apply` too. Exit status 1 if
+a value differs, or was denied, or cannot be read. What this kernel or its hardware has not or did
+not take, limits that the unit of a role sets, and a process that has ended are told and no failure.")]
     Verify(VerifyFlags),
     /// Put everything back as the journal says it was, also after a crash in the middle
     #[command(after_help = "Examples:
   lastmile tune revert
   lastmile tune revert --force                 also what somebody else has changed since
-  lastmile tune revert --netns /run/netns/lab --journal lab.json")]
+  lastmile tune revert --forget                give up what cannot be put back, after saying it
+  lastmile tune revert --netns /run/netns/lab --journal lab.json
+
+With --forget, all of a journal of another network namespace is given up: for one that is gone.")]
     Revert(RevertFlags),
     /// Say everything about one knob: what it does, its range, risk, source, measured effect, value here
     #[command(after_help = "Examples:
@@ -175,6 +187,9 @@ pub struct RevertFlags {
     /// Put back also what somebody else has changed since
     #[arg(long)]
     pub force: bool,
+    /// Give up what cannot be put back, saying what it was: there is no journal afterwards
+    #[arg(long, conflicts_with = "force")]
+    pub forget: bool,
     /// Print one line of JSON at the end
     #[arg(long)]
     pub json: bool,

@@ -52,9 +52,9 @@ RemainAfterExit=yes
 StateDirectory=lastmile
 ExecStart=/usr/local/bin/lastmile tune apply --profile {profile}
 ExecStop=/usr/local/bin/lastmile tune revert
-# Status 1 of apply: something was denied or failed, which the journal of the unit says.
-# What was set all the same is taken back by ExecStop, which runs only after a good start.
-SuccessExitStatus=1
+# This unit fails where apply does, and its log says why: values were denied, or a step failed and
+# all was put back. What this kernel or its hardware has not is told, and no failure.
+# ExecStop runs after a good start only: `lastmile tune revert` takes back what else stays set.
 
 [Install]
 WantedBy=multi-user.target

@@ -10,6 +10,10 @@ struct Table {
     values: BTreeMap<(&'static str, String), String>,
     /// Whether reading fails.
     is_unreadable: bool,
+    /// Whether nothing may be written.
+    is_read_only: bool,
+    /// A knob that takes no value.
+    refuses: Option<&'static str>,
     /// Where the journal is, to be taken away.
     folder: Option<std::path::PathBuf>,
     /// Called with the knob's id after each write, to change others along.
@@ -38,13 +42,17 @@ impl System for Table {
                 text: text.clone(),
                 offered: None,
                 most: None,
-                is_writable: true,
+                is_writable: !self.is_read_only,
             }),
             None => Reading::Absent("not in the table".to_owned()),
         }
     }
 
     fn write(&mut self, knob: &'static Knob, instance: &str, value: &str) -> Result<(), Refusal> {
+        if self.refuses == Some(knob.id) {
+            let why = "not in this kernel".to_owned();
+            return Err(Refusal { kind: RefusalKind::Unavailable, why });
+        }
         self.put(knob.id, instance, value);
         if let Some(along) = self.along {
             along(self, knob.id);
@@ -61,10 +69,8 @@ fn profile(text: &str) -> Profile {
     Profile::parse("p.toml", text).unwrap()
 }
 
-#[test]
-fn masks_of_queues_that_a_driver_sets_anew_are_taken_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("tune.json");
+/// A card whose driver sets the masks of queues anew with their number.
+fn card() -> Table {
     let mut table = Table::default();
     table.put("nic.channels_combined", "eth0", "2");
     table.put("nic.rps_cpus", "eth0/rx-0", "3");
@@ -76,6 +82,14 @@ fn masks_of_queues_that_a_driver_sets_anew_are_taken_back() {
             table.put("nic.rps_cpus", "eth0/rx-1", "0");
         }
     });
+    table
+}
+
+#[test]
+fn masks_of_queues_that_a_driver_sets_anew_are_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("tune.json");
+    let mut table = card();
     let before = table.values.clone();
     let profile = profile("nic.channels_combined = 1");
     assert_eq!(apply(&mut table, &journal, &profile, &mut |_| {}).unwrap().done, 1);
@@ -148,4 +162,149 @@ fn a_value_that_is_rounded_is_put_back_alone() {
     assert_eq!(applied.skipped, [RefusalKind::Unavailable], "{events:?}");
     table.put("vm.swappiness", "", "60");
     assert_eq!(table.values, before, "{events:?}");
+}
+
+#[test]
+fn what_somebody_else_made_of_what_changed_along_is_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("tune.json");
+    let mut table = card();
+    apply(&mut table, &journal, &profile("nic.channels_combined = 1"), &mut |_| {}).unwrap();
+    table.put("nic.rps_cpus", "eth0/rx-0", "8");
+    let mut events = Vec::new();
+    let reverted = revert(&mut table, &journal, false, &mut |it| events.push(it)).unwrap();
+    let left: Vec<_> = reverted.left.iter().map(|entry| entry.instance.as_str()).collect();
+    assert_eq!(left, ["eth0/rx-0"], "{events:?}");
+    assert!(matches!(&events[0], Event::Foreign { found, .. } if found == "8"), "{events:?}");
+    let masks = |table: &Table| {
+        let id = knobs::find("nic.rps_cpus").unwrap().id;
+        ["eth0/rx-0", "eth0/rx-1"].map(|at| table.values[&(id, at.to_owned())].clone())
+    };
+    assert_eq!(masks(&table)[1], "c", "ours is back");
+    assert_eq!(revert(&mut table, &journal, true, &mut |_| {}).unwrap().left.len(), 0);
+    assert_eq!(masks(&table), ["3", "c"], "both by force");
+}
+
+#[test]
+fn what_changes_along_while_it_is_taken_back_is_ours_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("tune.json");
+    let mut table = card();
+    let before = table.values.clone();
+    apply(&mut table, &journal, &profile("nic.channels_combined = 1"), &mut |_| {}).unwrap();
+    let along = table.along.take();
+    table.along = Some(|table, id| {
+        if id == "nic.channels_combined" {
+            table.put("nic.rps_cpus", "eth0/rx-0", "5");
+            std::panic::resume_unwind(Box::new("ended"));
+        }
+    });
+    let work = || revert(&mut table, &journal, false, &mut |_| {});
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
+    assert_ne!(table.values, before);
+    table.along = along;
+    let reverted = revert(&mut table, &journal, false, &mut |_| {}).unwrap();
+    assert_eq!((reverted.left.len(), table.values), (0, before));
+}
+
+#[test]
+fn what_is_in_force_already_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tune.json");
+    let kept = || match crate::journal::read(&path).unwrap() {
+        Kept::Journal(kept) => kept,
+        other => panic!("{other:?}"),
+    };
+    let mut table = Table::default();
+    table.put("vm.swappiness", "", "60");
+    let good = profile("vm.swappiness = 60");
+    assert_eq!(apply(&mut table, &path, &good, &mut |_| {}).unwrap().good, 1);
+    assert_eq!((kept().wanted, kept().entries.len()), (vec!["vm.swappiness".to_owned()], 0));
+    let reverted = revert(&mut table, &path, false, &mut |_| {}).unwrap();
+    assert!(reverted.is_nothing && !path.exists());
+
+    // After something was set, old values stay.
+    apply(&mut table, &path, &profile("vm.swappiness = 10"), &mut |_| {}).unwrap();
+    let other = Profile::parse("other", "vm.max_map_count = \">= 1024\"").unwrap();
+    table.put("vm.max_map_count", "", "2048");
+    assert_eq!(apply(&mut table, &path, &other, &mut |_| {}).unwrap().done, 0);
+    assert_eq!((kept().profile.as_str(), kept().entries.len()), ("other", 1));
+    assert_eq!(revert(&mut table, &path, false, &mut |_| {}).unwrap().back, 1);
+
+    // Where there can be no journal: an error, but for those who could set nothing anyway.
+    let nowhere = path.join("tune.json");
+    std::fs::write(&path, "").unwrap();
+    let error = apply(&mut table, &nowhere, &good, &mut |_| {}).unwrap_err();
+    assert!(error.ends_with("; nothing is changed"), "{error}");
+    table.is_read_only = true;
+    let denied = apply(&mut table, &nowhere, &profile("vm.swappiness = 1"), &mut |_| {}).unwrap();
+    assert_eq!((denied.failures(), denied.done), (1, 0));
+}
+
+#[test]
+fn what_is_not_taken_is_no_failure_and_verified_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tune.json");
+    let mut table = Table { refuses: Some("nic.ring_rx"), ..Table::default() };
+    table.put("vm.swappiness", "", "60");
+    table.put("nic.ring_rx", "eth0", "256");
+    let wanted = profile("nic.ring_rx = 300\nvm.swappiness = 10");
+    let refused = || match crate::journal::read(&path).unwrap() {
+        Kept::Journal(kept) => kept.refused,
+        other => panic!("{other:?}"),
+    };
+    let applied = apply(&mut table, &path, &wanted, &mut |_| {}).unwrap();
+    assert_eq!((applied.done, applied.failures()), (1, 0));
+    let plan = verified(&mut table, &wanted, &refused());
+    assert_eq!((plan.steps.len(), plan.good), (0, 1));
+    let why = Obstacle::Refused("not in this kernel".to_owned());
+    assert_eq!(plan.told[0].obstacle, why);
+    let other = profile("nic.ring_rx = 400");
+    assert_eq!(verified(&mut table, &other, &refused()).steps.len(), 1, "another value");
+
+    // When it can be set after all, what somebody makes of it later is a difference again.
+    table.refuses = None;
+    assert_eq!(apply(&mut table, &path, &wanted, &mut |_| {}).unwrap().done, 1);
+    table.put("nic.ring_rx", "eth0", "256");
+    assert_eq!(verified(&mut table, &wanted, &refused()).steps.len(), 1);
+}
+
+#[test]
+fn what_is_forgotten_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("tune.json");
+    let mut table = Table::default();
+    table.put("vm.swappiness", "", "60");
+    table.put("nic.ring_rx", "eth0", "256");
+    let wanted = profile("nic.ring_rx = 300\nvm.swappiness = 10");
+    apply(&mut table, &journal, &wanted, &mut |_| {}).unwrap();
+    table.refuses = Some("nic.ring_rx");
+    let mut events = Vec::new();
+    assert_eq!(revert(&mut table, &journal, false, &mut |_| {}).unwrap().left.len(), 1);
+    let forgotten = forget(&mut table, &journal, &mut |it| events.push(it)).unwrap();
+    assert_eq!((forgotten.left.len(), journal.exists()), (1, false));
+    let expected =
+        Event::Forgotten { place: "nic.ring_rx[eth0]".to_owned(), old: "256".to_owned() };
+    assert_eq!(events.last(), Some(&expected));
+    assert!(forget(&mut table, &journal, &mut |_| {}).unwrap().is_nothing);
+}
+
+#[test]
+fn what_is_undone_each_time_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("tune.json");
+    let mut table = Table::default();
+    table.put("vm.max_map_count", "", "2000");
+    table.put("vm.swappiness", "", "60");
+    // Each write of one makes the other what it was.
+    table.along = Some(|table, id| match id {
+        "vm.swappiness" => table.put("vm.max_map_count", "", "2000"),
+        _ => table.put("vm.swappiness", "", "60"),
+    });
+    let before = table.values.clone();
+    let wanted = profile("vm.swappiness = 10\nvm.max_map_count = 3000");
+    let mut events = Vec::new();
+    let applied = apply(&mut table, &journal, &wanted, &mut |it| events.push(it)).unwrap();
+    assert!(applied.is_rolled_back && !journal.exists(), "{events:?}");
+    assert_eq!((applied.left, table.values), (0, before), "{events:?}");
 }

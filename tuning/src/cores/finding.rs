@@ -35,7 +35,7 @@ pub(super) fn of_interrupts(
     for (of, what, else_how) in [
         (
             Misalignment::FarInterrupt,
-            format!("handled on another NUMA node than the device's ({node})"),
+            format!("on cores, or allowed there, of another NUMA node than the device's ({node})"),
             "run workers on the device's node (--cores)",
         ),
         (

@@ -120,7 +120,11 @@ pub(super) const KNOBS: &[Knob] = &[
         "Ports of connections to upstreams: so many to one address and port of an upstream. \
              Begin and end of different parity let bind and connect share them evenly.",
     )
-    .risk("a port of a service in it may be taken: net.ipv4.ip_local_reserved_ports"),
+    .risk(
+        "a service of this machine that listens in it, on 10240 or above with the profile edge, may \
+             find its port taken by a connection of anybody's: reserve its port in \
+             net.ipv4.ip_local_reserved_ports",
+    ),
     tcp("net.ipv4.tcp_tw_reuse", integer(0, 2), "0 never, 1 always, 2 on loopback")
         .why(
             "A new connection to an upstream may use the port of one that ended a second ago, \

@@ -128,7 +128,8 @@ pub(super) const KNOBS: &[Knob] = &[
     )
     .risk("`always` can double the resident size of a program with many small arenas")
     .source(THP)
-    .since("2.6.38"),
+    .since("2.6.38")
+    .changes(&["vm.min_free_kbytes"]),
     Knob::new(
         "memory.thp_defrag",
         Scope::Machine,
@@ -152,5 +153,6 @@ pub(super) const KNOBS: &[Knob] = &[
     .why("Huge pages for shared memory, to which the edge's arena (a memfd) belongs.")
     .risk("memory of an object is given back in pages of 4 KiB, which splits huge ones again")
     .source(THP)
-    .since("4.8"),
+    .since("4.8")
+    .changes(&["vm.min_free_kbytes"]),
 ];

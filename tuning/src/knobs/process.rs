@@ -34,8 +34,9 @@ pub(super) const KNOBS: &[Knob] = &[
              epoll.",
     )
     .risk(
-        "io_uring is a large part of the kernel; who lets strangers run code here may want \
-             1 or 2",
+        "0 opens io_uring to every user of the machine, not only to lastmile: a large part of \
+             the kernel, in which holes were found. Where others run code, want 1 and put \
+             lastmile's group into kernel.io_uring_group, or want 2",
     )
     .source("Documentation/admin-guide/sysctl/kernel.rst")
     .since("6.6"),

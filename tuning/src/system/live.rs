@@ -64,7 +64,7 @@ impl System for Live {
                     other => other,
                 }
             }
-            Access::Interrupt => read_file(knob, &interrupt::file(instance)),
+            Access::Interrupt => interrupt::read(knob, instance),
             Access::Device(number) => device::read_number(number, instance),
             Access::Offload(name) => device::read_offload(name, instance),
             Access::Route(metric) => route::read(metric, instance),
@@ -82,7 +82,7 @@ impl System for Live {
         match knob.access {
             Access::Sysctl => sysctl::path(knob.id).and_then(|path| write_file(&path, value)),
             Access::Files(files) => write_file(&pattern::file(files, instance), value),
-            Access::Interrupt => write_file(&interrupt::file(instance), value),
+            Access::Interrupt => interrupt::write(instance, value),
             Access::Device(number) => device::write_number(number, instance, value),
             Access::Offload(name) => device::write_offload(name, instance, value),
             Access::Route(metric) => route::write(metric, instance, value),

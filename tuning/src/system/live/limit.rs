@@ -39,25 +39,34 @@ impl fmt::Display for Process {
 impl FromStr for Process {
     type Err = io::Error;
 
-    /// Reads what `Display` wrote, if that process still runs.
+    /// Reads what `Display` wrote, of a process that may have ended since.
     fn from_str(text: &str) -> io::Result<Self> {
-        let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("{text:?}"));
-        let (pid, _) = text.split_once('@').ok_or_else(invalid)?;
-        let now = Self::of(pid.parse().map_err(|_| invalid())?)?;
-        if now.to_string() == text {
-            return Ok(now);
+        let numbers =
+            text.split_once('@').and_then(|(pid, at)| Some((pid.parse().ok()?, at.parse().ok()?)));
+        match numbers {
+            Some((pid, started)) => Ok(Self { pid, started }),
+            None => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{text:?}"))),
         }
-        let why = format!("process {pid} has ended, and another has its number");
-        Err(io::Error::new(io::ErrorKind::NotFound, why))
+    }
+}
+
+/// The number of the process that is named, if that still runs.
+fn running(process: &str) -> io::Result<i32> {
+    let process: Process = process.parse()?;
+    match Process::of(process.pid) {
+        Ok(now) if now == process => Ok(process.pid),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => {
+            let why = format!("process {} has ended", process.pid);
+            Err(io::Error::new(io::ErrorKind::NotFound, why))
+        }
     }
 }
 
 pub(super) fn read(limit: Limit, bound: Bound, instance: &str) -> Reading {
     let both = match instance {
         OWN => both(limit, "self"),
-        process => {
-            process.parse().and_then(|process: Process| both(limit, &process.pid.to_string()))
-        }
+        process => running(process).and_then(|pid| both(limit, &pid.to_string())),
     };
     match both {
         Ok((soft, hard)) => {
@@ -88,7 +97,7 @@ fn both(limit: Limit, pid: &str) -> io::Result<(String, String)> {
 }
 
 pub(super) fn write(limit: Limit, bound: Bound, instance: &str, value: &str) -> io::Result<()> {
-    let process: Process = instance.parse()?;
+    let pid = running(instance)?;
     let number = |text: &str| match text {
         "unlimited" => Ok(None),
         text => text
@@ -96,7 +105,7 @@ pub(super) fn write(limit: Limit, bound: Bound, instance: &str, value: &str) -> 
             .map(Some)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error)),
     };
-    let (soft, hard) = both(limit, &process.pid.to_string())?;
+    let (soft, hard) = both(limit, &pid.to_string())?;
     let (soft, hard) = match bound {
         Bound::Soft => (value, hard.as_str()),
         Bound::Hard => (soft.as_str(), value),
@@ -106,6 +115,6 @@ pub(super) fn write(limit: Limit, bound: Bound, instance: &str, value: &str) -> 
         Limit::Nofile => Resource::Nofile,
         Limit::Memlock => Resource::Memlock,
     };
-    prlimit(Pid::from_raw(process.pid), resource, limits)?;
+    prlimit(Pid::from_raw(pid), resource, limits)?;
     Ok(())
 }
