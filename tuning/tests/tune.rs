@@ -3,42 +3,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
-use lastmile_tuning::apply::{Applied, Event, apply, planned, revert};
+mod kernel;
+
+use kernel::{Crashing, applied, inside, live, reverted, snapshot};
+use lastmile_tuning::apply::{Event, apply, planned, revert};
 use lastmile_tuning::audit;
 use lastmile_tuning::knobs::form::Form;
 use lastmile_tuning::knobs::{self, Access, Knob, RouteMetric, Scope};
-use lastmile_tuning::netns::Namespace;
 use lastmile_tuning::profile::Profile;
-use lastmile_tuning::route::{Metrics, Route, list};
+use lastmile_tuning::route::list;
 use lastmile_tuning::system::live::{Live, Process};
 use lastmile_tuning::system::{Found, Reading, Refusal, RefusalKind, System, survey};
 use std::fmt::Write as _;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// A namespace with a default route of each family, or none where that takes more privilege.
-fn namespace() -> Option<Namespace> {
-    let namespace = match Namespace::new() {
-        Ok(namespace) => namespace,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            eprintln!("skipped: a network namespace takes CAP_SYS_ADMIN");
-            return None;
-        }
-        Err(error) => panic!("{error}"),
-    };
-    let routes = || {
-        for default in ["0.0.0.0/0", "::/0"] {
-            let route = Route::new(default.parse().unwrap(), "lo", None)?;
-            let metrics = Metrics { initcwnd: Some(5), mtu: Some(1400), ..Metrics::default() };
-            route.with(&metrics).replace()?;
-        }
-        Ok(())
-    };
-    namespace.run(routes).unwrap();
-    Some(namespace)
-}
 
 /// Devices in the namespace of the calling thread that have queues and offloads, though no rings.
 fn add_devices() {
@@ -49,32 +28,6 @@ fn add_devices() {
         let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
         assert!(status.success(), "ip {arguments}");
     }
-}
-
-/// Runs `work` there with a journal's path, and sees that nothing is left of it.
-fn inside(work: impl FnOnce(&Path) + Send) {
-    let Some(namespace) = namespace() else { return };
-    // Hundreds of journals are written to it, each of which waits for its disk.
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let path = folder.path().join("tune.json");
-    namespace
-        .run(|| {
-            work(&path);
-            Ok(())
-        })
-        .unwrap();
-    assert!(!path.exists(), "the journal is gone");
-}
-
-fn live() -> Live {
-    Live { is_namespace_only: true, ..Live::default() }
-}
-
-/// `audit --json`, and the routes besides.
-fn snapshot(system: &mut Live) -> String {
-    let found = survey(system, knobs::all());
-    let rows = audit::rows(&found, &Profile::default(), system.cpus());
-    format!("{}\n{:?}", serde_json::to_string_pretty(&rows).unwrap(), list().unwrap())
 }
 
 /// Another value that the kernel should take.
@@ -125,20 +78,6 @@ fn all_others(system: &mut Live) -> (Profile, Vec<&'static Knob>) {
     (Profile::parse("others.toml", &text).unwrap(), knobs)
 }
 
-fn applied(system: &mut impl System, journal: &Path, profile: &Profile) -> Applied {
-    let mut events = Vec::new();
-    let applied = apply(system, journal, profile, &mut |event| events.push(event)).unwrap();
-    assert!(!applied.is_rolled_back, "{events:?}");
-    applied
-}
-
-fn reverted(journal: &Path, is_forced: bool) -> (usize, Vec<Event>) {
-    let mut events = Vec::new();
-    let reverted =
-        revert(&mut live(), journal, is_forced, &mut |event| events.push(event)).unwrap();
-    (reverted.left.len(), events)
-}
-
 #[test]
 fn each_knob_of_a_namespace_is_applied_verified_and_taken_back() {
     inside(|journal| {
@@ -170,42 +109,6 @@ fn each_knob_of_a_namespace_is_applied_verified_and_taken_back() {
 
 fn ids(knobs: &[&'static Knob]) -> Vec<&'static str> {
     knobs.iter().map(|knob| knob.id).collect()
-}
-
-/// Ends the process, as far as a test can, before or after the write of this number.
-struct Crashing {
-    live: Live,
-    writes: usize,
-    at: usize,
-    is_after: bool,
-}
-
-impl System for Crashing {
-    fn instances(&mut self, knob: &'static Knob) -> Vec<String> {
-        self.live.instances(knob)
-    }
-
-    fn read(&mut self, knob: &'static Knob, instance: &str) -> Reading {
-        self.live.read(knob, instance)
-    }
-
-    fn write(&mut self, knob: &'static Knob, instance: &str, value: &str) -> Result<(), Refusal> {
-        let is_now = self.writes == self.at;
-        self.writes += 1;
-        if is_now && !self.is_after {
-            // Unlike a panic it says nothing.
-            resume_unwind(Box::new("ended"));
-        }
-        self.live.write(knob, instance, value)?;
-        if is_now {
-            resume_unwind(Box::new("ended"));
-        }
-        Ok(())
-    }
-
-    fn cpus(&self) -> usize {
-        self.live.cpus()
-    }
 }
 
 #[test]
