@@ -5,6 +5,7 @@ use crate::knobs::{self, Access, Knob, RouteMetric};
 use crate::plan::{Plan, Step, Told, plan};
 use crate::profile::Profile;
 use crate::system::{Reading, Refusal, RefusalKind, System, place, survey};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writing one knob can change another, which is then written in another round. Nothing in the table needs a third.
@@ -87,23 +88,18 @@ pub fn apply(
     tell: &mut impl FnMut(Event),
 ) -> Result<Applied, String> {
     let first = planned(system, profile);
-    if first.steps.is_empty() {
+    if first.steps.is_empty() && !has_other_policies(journal::read(journal), profile) {
         // No journal, which an unprivileged user could not write either.
         return Ok(Applied { good: first.good, told: first.told, ..Applied::default() });
     }
     let unchanged = |error: String| format!("{error}; nothing is changed");
     let journal = Place::lock(journal).map_err(unchanged)?;
-    let before = match journal.read().map_err(unchanged)? {
-        Kept::Journal(kept) => Some(kept),
-        Kept::Nothing | Kept::Stale => None,
-    };
+    let before = without_other_policies(system, &journal, profile, tell)?;
     let mut noted = match &before {
         Some(kept) => kept.clone(),
         None => Journal::new().map_err(|error| unchanged(error.to_string()))?,
     };
-    noted.profile.clone_from(&profile.name);
-    noted.routes = profile.routes.iter().map(ToString::to_string).collect();
-    noted.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
+    note_profile(&mut noted, profile);
     let mut applied = Applied::default();
     let mut written: Vec<Entry> = Vec::new();
     let mut skipped: Vec<(&Knob, String)> = Vec::new();
@@ -145,6 +141,58 @@ pub fn apply(
         }
     }
     Ok(applied)
+}
+
+/// A profile without knobs leaves the one that was applied before as it is, and one without policies those.
+fn note_profile(noted: &mut Journal, profile: &Profile) {
+    if !profile.is_empty() {
+        noted.profile.clone_from(&profile.name);
+        noted.routes = profile.routes.iter().map(ToString::to_string).collect();
+        noted.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
+    }
+    if profile.policies.is_some() {
+        noted.policies.clone_from(&profile.policies);
+        noted.said = profile.said();
+    }
+}
+
+/// Whether policies were applied that say something else than those of `profile`, which has some.
+fn has_other_policies(kept: Result<Kept, String>, profile: &Profile) -> bool {
+    match kept {
+        Ok(Kept::Journal(kept)) => {
+            profile.policies.is_some() && !kept.said.is_empty() && kept.said != profile.said()
+        }
+        Ok(Kept::Nothing | Kept::Stale) | Err(_) => false,
+    }
+}
+
+/// What is in the journal, after routes of other policies than those of `profile` are as they were: a new route says at
+/// first what the one around it says, which is to be the system's and not what an earlier file said.
+fn without_other_policies(
+    system: &mut impl System,
+    journal: &Place,
+    profile: &Profile,
+    tell: &mut impl FnMut(Event),
+) -> Result<Option<Journal>, String> {
+    let kept = journal.read().map_err(|error| format!("{error}; nothing is changed"))?;
+    let is_other = has_other_policies(Ok(kept.clone()), profile);
+    let Kept::Journal(mut kept) = kept else { return Ok(None) };
+    if !is_other {
+        return Ok(Some(kept));
+    }
+    let is_said = |entry: &Entry| {
+        let is_route = knobs::find(&entry.knob).map(|knob| matches!(knob.access, Access::Route(_)));
+        is_route == Some(true) && kept.said.contains_key(&entry.instance)
+    };
+    let (said, others): (Vec<_>, Vec<_>) = kept.entries.iter().cloned().partition(is_said);
+    let left = put_back(system, &said, false, tell).left;
+    kept.entries = [others, left].concat();
+    (kept.policies, kept.said) = (None, BTreeMap::new());
+    let noted = match kept.entries.is_empty() {
+        true => journal.remove().map(|()| None),
+        false => journal.write(&kept).map(|()| Some(kept)),
+    };
+    noted.map_err(|error| format!("{error}; the routes of the earlier policies are put back"))
 }
 
 /// Makes the journal what it was before a run that was taken back, unless that left something, which it still has.

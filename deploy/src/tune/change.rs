@@ -10,10 +10,17 @@ use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
 use lastmile_tuning::profile::SHIPPED;
 use lastmile_tuning::system::{RefusalKind, live::Live, place};
 use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Why a route has no policy, and how it gets one.
+const LONGER: &str =
+    "routes to a part of a prefix of the TCP policy; name them in it to reach them";
+/// Prefixes of such routes that are named: the rest is in the JSON.
+const PASSED_BY_MAX: usize = 5;
 
 /// Says what would be done.
 pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
     let plan = planned(&mut scene.system, &scene.profile);
     if flags.json {
         say(&of_plan(&scene, &plan).to_string());
@@ -24,19 +31,17 @@ pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
         say(&format!("    {}", step.knob.why));
         say(&format!("    risk: {}; effect: {}", step.knob.risk, step.knob.effect));
     }
-    say_told(&plan.told);
+    say_told(&scene, &plan.told);
     let (steps, told, good) = (plan.steps.len(), plan.told.len(), plan.good);
-    say(&format!(
-        "profile {}: {steps} to set, {good} as wanted, {told} that cannot be set here",
-        scene.profile.name
-    ));
+    let what = &scene.profile;
+    say(&format!("{what}: {steps} to set, {good} as wanted, {told} that cannot be set here"));
     Ok(())
 }
 
 /// Does it, a line for each step as it is done.
 pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
-    let is_file = !SHIPPED.iter().any(|(name, _)| *name == flags.profile);
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
+    let is_file = !SHIPPED.iter().any(|(name, _)| *name == scene.profile.name);
     // So that `verify` finds it from anywhere.
     if is_file && let Ok(path) = std::fs::canonicalize(&scene.profile.name) {
         scene.profile.name = path.to_string_lossy().into_owned();
@@ -49,6 +54,7 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
         let events: Vec<Value> = events.iter().map(of_event).collect();
         let summary = json!({
             "profile": scene.profile.name,
+            "tcp_policy": of_policies(&scene),
             "done": applied.done,
             "good": applied.good,
             "rolled_back": applied.is_rolled_back,
@@ -58,10 +64,10 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
         });
         say(&summary.to_string());
     } else if !applied.is_rolled_back {
-        say_told(&applied.told);
+        say_told(&scene, &applied.told);
         say(&format!(
-            "profile {}: {} set, {} as wanted before, {} that cannot be set here",
-            scene.profile.name,
+            "{}: {} set, {} as wanted before, {} that cannot be set here",
+            scene.profile,
             applied.done,
             applied.good,
             applied.told.len() + applied.skipped.len()
@@ -85,28 +91,34 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
 /// Reads back what is wanted.
 pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     let mut place = flags.place.clone();
-    let profile: String = match &flags.profile {
-        Some(profile) => profile.clone(),
-        None => {
+    let (profile, kept) = match (&flags.profile, &place.tcp_policy) {
+        (Some(_), _) | (None, Some(_)) => (flags.profile.clone(), None),
+        (None, None) => {
             // A journal is of one namespace, and says so when it is read.
             enter_path(place.netns.as_deref())?;
-            let Kept::Journal(kept) = journal::read(&flags.journal).map_err(Failure::Misused)?
-            else {
-                let path = flags.journal.display();
-                return Err(Failure::Misused(format!(
-                    "{path}: nothing was applied; give --profile"
-                )));
+            let kept = match journal::read(&flags.journal).map_err(Failure::Misused)? {
+                Kept::Journal(kept) if kept.is_of_something() => kept,
+                Kept::Journal(_) | Kept::Nothing | Kept::Stale => {
+                    let path = flags.journal.display();
+                    return Err(Failure::Misused(format!(
+                        "{path}: nothing was applied; give --profile"
+                    )));
+                }
             };
             if place.route.is_empty() {
                 place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
             }
-            if place.knob.is_empty() {
-                place.knob = kept.wanted;
-            }
-            kept.profile
+            place.tcp_policy = kept.policies.as_ref().map(PathBuf::from);
+            let profile = (!kept.profile.is_empty()).then(|| kept.profile.clone());
+            (profile, Some(kept))
         }
     };
-    let mut scene = Scene::set(&place, &profile)?;
+    let mut scene = Scene::set(&place, profile.as_deref())?;
+    let mut is_other = false;
+    if let Some(kept) = kept.filter(|_| place.knob.is_empty()) {
+        scene.profile = scene.profile.only(&kept.knobs());
+        is_other = kept.said != scene.profile.said();
+    }
     let plan = planned(&mut scene.system, &scene.profile);
     if flags.json {
         say(&of_plan(&scene, &plan).to_string());
@@ -114,18 +126,20 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
         for step in &plan.steps {
             say(&format!("differs {}: {}, wanted {}", step.place(), step.before, step.after));
         }
-        say_told(&plan.told);
+        say_told(&scene, &plan.told);
         let (differ, good, told) = (plan.steps.len(), plan.good, plan.told.len());
-        say(&format!(
-            "profile {}: {good} as wanted, {differ} differ, {told} that cannot be set here",
-            scene.profile.name
-        ));
+        let what = &scene.profile;
+        say(&format!("{what}: {good} as wanted, {differ} differ, {told} that cannot be set here"));
     }
     let bad = plan.told.iter().filter(|told| match told.obstacle {
         Obstacle::Denied(_) | Obstacle::Unreadable(_) | Obstacle::NotOffered(_) => true,
         Obstacle::Absent(_) | Obstacle::ByUnit(_) => false,
     });
     match plan.steps.len() + bad.count() {
+        0 if is_other => Err(Failure::Failed(format!(
+            "{}: other policies than were applied; apply it again",
+            scene.profile
+        ))),
         0 => Ok(()),
         count => Err(Failure::Failed(format!("{count} values are not as wanted"))),
     }
@@ -220,6 +234,7 @@ fn of_plan(scene: &Scene, plan: &Plan) -> Value {
     };
     json!({
         "profile": scene.profile.name,
+        "tcp_policy": of_policies(scene),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "good": plan.good,
         "told": plan.told.iter().map(of_told).collect::<Vec<_>>(),
@@ -252,7 +267,31 @@ fn obstacle(obstacle: &Obstacle) -> (&'static str, String) {
     }
 }
 
-fn say_told(told: &[Told]) {
+/// What of the policies is not in force by routes.
+fn of_policies(scene: &Scene) -> Value {
+    let unsaid = scene.unsaid.iter();
+    let unsaid = unsaid.map(|(key, instead)| json!({ "key": key, "instead": instead }));
+    let passed_by = scene.passed_by.iter().map(ToString::to_string);
+    json!({
+        "file": scene.profile.policies,
+        "unsaid": unsaid.collect::<Vec<_>>(),
+        "passed_by": passed_by.collect::<Vec<_>>(),
+    })
+}
+
+fn say_told(scene: &Scene, told: &[Told]) {
+    for (key, instead) in &scene.unsaid {
+        say(&format!("not {key}: no route can say it; {instead}"));
+    }
+    let passed_by: Vec<_> = scene.passed_by.iter().map(ToString::to_string).collect();
+    match passed_by.as_slice() {
+        [] => {}
+        all if all.len() <= PASSED_BY_MAX => say(&format!("not over {}: {LONGER}", all.join(", "))),
+        all => {
+            let (some, more) = (all[..PASSED_BY_MAX].join(", "), all.len() - PASSED_BY_MAX);
+            say(&format!("not over {some} and {more} more: {LONGER}"));
+        }
+    }
     for told in told {
         let (obstacle, why) = obstacle(&told.obstacle);
         let place = place(told.knob.id, &told.instance);
