@@ -219,11 +219,20 @@ impl Enforcement {
             [] => String::new(),
             missing => format!(" without {}", missing.join(", ")),
         };
+        let by_routes: Vec<_> = missing.into_iter().filter(|key| *key != "syn-timeout").collect();
+        let by_routes = match by_routes.as_slice() {
+            [] => String::new(),
+            keys => format!(
+                "; routes can say {}: lastmile tune apply --tcp-policy FILE",
+                keys.join(", ")
+            ),
+        };
         let file =
             self.file.as_ref().map_or(String::new(), |path| format!(" of {}", path.display()));
         let why = &sockets.why;
         Some(format!(
-            "the TCP policy{file} is in force{without}, by socket options; BPF is not to be had: {why}"
+            "the TCP policy{file} is in force{without}, by socket options; BPF is not to be had: \
+             {why}{by_routes}"
         ))
     }
 
@@ -410,7 +419,8 @@ mod tests {
             enforcement.shortcomings().as_deref(),
             Some(
                 "the TCP policy is in force without initcwnd, syn-timeout, by socket options; BPF \
-                 is not to be had: not allowed"
+                 is not to be had: not allowed; routes can say initcwnd: lastmile tune apply \
+                 --tcp-policy FILE"
             )
         );
         let all = by_sockets("[[policy]]\nprefix = \"::/0\"\npacing = \"1MB\"\n").shortcomings();
