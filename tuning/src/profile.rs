@@ -84,8 +84,8 @@ impl Profile {
         self.wanted.get(knob.id)
     }
 
-    /// What it wants of `knob` at this place: what the policy of the longest prefix around a route says; what that leaves
-    /// to the system is the profile's, and nothing comes from shorter ones.
+    /// What it wants of `knob` at this place: of a route what the policy of the longest prefix around it says. What
+    /// that leaves to the system is the profile's; nothing comes from shorter ones.
     #[must_use]
     pub fn wanted_at(&self, knob: &Knob, instance: &str) -> Option<&Wanted> {
         let said = match knob.access {

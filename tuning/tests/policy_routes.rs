@@ -11,7 +11,7 @@ use lastmile_tuning::journal::{Kept, read};
 use lastmile_tuning::knobs::{self, Knob};
 use lastmile_tuning::policy::PolicyTable;
 use lastmile_tuning::profile::Profile;
-use lastmile_tuning::route::list;
+use lastmile_tuning::route::{Route, list};
 use lastmile_tuning::system::live::Live;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -61,7 +61,7 @@ fn over(profile: Profile, text: &str) -> (Profile, Live) {
 fn routes() -> Vec<String> {
     let mut routes = list().unwrap();
     routes.retain(|it| it.metrics().mtu.is_some());
-    routes.sort_by_key(|it| it.destination());
+    routes.sort_by_key(Route::destination);
     let shown = routes.iter().map(|route| {
         let metrics = route.metrics();
         let mut text = route.destination().to_string();

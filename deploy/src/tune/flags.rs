@@ -58,7 +58,7 @@ device), denied (not readable), per socket (lastmile sets it; the default is sho
   lastmile tune apply --profile parent --route 198.51.100.0/24
   lastmile tune apply --profile edge --netns /run/netns/lab --journal lab.json
   lastmile tune apply --profile edge --pid 1234      limits of a running process too
-  lastmile tune apply --tcp-policy policy.toml       a route for each prefix of policies, and no more
+  lastmile tune apply --tcp-policy policy.toml       a route for each prefix of policies, no more
 
 Routes say initcwnd, initrwnd, rto-min and congestion of a policy; for the rest there is
 `lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file that has changed
