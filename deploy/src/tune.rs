@@ -14,11 +14,16 @@ use flags::{AuditFlags, ExplainFlags, PlaceFlags};
 use lastmile_tuning::audit::{Row, explain, rows, table};
 use lastmile_tuning::knobs::{self, Knob};
 use lastmile_tuning::netns::Namespace;
+use lastmile_tuning::policy::PolicyTable;
 use lastmile_tuning::profile::{Profile, SHIPPED};
 use lastmile_tuning::reference;
+use lastmile_tuning::route::{self, Prefix};
 use lastmile_tuning::system::live::{Live, Process};
 use lastmile_tuning::system::{Found, System as _, survey};
 use std::path::Path;
+
+/// What is wanted if nothing else is said.
+const PROFILE: &str = "edge";
 
 /// Does what the flags say.
 ///
@@ -62,12 +67,19 @@ struct Scene {
     system: Live,
     knobs: Vec<&'static Knob>,
     profile: Profile,
+    /// Keys of the policies that no route can say, and who says them instead.
+    unsaid: Vec<(&'static str, &'static str)>,
+    /// Prefixes of routes that no policy reaches, though one is around them.
+    passed_by: Vec<Prefix>,
 }
 
 impl Scene {
-    /// Enters the namespace that is meant.
-    fn set(place: &PlaceFlags, profile: &str) -> Result<Self, Failure> {
-        let mut profile = Profile::load(profile).map_err(Failure::Misused)?;
+    /// Enters the namespace that is meant. Without a profile only the policies are wanted or, without these, `edge`.
+    fn set(place: &PlaceFlags, profile: Option<&str>) -> Result<Self, Failure> {
+        let mut profile = match (profile, &place.tcp_policy) {
+            (None, Some(_)) => Profile::default(),
+            (name, _) => Profile::load(name.unwrap_or(PROFILE)).map_err(Failure::Misused)?,
+        };
         if !place.route.is_empty() {
             profile.routes.clone_from(&place.route);
         }
@@ -81,17 +93,29 @@ impl Scene {
             let asked = asked?;
             knobs.retain(|knob| asked.contains(knob));
         }
-        let profile = profile.only(&knobs);
+        let mut profile = profile.only(&knobs);
+        let mut unsaid = Vec::new();
+        if let Some(path) = &place.tcp_policy {
+            // So that `verify` finds it from anywhere.
+            let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            let table = PolicyTable::read(&path).map_err(Failure::Misused)?;
+            unsaid = table.unsaid_by_routes();
+            profile = profile
+                .with_policies(&path.to_string_lossy(), &table, &knobs)
+                .map_err(Failure::Misused)?;
+        }
         let process = place.pid.map(|pid| {
             Process::of(pid).map_err(|error| Failure::Misused(format!("--pid {pid}: {error}")))
         });
         let system = Live {
             is_namespace_only: place.netns.is_some(),
             routes: profile.routes.clone(),
+            more_routes: profile.prefixes().collect(),
             process: process.transpose()?,
         };
         enter_path(place.netns.as_deref())?;
-        Ok(Self { system, knobs, profile })
+        let passed_by = profile.passed_by(&route::list().unwrap_or_default());
+        Ok(Self { system, knobs, profile, unsaid, passed_by })
     }
 
     fn survey(&mut self) -> Vec<Found> {
@@ -132,13 +156,17 @@ fn knob(id: &str) -> Result<&'static Knob, Failure> {
 }
 
 fn audit(flags: &AuditFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
     let rows = scene.rows();
     // A part of the machine is without it: another namespace, or single knobs.
     let is_whole = flags.place.netns.is_none() && flags.place.knob.is_empty();
     let cores = is_whole.then(cores::as_set);
     if flags.json {
-        let mut json = serde_json::json!({ "profile": scene.profile.name, "rows": rows });
+        let mut json = serde_json::json!({
+            "profile": scene.profile.name,
+            "tcp_policy": scene.profile.policies,
+            "rows": rows,
+        });
         match cores {
             Some(Ok((_, cores))) => json["cores"] = cores,
             Some(Err(error)) => json["cores"] = serde_json::json!({ "note": error.to_string() }),

@@ -5,6 +5,8 @@
 mod process;
 
 use lastmile_tuning::bpf::{cgroup, count_on_cgroup};
+use lastmile_tuning::link;
+use lastmile_tuning::netns::Namespace;
 use nix::sys::signal::Signal;
 use process::{Started, fetch, lastmile, scratch};
 use std::fs::{self, File};
@@ -179,6 +181,101 @@ fn without_privileges_options_of_sockets_do_what_they_can() {
         file.display()
     );
     assert!(said.starts_with(&expected) && said.lines().count() == 1, "{said}");
+    let by_routes = "; routes can say initcwnd: lastmile tune apply --tcp-policy FILE\n";
+    assert!(said.ends_with(by_routes), "{said}");
+}
+
+/// Two namespaces with a link between them, in which each client is in a network with a server of its own: that of the
+/// servers, and that of the clients.
+fn server_and_clients() -> Option<(Namespace, Namespace)> {
+    let made = Namespace::new().and_then(|server| Ok((server, Namespace::new()?)));
+    let (server, clients) =
+        made.inspect_err(|error| eprintln!("skipped: no network namespace: {error}")).ok()?;
+    let file = clients.run(|| File::open("/proc/thread-self/ns/net")).unwrap();
+    let theirs = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    let link = format!("link add to-clients type veth peer name to-server netns {theirs}");
+    let up = |device: &str, addresses: &[&str]| {
+        for address in addresses {
+            link::add_address(device, address.parse().unwrap(), 24)?;
+        }
+        link::up(device)
+    };
+    let made = || Command::new("ip").args(link.split(' ')).status();
+    assert!(server.run(made).unwrap().success(), "ip {link}");
+    server.run(|| up("to-clients", &SERVERS)).unwrap();
+    clients.run(|| up("to-server", &CLIENTS)).unwrap();
+    Some((server, clients))
+}
+
+const SERVERS: [&str; 2] = ["10.77.0.1", "10.78.0.1"];
+const CLIENTS: [&str; 2] = ["10.77.0.2", "10.78.0.2"];
+
+/// A connection that stays open, over which something was asked and answered.
+fn asked(server: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server).unwrap();
+    write!(stream, "GET /bytes/9 HTTP/1.1\r\nHost: {server}\r\n\r\n").unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stream
+}
+
+/// What the kernel tells of the server's end of its connection to `client` (ss(8)).
+fn told_of(client: &str) -> String {
+    let arguments = ["-tinH", "state", "established", "dst", client];
+    String::from_utf8(Command::new("ss").args(arguments).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn without_bpf_routes_say_the_first_window_until_they_are_taken_back() {
+    let Some(mut command) = without_privileges() else { return };
+    if !Command::new("ss").arg("-V").output().is_ok_and(|output| output.status.success()) {
+        return eprintln!("skipped: ss(8) is not there");
+    }
+    let Some((server, clients)) = server_and_clients() else { return };
+    let folder = scratch();
+    let file = folder.path().join("policy.toml");
+    let says_nothing_of_it =
+        format!("[[policy]]\nprefix = \"{}\"\ncongestion = \"reno\"\n", CLIENTS[1]);
+    fs::write(&file, POLICY.replace("127.0.0.0/8", CLIENTS[0]) + &says_nothing_of_it).unwrap();
+    let (file, journal) = (file.to_str().unwrap(), folder.path().join("tune.json"));
+    command.args(["origin", "--synthetic", "--listen", "0.0.0.0:0", "--tcp-policy", file]);
+    command.stderr(Stdio::null());
+    let (_origin, line) = server.run(|| Ok(Killed::start(&mut command))).unwrap();
+    let port = line.split([' ', ',']).find_map(|word| word.trim().strip_prefix("0.0.0.0:"));
+    let connected = |network: usize, expected: &[&str], why: &str| {
+        let address = format!("{}:{}", SERVERS[network], port.unwrap());
+        let _open = clients.run(|| Ok(asked(&address))).unwrap();
+        let told = server.run(|| Ok(told_of(CLIENTS[network]))).unwrap();
+        let words: Vec<_> = told.split_whitespace().collect();
+        assert!(expected.iter().all(|word| words.contains(word)), "{address}: {why}: {told}");
+    };
+    let routes = || {
+        let output = server.run(|| Command::new("ip").args(["-d", "route"]).output()).unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let tune = |arguments: &[&str]| {
+        let mut command = lastmile(&[&["tune"], arguments].concat());
+        command.arg("--journal").arg(&journal);
+        let output = server.run(|| command.output()).unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    };
+    let before = routes();
+    connected(0, &["reno", "cwnd:10"], "as sockets can say");
+    let said = tune(&["apply", "--tcp-policy", file]);
+    for line in
+        ["set route.own[10.77.0.2/32]: no -> yes\n", "not syn-timeout: no route can say it;"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    connected(0, &["reno", "cwnd:20"], "as the route says");
+    connected(1, &["reno", "cwnd:10"], "another prefix, which says nothing of it");
+    tune(&["verify"]);
+    tune(&["revert"]);
+    connected(0, &["reno", "cwnd:10"], "as before");
+    assert_eq!(routes(), before);
 }
 
 #[test]

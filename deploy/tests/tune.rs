@@ -121,6 +121,8 @@ fn nonsense_is_refused_with_what_is_allowed() {
     let table: &[(&[&str], &str)] = &[
         (&["plan", "--profile", profile], &in_profile),
         (&["apply", "--profile", profile], &in_profile),
+        (&["plan", "--tcp-policy", profile], ":1: about: unknown table; allowed: [[policy]]"),
+        (&["apply"], "--profile"),
         (&["plan", "--profile", "none-such"], "allowed: edge, edge-lossy, parent, origin, gslb"),
         (&["audit", "--knob", "tcp_rmem"], "\"tcp_rmem\" is no knob; allowed: net.ipv4.tcp_rmem"),
         (&["explain", "net.ipv4.tcp_rmen"], "\"net.ipv4.tcp_rmen\" is no knob; allowed: "),

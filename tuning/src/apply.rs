@@ -7,7 +7,7 @@ use crate::knobs::{self, Access, Knob, RouteMetric};
 use crate::plan::{Obstacle, Plan, Step, Told, plan};
 use crate::profile::Profile;
 use crate::system::{OWN, Reading, Refusal, RefusalKind, System, survey};
-use back::put_back;
+use back::{put_back, take_back};
 use std::path::Path;
 
 pub use back::{Reverted, forget, revert};
@@ -17,6 +17,10 @@ pub use back::{Reverted, forget, revert};
 const ROUNDS_MAX: usize = 4;
 
 const IS_BACK: &str = "what was set is put back";
+
+fn unchanged(error: impl Into<String>) -> String {
+    format!("{}; nothing is changed", error.into())
+}
 
 const OWN_ROUTE: Access = Access::Route(RouteMetric::Own);
 
@@ -109,9 +113,8 @@ pub fn apply(
     profile: &Profile,
     tell: &mut impl FnMut(Event),
 ) -> Result<Applied, String> {
+    let noted = Noted::open(system, journal, profile, tell);
     let first = planned(system, profile);
-    let unchanged = |error: String| format!("{error}; nothing is changed");
-    let noted = Noted::open(system, journal, profile).map_err(unchanged);
     if first.steps.is_empty() {
         let applied = Applied { good: first.good, told: first.told, ..Applied::default() };
         // So that `verify` knows what was applied. Whoever may set nothing, and has no journal either, is told the
@@ -187,23 +190,34 @@ struct Noted {
 }
 
 impl Noted {
-    /// The journal at `path`, or a new one, with what is applied.
-    fn open(system: &mut impl System, path: &Path, profile: &Profile) -> Result<Self, String> {
-        let place = Place::lock(path)?;
-        let before = match place.read()? {
-            Kept::Journal(kept) => Some(kept),
-            Kept::Nothing | Kept::Stale => None,
-        };
+    /// The journal at `path`, or a new one, with what is applied. A profile without knobs leaves the one that was
+    /// applied before as it is, and one without policies those.
+    fn open(
+        system: &mut impl System,
+        path: &Path,
+        profile: &Profile,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<Self, String> {
+        let place = Place::lock(path).map_err(unchanged)?;
+        let before = without_other_policies(system, &place, profile, tell)?;
         let mut now = match &before {
             Some(kept) => kept.clone(),
-            None => Journal::new().map_err(|error| error.to_string())?,
+            None => Journal::new().map_err(|error| unchanged(error.to_string()))?,
         };
-        now.profile.clone_from(&profile.name);
-        now.routes = profile.routes.iter().map(ToString::to_string).collect();
-        now.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
-        now.process = process(system);
-        let wanted = &now.wanted;
-        now.refused.retain(|it| !wanted.contains(&it.knob));
+        if !profile.is_empty() {
+            now.profile.clone_from(&profile.name);
+            now.routes = profile.routes.iter().map(ToString::to_string).collect();
+            now.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
+            now.process = process(system);
+            let wanted = &now.wanted;
+            now.refused.retain(|it| !wanted.contains(&it.knob));
+        }
+        if profile.policies.is_some() {
+            now.policies.clone_from(&profile.policies);
+            now.said = profile.said();
+            let said = &now.said;
+            now.refused.retain(|it| !said.contains_key(&it.instance));
+        }
         Ok(Self { place, on_disk: before.clone(), before, now })
     }
 
@@ -246,6 +260,36 @@ fn settle(system: &mut impl System, entries: &mut [Entry]) {
             entry.settle(&value.text);
         }
     }
+}
+
+/// What is in the journal, after routes of other policies than those of `profile` are as they were: a new route says at
+/// first what the one around it says, which is to be the system's and not what an earlier file said.
+fn without_other_policies(
+    system: &mut impl System,
+    journal: &Place,
+    profile: &Profile,
+    tell: &mut impl FnMut(Event),
+) -> Result<Option<Journal>, String> {
+    let Kept::Journal(mut kept) = journal.read().map_err(unchanged)? else { return Ok(None) };
+    let is_other =
+        profile.policies.is_some() && !kept.said.is_empty() && kept.said != profile.said();
+    if !is_other {
+        return Ok(Some(kept));
+    }
+    let earlier = std::mem::take(&mut kept.said);
+    kept.policies = None;
+    let is_said = |entry: &Entry| {
+        let is_route = knobs::find(&entry.knob).map(|knob| matches!(knob.access, Access::Route(_)));
+        is_route == Some(true) && earlier.contains_key(&entry.instance)
+    };
+    let left = take_back(system, journal, &mut kept, &is_said, false, tell)?.left;
+    kept.entries.retain(|entry| !is_said(entry));
+    kept.entries.extend(left);
+    let noted = match kept.entries.is_empty() {
+        true => journal.remove().map(|()| None),
+        false => journal.write(&kept).map(|()| Some(kept)),
+    };
+    noted.map_err(|error| format!("{error}; the routes of the earlier policies are put back"))
 }
 
 /// Makes the journal what it was before a run that was taken back, unless that left something, which it still has.

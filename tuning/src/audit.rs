@@ -55,7 +55,7 @@ fn row(found: &Found, profile: &Profile, cpus: usize) -> Row {
         scope: found.knob.scope.to_string(),
         unit: found.knob.unit,
         value,
-        wanted: profile.wanted(found.knob).map(ToString::to_string),
+        wanted: profile.wanted_at(found.knob, &found.instance).map(ToString::to_string),
         state: state(found, profile, cpus).word(),
         writable,
         note,
@@ -111,7 +111,7 @@ pub fn table(rows: &[Row], profile: &Profile) -> String {
         text.truncate(end);
         text.push('\n');
     }
-    let _ = write!(text, "profile {}: {} places: {}", profile.name, rows.len(), sums(rows));
+    let _ = write!(text, "{profile}: {} places: {}", rows.len(), sums(rows));
     text
 }
 

@@ -3,8 +3,10 @@
 //! It is written before the first value is, and replaced as a whole: beside it, synchronised, renamed, the folder
 //! synchronised. So at any moment it has the old value of everything that may have been changed.
 
+use crate::knobs::{self, Knob};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -43,6 +45,12 @@ pub struct Journal {
     /// What it wanted and the kernel or the hardware did not take.
     #[serde(default)]
     pub refused: Vec<Refused>,
+    /// The file of policies whose prefixes have routes; none without any.
+    #[serde(default)]
+    pub policies: Option<String>,
+    /// What these routes say: values by knob, by prefix.
+    #[serde(default)]
+    pub said: BTreeMap<String, BTreeMap<String, String>>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -125,6 +133,8 @@ impl Journal {
             wanted: Vec::new(),
             process: None,
             refused: Vec::new(),
+            policies: None,
+            said: BTreeMap::new(),
             entries: Vec::new(),
         })
     }
@@ -133,6 +143,18 @@ impl Journal {
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         Self::new().is_ok_and(|here| here.namespace != self.namespace)
+    }
+
+    /// Whether a profile or policies are applied, rather than only something left of them.
+    #[must_use]
+    pub fn is_of_something(&self) -> bool {
+        !self.profile.is_empty() || self.policies.is_some()
+    }
+
+    /// The knobs that the profile wanted something of, as far as this version knows them.
+    #[must_use]
+    pub fn knobs(&self) -> Vec<&'static Knob> {
+        self.wanted.iter().filter_map(|id| knobs::find(id)).collect()
     }
 
     /// The same with these entries.
@@ -185,6 +207,7 @@ impl Drop for Place {
 }
 
 /// What is found at a place.
+#[expect(clippy::large_enum_variant, reason = "one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// Nothing.

@@ -131,7 +131,7 @@ pub fn state(found: &Found, profile: &Profile, cpus: usize) -> State {
         Reading::Absent(_) => State::Absent,
         Reading::Denied(_) => State::Denied,
         Reading::Failed(_) => State::Unreadable,
-        Reading::Is(value) => match profile.wanted(found.knob) {
+        Reading::Is(value) => match profile.wanted_at(found.knob, &found.instance) {
             Some(wanted) if target(found.knob, wanted, value, cpus) != value.text => State::Differs,
             _ => State::Ok,
         },
@@ -157,7 +157,7 @@ fn exceeds(value: &str, most: u32) -> bool {
 pub fn plan(found: &[Found], profile: &Profile, cpus: usize) -> Plan {
     let mut plan = Plan::default();
     for place in found {
-        let Some(wanted) = profile.wanted(place.knob) else { continue };
+        let Some(wanted) = profile.wanted_at(place.knob, &place.instance) else { continue };
         let told = |obstacle| Told {
             knob: place.knob,
             instance: place.instance.clone(),

@@ -2,12 +2,15 @@
 //!
 //! * `file`: the table as a user writes it.
 //! * `enforce`: the table in force, by BPF or, where that is not allowed, by socket options.
+//! * `routes`: what routes can say of it, for `lastmile tune`.
 
 mod enforce;
 mod file;
+mod routes;
 
 pub use enforce::{Enforcement, Means};
 pub use file::{FILE_OCTETS_MAX, help, key_names};
+pub use routes::Said;
 
 use crate::route::Prefix;
 use std::collections::BTreeMap;

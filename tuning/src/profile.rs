@@ -2,8 +2,11 @@
 
 use crate::knobs::form::Wanted;
 use crate::knobs::{self, Access, Knob};
-use crate::route::Prefix;
+use crate::policy::{PolicyTable, Said};
+use crate::route::{Prefix, Route};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,8 +17,8 @@ const FILE_OCTETS_MAX: u64 = 1 << 20;
 /// Profiles include others this deep. One of tuned's includes one; a loop would have no end.
 const INCLUDES_MAX: usize = 8;
 
-/// Routes that a profile names. Each is some messages to the kernel for each knob; a routing daemon has better means
-/// for more.
+/// Routes that a profile or a file of policies names. Each is some messages to the kernel for each knob; a routing
+/// daemon has better means for more.
 const ROUTES_MAX: usize = 256;
 
 /// The profiles that ship, with their text.
@@ -41,7 +44,21 @@ pub struct Profile {
     pub about: String,
     /// The prefixes whose routes are meant; none means the default routes.
     pub routes: Vec<Prefix>,
+    /// The file of policies whose prefixes have routes besides; none without any.
+    pub policies: Option<String>,
     wanted: BTreeMap<&'static str, Wanted>,
+    said: BTreeMap<Prefix, Said>,
+}
+
+impl fmt::Display for Profile {
+    /// As messages call it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.policies {
+            None => write!(f, "profile {}", self.name),
+            Some(file) if self.name.is_empty() => write!(f, "TCP policy {file}"),
+            Some(file) => write!(f, "profile {} and TCP policy {file}", self.name),
+        }
+    }
 }
 
 impl Profile {
@@ -67,7 +84,75 @@ impl Profile {
         self.wanted.get(knob.id)
     }
 
-    /// The same, but only of these knobs.
+    /// What it wants of `knob` at this place: of a route what the policy of the longest prefix around it says. What
+    /// that leaves to the system is the profile's; nothing comes from shorter ones.
+    #[must_use]
+    pub fn wanted_at(&self, knob: &Knob, instance: &str) -> Option<&Wanted> {
+        let said = match knob.access {
+            Access::Route(_) => instance.parse().ok().and_then(|prefix| self.said_around(prefix)),
+            _ => None,
+        };
+        said.and_then(|said| said.get(knob.id)).or_else(|| self.wanted(knob))
+    }
+
+    fn said_around(&self, prefix: Prefix) -> Option<&Said> {
+        let bits = (0..=prefix.bits()).rev();
+        bits.filter_map(|bits| self.said.get(&Prefix::new(prefix.address(), bits)?)).next()
+    }
+
+    /// The same, and what routes can say of the policies in `table`, which is that of `file`, of these knobs.
+    ///
+    /// # Errors
+    /// One line: more prefixes than can have routes.
+    pub fn with_policies(
+        mut self,
+        file: &str,
+        table: &PolicyTable,
+        knobs: &[&Knob],
+    ) -> Result<Self, String> {
+        self.said = table.routes(|id| knobs.iter().any(|knob| knob.id == id));
+        self.policies = Some(file.to_owned());
+        match self.said.len() {
+            0..=ROUTES_MAX => Ok(self),
+            count => Err(format!(
+                "{file}: {count} prefixes that take a route each; allowed: up to {ROUTES_MAX} \
+                 (with BPF {})",
+                crate::bpf::PREFIXES_MAX
+            )),
+        }
+    }
+
+    /// The prefixes that have routes by a policy.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> {
+        self.said.keys().copied()
+    }
+
+    /// Of `routes` those that no policy reaches, though a prefix that has one is around them: they are longer, and no
+    /// prefix of their own has one. Addresses of a single link are nobody's clients.
+    #[must_use]
+    pub fn passed_by(&self, routes: &[Route]) -> Vec<Prefix> {
+        let is_meant = |prefix: &Prefix| match prefix.address() {
+            IpAddr::V6(address) if address.is_unicast_link_local() => true,
+            _ => self.said.contains_key(prefix) || self.routes.contains(prefix),
+        };
+        let mut passed_by: Vec<_> = routes.iter().map(Route::destination).collect();
+        passed_by.retain(|prefix| !is_meant(prefix) && self.said_around(*prefix).is_some());
+        passed_by.sort_unstable();
+        passed_by.dedup();
+        passed_by
+    }
+
+    /// What the routes of those say: values by knob, by prefix.
+    #[must_use]
+    pub fn said(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let of = |(prefix, said): (&Prefix, &Said)| {
+            let said = said.iter().map(|(id, wanted)| ((*id).to_owned(), wanted.to_string()));
+            (prefix.to_string(), said.collect())
+        };
+        self.said.iter().map(of).collect()
+    }
+
+    /// The same, but only of these knobs. Policies stay as they are.
     #[must_use]
     pub fn only(mut self, knobs: &[&Knob]) -> Self {
         self.wanted.retain(|id, _| knobs.iter().any(|knob| knob.id == *id));

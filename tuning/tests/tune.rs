@@ -6,43 +6,18 @@
 #[allow(dead_code, reason = "each test program uses its part")]
 mod kernel;
 
-use kernel::{Crashing, applied, ids};
+use kernel::{Crashing, applied, ids, inside, live, reverted, snapshot};
 use lastmile_tuning::apply::{Event, apply, planned, revert};
 use lastmile_tuning::audit;
 use lastmile_tuning::knobs::form::Form;
 use lastmile_tuning::knobs::{self, Access, Knob, RouteMetric, Scope};
-use lastmile_tuning::netns::Namespace;
 use lastmile_tuning::profile::Profile;
-use lastmile_tuning::route::{Metrics, Route, list};
+use lastmile_tuning::route::list;
 use lastmile_tuning::system::live::{Live, Process};
 use lastmile_tuning::system::{Found, Reading, Refusal, RefusalKind, System, survey};
 use std::fmt::Write as _;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::Command;
-
-/// A namespace with a default route of each family, or none where that takes more privilege.
-fn namespace() -> Option<Namespace> {
-    let namespace = match Namespace::new() {
-        Ok(namespace) => namespace,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            eprintln!("skipped: a network namespace takes CAP_SYS_ADMIN");
-            return None;
-        }
-        Err(error) => panic!("{error}"),
-    };
-    let routes = || {
-        for default in ["0.0.0.0/0", "::/0"] {
-            let route = Route::new(default.parse().unwrap(), "lo", None)?;
-            let metrics = Metrics { initcwnd: Some(5), mtu: Some(1400), ..Metrics::default() };
-            route.with(&metrics).replace()?;
-        }
-        Ok(())
-    };
-    namespace.run(routes).unwrap();
-    Some(namespace)
-}
 
 /// Devices in the namespace of the calling thread that have queues and offloads, though no rings.
 fn add_devices() {
@@ -53,32 +28,6 @@ fn add_devices() {
         let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
         assert!(status.success(), "ip {arguments}");
     }
-}
-
-/// Runs `work` there with a journal's path, and sees that nothing is left of it.
-fn inside(work: impl FnOnce(&Path) + Send) {
-    let Some(namespace) = namespace() else { return };
-    // Hundreds of journals are written to it, each of which waits for its disk.
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let path = folder.path().join("tune.json");
-    namespace
-        .run(|| {
-            work(&path);
-            Ok(())
-        })
-        .unwrap();
-    assert!(!path.exists(), "the journal is gone");
-}
-
-fn live() -> Live {
-    Live { is_namespace_only: true, ..Live::default() }
-}
-
-/// `audit --json`, and the routes besides.
-fn snapshot(system: &mut Live) -> String {
-    let found = survey(system, knobs::all());
-    let rows = audit::rows(&found, &Profile::default(), system.cpus());
-    format!("{}\n{:?}", serde_json::to_string_pretty(&rows).unwrap(), list().unwrap())
 }
 
 /// Another value that the kernel should take.
@@ -127,13 +76,6 @@ fn all_others(system: &mut Live) -> (Profile, Vec<&'static Knob>) {
         }
     }
     (Profile::parse("others.toml", &text).unwrap(), knobs)
-}
-
-fn reverted(journal: &Path, is_forced: bool) -> (usize, Vec<Event>) {
-    let mut events = Vec::new();
-    let reverted =
-        revert(&mut live(), journal, is_forced, &mut |event| events.push(event)).unwrap();
-    (reverted.left.len(), events)
 }
 
 #[test]

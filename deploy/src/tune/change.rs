@@ -1,21 +1,26 @@
 //! `plan`, `apply`, `verify` and `revert` of `lastmile tune`.
 
-use super::flags::{ApplyFlags, AuditFlags, RevertFlags, VerifyFlags};
+use super::flags::{ApplyFlags, AuditFlags, PlaceFlags, RevertFlags, VerifyFlags};
 use super::{Scene, enter_path};
 use crate::failure::Failure;
 use crate::node::say;
 use lastmile_tuning::apply::{self, Event, planned, verified};
-use lastmile_tuning::journal::{self, Kept};
-use lastmile_tuning::knobs;
+use lastmile_tuning::journal::{self, Journal, Kept};
 use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
 use lastmile_tuning::profile::SHIPPED;
 use lastmile_tuning::system::{live::Live, place};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Why a route has no policy, and how it gets one.
+const LONGER: &str =
+    "routes to a part of a prefix of the TCP policy; name them in it to reach them";
+/// Prefixes of such routes that are named: the rest is in the JSON.
+const PASSED_BY_MAX: usize = 5;
 
 /// Says what would be done.
 pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
     let plan = planned(&mut scene.system, &scene.profile);
     if flags.json {
         say(&of_plan(&scene, &plan).to_string());
@@ -26,19 +31,17 @@ pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
         say(&format!("    {}", step.knob.why));
         say(&format!("    risk: {}; effect: {}", step.knob.risk, step.knob.effect));
     }
-    say_told(&plan.told);
+    say_told(&scene, &plan.told);
     let (steps, told, good) = (plan.steps.len(), plan.told.len(), plan.good);
-    say(&format!(
-        "profile {}: {steps} to set, {good} as wanted, {told} that cannot be set here",
-        scene.profile.name
-    ));
+    let what = &scene.profile;
+    say(&format!("{what}: {steps} to set, {good} as wanted, {told} that cannot be set here"));
     Ok(())
 }
 
 /// Does it, a line for each step as it is done.
 pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
-    let is_file = !SHIPPED.iter().any(|(name, _)| *name == flags.profile);
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
+    let is_file = !SHIPPED.iter().any(|(name, _)| *name == scene.profile.name);
     // So that `verify` finds it from anywhere.
     if is_file && let Ok(path) = std::fs::canonicalize(&scene.profile.name) {
         scene.profile.name = path.to_string_lossy().into_owned();
@@ -51,6 +54,7 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
         let events: Vec<Value> = events.iter().map(of_event).collect();
         let summary = json!({
             "profile": scene.profile.name,
+            "tcp_policy": of_policies(&scene),
             "done": applied.done,
             "good": applied.good,
             "rolled_back": applied.is_rolled_back,
@@ -60,10 +64,10 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
         });
         say(&summary.to_string());
     } else if !applied.is_rolled_back {
-        say_told(&applied.told);
+        say_told(&scene, &applied.told);
         say(&format!(
-            "profile {}: {} set, {} as wanted before, {} that cannot be set here",
-            scene.profile.name,
+            "{}: {} set, {} as wanted before, {} that cannot be set here",
+            scene.profile,
             applied.done,
             applied.good,
             applied.told.len() + applied.skipped.len()
@@ -92,29 +96,21 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     let mut place = flags.place.clone();
     // A journal is of one namespace, and says so when it is read.
     enter_path(place.netns.as_deref())?;
+    let is_told = flags.profile.is_some() || place.tcp_policy.is_some();
     let kept = match journal::read(&flags.journal) {
         Ok(Kept::Journal(kept)) => Some(kept),
-        Err(error) if flags.profile.is_none() => return Err(Failure::Misused(error)),
+        Err(error) if !is_told => return Err(Failure::Misused(error)),
         Ok(Kept::Nothing | Kept::Stale) | Err(_) => None,
     };
-    let mut scene = match (&flags.profile, &kept) {
-        (Some(profile), _) => Scene::set(&place, profile)?,
-        (None, Some(kept)) => {
-            if place.route.is_empty() {
-                place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
-            }
-            let mut scene = Scene::set(&place, &kept.profile)?;
-            if place.knob.is_empty() {
-                let applied: Vec<_> = kept.wanted.iter().filter_map(|id| knobs::find(id)).collect();
-                scene.profile = scene.profile.only(&applied);
-            }
-            if place.pid.is_none() {
-                scene.system.process =
-                    kept.process.as_ref().and_then(|process| process.parse().ok());
-            }
+    let mut is_other = false;
+    let mut scene = match kept.as_ref().filter(|kept| kept.is_of_something()) {
+        _ if is_told => Scene::set(&place, flags.profile.as_deref())?,
+        Some(kept) => {
+            let scene = as_applied(&mut place, kept)?;
+            is_other = place.knob.is_empty() && kept.said != scene.profile.said();
             scene
         }
-        (None, None) => {
+        None => {
             let path = flags.journal.display();
             return Err(Failure::Misused(format!("{path}: nothing was applied; give --profile")));
         }
@@ -127,18 +123,37 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
         for step in &plan.steps {
             say(&format!("differs {}: {}, wanted {}", step.place(), step.before, step.after));
         }
-        say_told(&plan.told);
+        say_told(&scene, &plan.told);
         let (differ, good, told) = (plan.steps.len(), plan.good, plan.told.len());
-        say(&format!(
-            "profile {}: {good} as wanted, {differ} differ, {told} that cannot be set here",
-            scene.profile.name
-        ));
+        let what = &scene.profile;
+        say(&format!("{what}: {good} as wanted, {differ} differ, {told} that cannot be set here"));
     }
     let failures = plan.told.iter().filter(|told| told.obstacle.is_failure()).count();
     match plan.steps.len() + failures {
+        0 if is_other => Err(Failure::Failed(format!(
+            "{}: other policies than were applied; apply it again",
+            scene.profile
+        ))),
         0 => Ok(()),
         count => Err(Failure::Failed(format!("{count} values are not as wanted"))),
     }
+}
+
+/// What `kept` says was applied, where nothing else is said.
+fn as_applied(place: &mut PlaceFlags, kept: &Journal) -> Result<Scene, Failure> {
+    if place.route.is_empty() {
+        place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
+    }
+    place.tcp_policy = kept.policies.as_ref().map(PathBuf::from);
+    let profile = (!kept.profile.is_empty()).then_some(kept.profile.as_str());
+    let mut scene = Scene::set(place, profile)?;
+    if place.knob.is_empty() {
+        scene.profile = scene.profile.only(&kept.knobs());
+    }
+    if place.pid.is_none() {
+        scene.system.process = kept.process.as_ref().and_then(|process| process.parse().ok());
+    }
+    Ok(scene)
 }
 
 /// Takes it back.
@@ -240,6 +255,7 @@ fn of_plan(scene: &Scene, plan: &Plan) -> Value {
     };
     json!({
         "profile": scene.profile.name,
+        "tcp_policy": of_policies(scene),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "good": plan.good,
         "told": plan.told.iter().map(of_told).collect::<Vec<_>>(),
@@ -273,7 +289,31 @@ fn obstacle(obstacle: &Obstacle) -> (&'static str, String) {
     }
 }
 
-fn say_told(told: &[Told]) {
+/// What of the policies is not in force by routes.
+fn of_policies(scene: &Scene) -> Value {
+    let unsaid = scene.unsaid.iter();
+    let unsaid = unsaid.map(|(key, instead)| json!({ "key": key, "instead": instead }));
+    let passed_by = scene.passed_by.iter().map(ToString::to_string);
+    json!({
+        "file": scene.profile.policies,
+        "unsaid": unsaid.collect::<Vec<_>>(),
+        "passed_by": passed_by.collect::<Vec<_>>(),
+    })
+}
+
+fn say_told(scene: &Scene, told: &[Told]) {
+    for (key, instead) in &scene.unsaid {
+        say(&format!("not {key}: no route can say it; {instead}"));
+    }
+    let passed_by: Vec<_> = scene.passed_by.iter().map(ToString::to_string).collect();
+    match passed_by.as_slice() {
+        [] => {}
+        all if all.len() <= PASSED_BY_MAX => say(&format!("not over {}: {LONGER}", all.join(", "))),
+        all => {
+            let (some, more) = (all[..PASSED_BY_MAX].join(", "), all.len() - PASSED_BY_MAX);
+            say(&format!("not over {some} and {more} more: {LONGER}"));
+        }
+    }
     for told in told {
         let (obstacle, why) = obstacle(&told.obstacle);
         let place = place(told.knob.id, &told.instance);

@@ -20,7 +20,8 @@ pub const EXAMPLES: &str = "Examples:
   lastmile tune revert                         everything as it was
   lastmile tune explain net.ipv4.tcp_slow_start_after_idle
   lastmile tune profile edge > my.toml         a copy to change: --profile my.toml
-  lastmile tune apply --profile parent --route 198.51.100.0/24 --knob route.initcwnd";
+  lastmile tune apply --profile parent --route 198.51.100.0/24 --knob route.initcwnd
+  lastmile tune apply --tcp-policy policy.toml what routes can say of policies, where BPF is not allowed";
 
 /// Flags of `lastmile tune`.
 #[derive(Args, Clone, Debug)]
@@ -51,7 +52,8 @@ device), denied (not readable), per socket (lastmile sets it; the default is sho
     /// Say what a profile would change, in which order, and what it could not
     #[command(after_help = "Examples:
   lastmile tune plan --profile edge
-  lastmile tune plan --profile my.toml --json")]
+  lastmile tune plan --profile my.toml --json
+  lastmile tune plan --tcp-policy policy.toml")]
     Plan(AuditFlags),
     /// Write old values into a journal, then set what a profile wants; nothing is kept if a step fails
     #[command(after_help = "Examples:
@@ -59,6 +61,11 @@ device), denied (not readable), per socket (lastmile sets it; the default is sho
   lastmile tune apply --profile parent --route 198.51.100.0/24
   lastmile tune apply --profile edge --netns /run/netns/lab --journal lab.json
   lastmile tune apply --profile edge --pid 1234      limits of a running process too
+  lastmile tune apply --tcp-policy policy.toml       a route for each prefix of policies, no more
+
+Routes say initcwnd, initrwnd, rto-min and congestion of a policy; for the rest there is
+`lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file that has changed
+is applied again: what it said before is put back first.
 
 Exit status 1 if something wanted was denied or cannot be read, or a step failed and everything was
 put back. What this kernel or its hardware has not, and limits that the unit of a role sets, are
@@ -125,14 +132,18 @@ pub struct PlaceFlags {
     /// Only this knob; may be repeated
     #[arg(long, value_name = "KNOB")]
     pub knob: Vec<String>,
+    /// Routes for the prefixes of FILE, which has the form of `edge --tcp-policy`: what routes can say of it
+    #[arg(long, value_name = "FILE")]
+    pub tcp_policy: Option<PathBuf>,
 }
 
 /// Flags of `audit` and `plan`.
 #[derive(Args, Clone, Debug)]
 pub struct AuditFlags {
     /// What is wanted: a profile that ships (edge, edge-lossy, parent, origin, gslb, bench-rig, tuned-*), or a file
-    #[arg(long, value_name = "NAME|FILE", default_value = "edge")]
-    pub profile: String,
+    /// [default: edge, or nothing but --tcp-policy]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -145,8 +156,8 @@ pub struct AuditFlags {
 #[derive(Args, Clone, Debug)]
 pub struct ApplyFlags {
     /// What is wanted: a profile that ships (edge, edge-lossy, parent, origin, gslb, bench-rig, tuned-*), or a file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub profile: String,
+    #[arg(long, value_name = "NAME|FILE", required_unless_present = "tcp_policy")]
+    pub profile: Option<String>,
     /// Keep old values in FILE
     #[arg(long, value_name = "FILE", default_value = journal::PATH)]
     pub journal: PathBuf,
@@ -220,9 +231,9 @@ pub struct WatchFlags {
     /// End by itself after TIME [default: run until Ctrl-C or TERM]
     #[arg(long = "for", value_name = "TIME")]
     pub limit: Option<Period>,
-    /// What is wanted, which is said beside what it became
-    #[arg(long, value_name = "NAME|FILE", default_value = "edge")]
-    pub profile: String,
+    /// What is wanted, which is said beside what it became [default: edge, or nothing but --tcp-policy]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
     /// Print a line of JSON for each change
     #[arg(long)]
     pub json: bool,

@@ -23,7 +23,7 @@ pub(super) fn run(flags: &WatchFlags) -> Result<(), Failure> {
         return Err(Failure::Misused(text));
     }
     let stop = Stop::on_signal()?;
-    let mut scene = Scene::set(&flags.place, &flags.profile)?;
+    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
     let started = Instant::now();
     let mut before = scene.rows();
     eprintln!("lastmile: {} places watched", before.len());

@@ -1,7 +1,7 @@
 //! What a journal has, put back.
 
 use super::{Event, OWN_ROUTE, ROUNDS_MAX, is_within};
-use crate::journal::{self, Entry, Kept, Place};
+use crate::journal::{self, Entry, Journal, Kept, Place};
 use crate::knobs::{self, Access};
 use crate::system::{Reading, System, place};
 use std::path::Path;
@@ -40,19 +40,7 @@ pub fn revert(
         }
         Kept::Nothing => return Ok(Reverted { is_nothing: true, ..Reverted::default() }),
     };
-    let theirs = match is_forced {
-        true => Vec::new(),
-        false => of_others(system, &kept.entries, tell),
-    };
-    // The kernel may change values along again meanwhile, and this may end in the middle.
-    let mut is_open = false;
-    for entry in kept.entries.iter_mut().filter(|it| it.is_settled && !theirs.contains(it)) {
-        (entry.is_settled, is_open) = (false, true);
-    }
-    if is_open {
-        journal.write(&kept)?;
-    }
-    let mut reverted = put_back(system, &kept.entries, &theirs, tell);
+    let mut reverted = take_back(system, &journal, &mut kept, &|_| true, is_forced, tell)?;
     reverted.is_nothing = kept.entries.is_empty();
     if reverted.left.is_empty() {
         journal.remove()?;
@@ -60,6 +48,34 @@ pub fn revert(
         journal.write(&kept.with(reverted.left.clone()))?;
     }
     Ok(reverted)
+}
+
+/// Puts back those entries of `kept`, which is what `journal` has, that are meant; it is still to be made what is left.
+pub(super) fn take_back(
+    system: &mut impl System,
+    journal: &Place,
+    kept: &mut Journal,
+    is_meant: &impl Fn(&Entry) -> bool,
+    is_forced: bool,
+    tell: &mut impl FnMut(Event),
+) -> Result<Reverted, String> {
+    let meant = |kept: &Journal| -> Vec<Entry> {
+        kept.entries.iter().filter(|entry| is_meant(entry)).cloned().collect()
+    };
+    let theirs = match is_forced {
+        true => Vec::new(),
+        false => of_others(system, &meant(kept), tell),
+    };
+    // The kernel may change values along again meanwhile, and this may end in the middle.
+    let mut is_open = false;
+    let is_ours = |it: &&mut Entry| is_meant(it) && it.is_settled && !theirs.contains(it);
+    for entry in kept.entries.iter_mut().filter(is_ours) {
+        (entry.is_settled, is_open) = (false, true);
+    }
+    if is_open {
+        journal.write(kept)?;
+    }
+    Ok(put_back(system, &meant(kept), &theirs, tell))
 }
 
 /// Puts back what can be, and gives up the rest: what is stuck, what somebody else has changed since, and everything of

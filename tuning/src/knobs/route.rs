@@ -9,6 +9,7 @@ const fn metric(id: &'static str, metric: RouteMetric, form: Form, unit: &'stati
     Knob::new(id, Scope::Route, Access::Route(metric), form, unit).source(IP_ROUTE)
 }
 
+// A route of its own comes first: it begins with what the wider one says, and that is not yet what policies say.
 pub(super) const KNOBS: &[Knob] = &[
     metric("route.own", RouteMetric::Own, Form::Word(&["yes", "no"]), "whether there is one")
         .why(

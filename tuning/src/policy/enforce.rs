@@ -7,15 +7,19 @@ use super::{Policy, PolicyTable};
 use crate::bpf::program::{CONGESTION_OCTETS, COUNTERS, Counter, End, EndKey, Settings};
 use crate::bpf::{SockOps, mapped};
 use crate::socket::raw;
+use arc_swap::ArcSwap;
+use crossbeam::utils::CachePadded;
 use rustix::time::{ClockId, clock_getres};
 use socket2::SockRef;
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 const OPTIONS: &str = "Options that policies gave to connections.";
@@ -50,7 +54,8 @@ pub enum Means {
 /// A table of policies in force for the listeners and the upstreams of this process, until it is dropped.
 #[derive(Debug)]
 pub struct Enforcement {
-    table: RwLock<Arc<PolicyTable>>,
+    /// Read for each connection without a lock and without writing a shared line.
+    table: ArcSwap<PolicyTable>,
     /// Where it has been read.
     file: Option<PathBuf>,
     /// Whose turn it is to change what is in force.
@@ -76,8 +81,16 @@ struct InKernel {
 #[derive(Debug)]
 struct BySockets {
     why: String,
-    /// At the places of [`Counter`].
-    counts: [AtomicU64; COUNTERS],
+    /// For each core's worth of threads, at the places of [`Counter`].
+    counts: Box<[CachePadded<[AtomicU64; COUNTERS]>]>,
+}
+
+/// How many threads have a number.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The number of a thread that counts: workers, of which each core has one, have different ones.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Enforcement {
@@ -97,11 +110,9 @@ impl Enforcement {
                 }
                 Way::Bpf(Box::new(kernel))
             }
-            Err(error) => {
-                Way::Sockets(BySockets { why: error.to_string(), counts: Default::default() })
-            }
+            Err(error) => Way::Sockets(BySockets::new(error.to_string())),
         };
-        let this = Self { table: RwLock::default(), file: None, turn: Mutex::default(), way };
+        let this = Self { table: ArcSwap::default(), file: None, turn: Mutex::default(), way };
         this.replace(table)?;
         Ok(this)
     }
@@ -137,7 +148,7 @@ impl Enforcement {
     /// What the kernel says of a map that does not take more; some prefixes may have their new policies then.
     pub fn replace(&self, table: PolicyTable) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (table, before) = (Arc::new(table), self.table());
+        let (table, before) = (Arc::new(table), self.table.load_full());
         if let Way::Bpf(kernel) = &self.way {
             // First what goes, so that there is room for what comes.
             for (prefix, _) in before.iter().filter(|(prefix, _)| !table.0.contains_key(prefix)) {
@@ -145,7 +156,7 @@ impl Enforcement {
             }
         }
         // From here on the kernel has no prefix that this has not, whatever happens.
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&table);
+        self.table.store(Arc::clone(&table));
         if let Way::Bpf(kernel) = &self.way {
             for (prefix, policy) in table.iter() {
                 kernel.sock_ops.set(prefix, &settings(policy, kernel.tick))?;
@@ -179,7 +190,7 @@ impl Enforcement {
     /// accepted, and for each one that is about to be opened. What the kernel refuses is counted.
     pub fn apply(&self, socket: &impl AsFd, peer: IpAddr) {
         if let Way::Sockets(sockets) = &self.way {
-            sockets.apply(socket, self.table().policy_of(peer));
+            sockets.apply(socket, self.table.load().policy_of(peer));
         }
     }
 
@@ -196,7 +207,7 @@ impl Enforcement {
     #[must_use]
     pub fn shortcomings(&self) -> Option<String> {
         let Way::Sockets(sockets) = &self.way else { return None };
-        let table = self.table();
+        let table = self.table.load();
         let says = |key: fn(&Policy) -> bool| table.iter().any(|(_, policy)| key(policy));
         let keys = [
             ("initcwnd", says(|policy| policy.initcwnd.is_some())),
@@ -208,11 +219,20 @@ impl Enforcement {
             [] => String::new(),
             missing => format!(" without {}", missing.join(", ")),
         };
+        let by_routes: Vec<_> = missing.into_iter().filter(|key| *key != "syn-timeout").collect();
+        let by_routes = match by_routes.as_slice() {
+            [] => String::new(),
+            keys => format!(
+                "; routes can say {}: lastmile tune apply --tcp-policy FILE",
+                keys.join(", ")
+            ),
+        };
         let file =
             self.file.as_ref().map_or(String::new(), |path| format!(" of {}", path.display()));
         let why = &sockets.why;
         Some(format!(
-            "the TCP policy{file} is in force{without}, by socket options; BPF is not to be had: {why}"
+            "the TCP policy{file} is in force{without}, by socket options; BPF is not to be had: \
+             {why}{by_routes}"
         ))
     }
 
@@ -221,23 +241,17 @@ impl Enforcement {
     pub fn samples(&self) -> Vec<(&'static str, &'static str, u64)> {
         let (is_bpf, counts) = match &self.way {
             Way::Bpf(kernel) => (1, kernel.sock_ops.counts().unwrap_or_default()),
-            Way::Sockets(sockets) => {
-                (0, sockets.counts.each_ref().map(|count| count.load(Ordering::Relaxed)))
-            }
+            Way::Sockets(sockets) => (0, sockets.sums()),
         };
         let means = "Whether policies are given by BPF (1) or by socket options (0).";
         let mut samples = vec![
-            ("tcp_policy_prefixes", "Prefixes that have a policy.", self.table().len() as u64),
+            ("tcp_policy_prefixes", "Prefixes that have a policy.", self.table.load().len() as u64),
             ("tcp_policy_bpf", means, is_bpf),
         ];
         samples.extend(
             SAMPLES.iter().map(|(counter, name, help)| (*name, *help, counts[*counter as usize])),
         );
         samples
-    }
-
-    fn table(&self) -> Arc<PolicyTable> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -301,6 +315,11 @@ fn settings(policy: &Policy, tick: Duration) -> Settings {
 }
 
 impl BySockets {
+    fn new(why: String) -> Self {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self { why, counts: (0..cores).map(|_| CachePadded::default()).collect() }
+    }
+
     fn apply(&self, socket: &impl AsFd, policy: Option<&Policy>) {
         self.count(Counter::Connections);
         let Some(policy) = policy else { return };
@@ -323,7 +342,13 @@ impl BySockets {
     }
 
     fn count(&self, counter: Counter) {
-        self.counts[counter as usize].fetch_add(1, Ordering::Relaxed);
+        let counts = &self.counts[THREAD.with(|number| *number) % self.counts.len()];
+        counts[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sums(&self) -> [u64; COUNTERS] {
+        let sum = |at: usize| self.counts.iter().map(|it| it[at].load(Ordering::Relaxed)).sum();
+        std::array::from_fn(sum)
     }
 }
 
@@ -357,10 +382,9 @@ mod tests {
     /// As it is where BPF is not allowed.
     fn by_sockets(text: &str) -> Enforcement {
         let table = PolicyTable::parse(text, |_| None).unwrap();
-        let way =
-            Way::Sockets(BySockets { why: "not allowed".to_owned(), counts: Default::default() });
+        let way = Way::Sockets(BySockets::new("not allowed".to_owned()));
         let this =
-            Enforcement { table: RwLock::default(), file: None, turn: Mutex::default(), way };
+            Enforcement { table: ArcSwap::default(), file: None, turn: Mutex::default(), way };
         this.replace(table).unwrap();
         this
     }
@@ -380,10 +404,14 @@ mod tests {
         apply("::ffff:192.0.2.9");
         assert_eq!(raw::pacing(&socket).unwrap(), 1_000_000);
         assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
+        // Another worker, which has counters of its own.
+        std::thread::scope(|scope| {
+            scope.spawn(|| apply("198.51.100.2"));
+        });
         let samples = enforcement.samples();
         let counted = |name: &str| samples.iter().find(|sample| sample.0 == name).unwrap().2;
         assert_eq!(counted("tcp_policy_bpf"), 0);
-        assert_eq!(counted("tcp_policy_connections_total"), 3);
+        assert_eq!(counted("tcp_policy_connections_total"), 4);
         assert_eq!(counted("tcp_policy_hits_total"), 2);
         assert_eq!(counted("tcp_policy_failures_total"), 1);
         assert_eq!(counted("tcp_policy_options_total{option=\"pacing\"}"), 1);
@@ -391,7 +419,8 @@ mod tests {
             enforcement.shortcomings().as_deref(),
             Some(
                 "the TCP policy is in force without initcwnd, syn-timeout, by socket options; BPF \
-                 is not to be had: not allowed"
+                 is not to be had: not allowed; routes can say initcwnd: lastmile tune apply \
+                 --tcp-policy FILE"
             )
         );
         let all = by_sockets("[[policy]]\nprefix = \"::/0\"\npacing = \"1MB\"\n").shortcomings();

@@ -104,6 +104,10 @@ pub fn help() -> String {
     for key in KEYS {
         let _ = writeln!(text, "  {} = {}\n      {}", key.name, key.example, key.meaning);
     }
+    text.push_str(
+        "Where BPF is not allowed, sockets are told congestion, rto-min, delack-max and pacing, and\n\
+         `lastmile tune apply --tcp-policy FILE` sets routes that say initcwnd and initrwnd as well.\n",
+    );
     text
 }
 

@@ -24,6 +24,8 @@ pub struct Live {
     pub is_namespace_only: bool,
     /// The prefixes whose routes are meant; none means the default routes.
     pub routes: Vec<Prefix>,
+    /// The prefixes whose routes are meant besides.
+    pub more_routes: Vec<Prefix>,
     /// The process whose limits are meant; none means those that a process started from here would have.
     pub process: Option<Process>,
 }
@@ -37,7 +39,7 @@ impl System for Live {
             Access::Files(files) => pattern::instances(files),
             Access::Interrupt => interrupt::instances(),
             Access::Device(_) | Access::Offload(_) => device::instances(self.is_namespace_only),
-            Access::Route(_) => route::instances(&self.routes),
+            Access::Route(_) => route::instances(&self.routes, &self.more_routes),
             Access::Limit(..) => vec![match &self.process {
                 Some(process) => process.to_string(),
                 None => OWN.to_owned(),

@@ -49,6 +49,9 @@ pub(super) fn io_uring(facts: &Facts) -> Check {
     check.with(Role::Edge, State::Degraded, what, remedy)
 }
 
+/// How policies are given by routes, to whom BPF is not.
+const BY_ROUTES: &str = "lastmile tune apply --tcp-policy FILE";
+
 pub(super) fn bpf(facts: &Facts) -> Check {
     match &facts.bpf {
         Ok(()) => Check::new("bpf", "programs for connections may be loaded and attached"),
@@ -62,7 +65,7 @@ pub(super) fn bpf(facts: &Facts) -> Check {
                     Role::Edge,
                     State::Degraded,
                     "no policy for each connection: options of listeners and sockets only",
-                    remedy,
+                    &format!("{remedy}; what routes can say: {BY_ROUTES}"),
                 )
                 .with(
                     Role::Lab,
@@ -81,7 +84,7 @@ pub(super) fn cgroup(facts: &Facts) -> Check {
             Role::Edge,
             State::Degraded,
             "nothing to attach a policy to: options of listeners and sockets only",
-            "mount -t cgroup2 none /sys/fs/cgroup",
+            &format!("mount -t cgroup2 none /sys/fs/cgroup; what routes can say: {BY_ROUTES}"),
         ),
     }
 }

@@ -6,11 +6,15 @@ use crate::route::{Metrics, Prefix, Route, list};
 use std::io;
 use std::time::Duration;
 
-/// The prefixes that are meant: `wanted`, or the default routes that there are.
-pub(super) fn instances(wanted: &[Prefix]) -> Vec<String> {
-    if !wanted.is_empty() {
-        return wanted.iter().map(ToString::to_string).collect();
-    }
+/// The prefixes that are meant: `wanted`, or the default routes that there are, and `more`.
+pub(super) fn instances(wanted: &[Prefix], more: &[Prefix]) -> Vec<String> {
+    let mut meant = if wanted.is_empty() { defaults() } else { wanted.to_vec() };
+    let unmeant: Vec<_> = more.iter().filter(|prefix| !meant.contains(prefix)).collect();
+    meant.extend(unmeant);
+    meant.iter().map(ToString::to_string).collect()
+}
+
+fn defaults() -> Vec<Prefix> {
     let mut defaults: Vec<Prefix> = list()
         .unwrap_or_default()
         .iter()
@@ -19,7 +23,7 @@ pub(super) fn instances(wanted: &[Prefix]) -> Vec<String> {
         .collect();
     defaults.sort_unstable();
     defaults.dedup();
-    defaults.iter().map(ToString::to_string).collect()
+    defaults
 }
 
 pub(super) fn read(metric: RouteMetric, instance: &str) -> Reading {
