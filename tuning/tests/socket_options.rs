@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test program: a panic is its way to fail")]
 
 use lastmile_tuning::cpu::{Cores, pin_current_thread};
-use lastmile_tuning::socket::raw::{measured, pacing};
+use lastmile_tuning::socket::raw::{incoming_cpu, measured, pacing};
 use lastmile_tuning::socket::{Congestion, ListenOptions, SocketOptions, listen};
 use socket2::SockRef;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -122,6 +122,9 @@ fn connections_go_to_the_listener_of_the_core_that_received_them() {
     let address = listeners[0].local_addr().unwrap();
     listeners.iter().for_each(|listener| listener.set_nonblocking(true).unwrap());
     let cores = options.steer.as_ref().unwrap().numbers();
+    for (listener, core) in listeners.iter().zip(cores) {
+        assert_eq!(usize::try_from(incoming_cpu(listener).unwrap()).unwrap(), *core);
+    }
     std::thread::scope(|scope| {
         for core in numbers {
             let clients = scope.spawn(move || {

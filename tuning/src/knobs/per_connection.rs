@@ -103,21 +103,20 @@ pub(super) const KNOBS: &[Knob] = &[
     socket("socket.incoming_cpu", SocketOption::Known("-1"), integer(-1, 8_191), "CPU")
         .why(
             "Of listeners that share a port, the one of the core that handled the packet takes \
-             the connection: packet, socket and worker stay on one core. lastmile does not set it.",
+             the connection: packet, socket and worker stay on one core. An edge with \
+             --steer-by-cpu sets it, and a program that says the same to older kernels.",
         )
         .source("socket(7)")
         .since("6.2"),
-    socket(
-        "socket.busy_poll",
-        SocketOption::Known("net.core.busy_read"),
-        integer(0, INT_MAX),
-        "us",
-    )
-    .why("Ask the card for that long before sleeping, for one socket. lastmile does not set it.")
-    .risk("a core that waits is busy")
-    .source("socket(7)")
-    .since("3.11")
-    .needs(&["net.core.busy_read"]),
+    Knob::new("socket.busy_poll", Scope::Socket, Access::ByHand, integer(0, INT_MAX), "us")
+        .why(
+            "Ask the card for that long before sleeping in a read of one socket (SO_BUSY_POLL). \
+         Workers of lastmile do not wait in reads: net.core.busy_read and busy_poll are for all.",
+        )
+        .risk("a core that waits is busy")
+        .source("socket(7)")
+        .since("3.11")
+        .needs(&["net.core.busy_read"]),
     policy("bpf.initcwnd", integer(1, 1_000), "packets")
         .why(
             "The first flight by the client's prefix, without a route for each. Lost at slow \

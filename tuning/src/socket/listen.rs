@@ -27,7 +27,7 @@ pub struct ListenOptions {
     /// (`TCP_DEFER_ACCEPT`). `None`: at once.
     pub defer_accept: Option<Duration>,
     /// The core of each listener, as many as there are: a connection goes to the listener of the core that has received
-    /// its first packet (`SO_ATTACH_REUSEPORT_CBPF`), and from another core to any. `None`: the kernel spreads them
+    /// its first packet (`SO_INCOMING_CPU`, and `SO_ATTACH_REUSEPORT_CBPF` for kernels before 6.2), and from another core to any. `None`: the kernel spreads them
     /// evenly by their addresses.
     pub steer: Option<Cores>,
 }
@@ -85,11 +85,14 @@ pub fn listen(
         })?;
     }
     let mut listeners = Vec::with_capacity(count);
-    for _ in 0..count {
+    for place in 0..count {
         let socket = stream_socket(address)?;
         socket.set_reuse_port(true)?;
         retry_in_use(|| socket.bind(&address.into()))?;
         options.apply(&socket, address.ip())?;
+        if let Some(core) = options.steer.as_ref().and_then(|it| it.numbers().get(place)) {
+            raw::set_incoming_cpu(&socket, *core).map_err(named("SO_INCOMING_CPU"))?;
+        }
         socket.listen(options.backlog)?;
         let listener = TcpListener::from(socket);
         address = listener.local_addr()?;

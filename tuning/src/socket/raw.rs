@@ -110,6 +110,24 @@ pub fn set_defer_accept(socket: &impl AsFd, time: Duration) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
 }
 
+/// Lets a listener have the connections whose packets `core` handles, before others that share its port
+/// (`SO_INCOMING_CPU`, socket(7); of such listeners before Linux 6.2 nobody asks for it).
+///
+/// # Errors
+/// What setsockopt(2) returns.
+pub fn set_incoming_cpu(listener: &impl AsFd, core: usize) -> io::Result<()> {
+    let core = u32::try_from(core).unwrap_or(u32::MAX);
+    set_option(listener, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, core)
+}
+
+/// The core of [`set_incoming_cpu`]; `u32::MAX` is none.
+///
+/// # Errors
+/// What getsockopt(2) returns.
+pub fn incoming_cpu(listener: &impl AsFd) -> io::Result<u32> {
+    option(listener, libc::SOL_SOCKET, libc::SO_INCOMING_CPU)
+}
+
 /// Gives a connection to the listener of the core that has received its first packet: `cores` has the core of each in
 /// the order in which they began to listen. From another core it goes to any of them. For all that share the port of
 /// `listener` (`SO_ATTACH_REUSEPORT_CBPF`, socket(7)).
