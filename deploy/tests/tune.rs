@@ -370,6 +370,9 @@ fn what_is_known_is_printed() {
     assert!(profile.contains("tcp_rmem = \">= 4096 1048576"), "{profile}");
     let unit = run(&["unit", "--profile", "gslb"]);
     assert!(unit.contains("lastmile tune apply --profile gslb\n"), "{unit}");
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/policy.toml");
+    let unit = run(&["unit", "--tcp-policy", policy]);
+    assert!(unit.contains("tune apply --profile edge --tcp-policy \"/"), "{unit}");
     assert!(run(&["unit", "--limits"]).contains("LimitNOFILE=1048576\n"));
     let reference = run(&["reference"]);
     assert!(reference.starts_with("# Tuning") && reference.contains("### route.initcwnd"));

@@ -248,6 +248,9 @@ pub struct UnitFlags {
     /// The profile to apply at boot
     #[arg(long, value_name = "NAME|FILE", default_value = "edge")]
     pub profile: String,
+    /// Also apply what routes can say of the policies of FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "limits")]
+    pub tcp_policy: Option<PathBuf>,
     /// Print the limits that the profile wants of processes, as a drop-in for the unit of a role
     #[arg(long)]
     pub limits: bool,

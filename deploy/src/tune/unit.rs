@@ -4,42 +4,54 @@ use super::flags::UnitFlags;
 use crate::failure::Failure;
 use crate::node::say;
 use lastmile_tuning::knobs::{self, Access, Bound, Limit};
+use lastmile_tuning::policy::PolicyTable;
 use lastmile_tuning::profile::{Profile, SHIPPED};
 use std::fs;
 
 /// Prints what the flags ask for.
 ///
 /// # Errors
-/// [`Failure::Misused`] for a profile that cannot be read.
+/// [`Failure::Misused`] for a profile or a policy that cannot be read.
 pub(super) fn run(flags: &UnitFlags) -> Result<(), Failure> {
     let profile = Profile::load(&flags.profile).map_err(Failure::Misused)?;
-    let text = match flags.limits {
-        true => limits(&profile),
-        false => unit(&named(&flags.profile).map_err(Failure::Misused)?),
-    };
-    say(text.trim_end());
+    if flags.limits {
+        say(limits(&profile).trim_end());
+        return Ok(());
+    }
+    let mut arguments = format!("--profile {}", named(&flags.profile).map_err(Failure::Misused)?);
+    if let Some(path) = &flags.tcp_policy {
+        PolicyTable::read(path).map_err(Failure::Misused)?;
+        let path = quoted(&path.to_string_lossy()).map_err(Failure::Misused)?;
+        arguments.push_str(&format!(" --tcp-policy {path}"));
+    }
+    say(unit(&arguments).trim_end());
     Ok(())
 }
 
-/// A profile as a unit names it: one that ships as it is; of a file its whole path, as a unit has no folder to begin
-/// at, quoted as systemd.syntax(7) and systemd.unit(5) want it.
+/// A profile as a unit names it.
 fn named(profile: &str) -> Result<String, String> {
-    if SHIPPED.iter().any(|(name, _)| *name == profile) {
-        return Ok(profile.to_owned());
+    match SHIPPED.iter().any(|(name, _)| *name == profile) {
+        true => Ok(profile.to_owned()),
+        false => quoted(profile),
     }
-    let path = fs::canonicalize(profile).map_err(|error| format!("{profile}: {error}"))?;
+}
+
+/// The whole path of a file, as a unit has no folder to begin at, quoted as systemd.syntax(7) and systemd.unit(5) want
+/// it.
+fn quoted(file: &str) -> Result<String, String> {
+    let path = fs::canonicalize(file).map_err(|error| format!("{file}: {error}"))?;
     let path = path.to_str().filter(|path| !path.chars().any(char::is_control));
-    let path = path.ok_or_else(|| format!("{profile:?}: a path that no unit can name"))?;
+    let path = path.ok_or_else(|| format!("{file:?}: a path that no unit can name"))?;
     let path = path.replace('\\', "\\\\").replace('"', "\\\"");
     Ok(format!("\"{}\"", path.replace('%', "%%").replace('$', "$$")))
 }
 
-/// The unit, for a profile as [`named`].
-fn unit(profile: &str) -> String {
+/// The unit that applies with these arguments.
+fn unit(arguments: &str) -> String {
     format!(
-        "# Made by: lastmile tune unit --profile {profile}
+        "# Made by: lastmile tune unit {arguments}
 [Unit]
-Description=lastmile: tuning of this machine, profile {profile}
+Description=lastmile: tuning of this machine
 Documentation=man:sysctl(8)
 # Cards and routes have to be there; the values of sysctl.d come first, so that these win.
 Wants=network-online.target
@@ -50,7 +62,7 @@ Before=lastmile-edge.service lastmile-origin.service lastmile-gslb.service
 Type=oneshot
 RemainAfterExit=yes
 StateDirectory=lastmile
-ExecStart=/usr/local/bin/lastmile tune apply --profile {profile}
+ExecStart=/usr/local/bin/lastmile tune apply {arguments}
 ExecStop=/usr/local/bin/lastmile tune revert
 # This unit fails where apply does, and its log says why: values were denied, or a step failed and
 # all was put back. What this kernel or its hardware has not is told, and no failure.
@@ -92,7 +104,7 @@ mod tests {
         let found = std::fs::read_to_string(path).unwrap_or_default();
         assert_eq!(
             found,
-            unit("edge"),
+            unit("--profile edge"),
             "lastmile tune unit > deploy/systemd/lastmile-tune.service"
         );
     }
@@ -107,7 +119,7 @@ mod tests {
         let folder = path.parent().unwrap().display();
         let expected = format!("\"{folder}/my 5%% \\\"$$x\\\".toml\"");
         assert_eq!(named(path.to_str().unwrap()).unwrap(), expected);
-        assert!(unit(&expected).contains(&format!("apply --profile {expected}\n")));
+        assert_eq!(quoted(path.to_str().unwrap()).unwrap(), expected);
     }
 
     #[test]
