@@ -5,8 +5,10 @@
 mod process;
 
 use process::{Started, lastmile, scratch};
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -231,11 +233,25 @@ fn an_address_in_use_is_one_line_and_status_2() {
 
 /// The congestion control of the sockets that `ss` finds with `filter`.
 fn congestion(filter: &[&str]) -> Vec<String> {
-    let output = Command::new("ss").args(["-HtniO"]).args(filter).output().unwrap();
+    let output = Command::new("ss").args(["-HtniO"]).args(filter).output();
+    let output = output.expect("`ss` of the package iproute2");
     let known = ["reno", "cubic", "bbr"];
     let of =
         |line: &str| line.split_whitespace().find(|word| known.contains(word)).map(str::to_owned);
     stdout(&output).lines().filter_map(of).collect()
+}
+
+fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    listener.set_nonblocking(true).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match listener.accept() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            accepted => return accepted.unwrap(),
+        }
+    }
 }
 
 #[test]
@@ -264,8 +280,10 @@ fn a_listener_and_an_upstream_have_options_of_their_own() {
     }
     // Connections are opened ahead of need.
     for (upstream, expected) in upstreams.iter().zip(["reno", other]) {
-        let (_connection, peer) = upstream.accept().unwrap();
-        let found = congestion(&["sport", "=", &format!(":{}", peer.port())]);
+        let (_connection, peer) = accepted(upstream);
+        let (from, to) = (peer.port(), upstream.local_addr().unwrap().port());
+        let (from, to) = (format!(":{from}"), format!(":{to}"));
+        let found = congestion(&["sport", "=", &from, "and", "dport", "=", &to]);
         assert_eq!(found, [expected]);
     }
 }

@@ -22,18 +22,29 @@ use lastmile_tuning::system::live::{Live, Process};
 use lastmile_tuning::system::{Found, Reading, System as _, survey};
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// There is one machine: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
+/// Where the journals of the machine's own knobs are, which only root can write to.
+const FOLDER: &str = "/run/lastmile-tests";
+
+/// There is one machine: one test at a time, also of other runs of this program. What one that was killed has left is
+/// put back first.
+fn alone() -> (MutexGuard<'static, ()>, Option<File>) {
     static MACHINE: Mutex<()> = Mutex::new(());
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = fs::create_dir_all(FOLDER).and_then(|()| File::create("/run/lastmile-tests.lock"));
+    if let Ok(lock) = &lock {
+        lock.lock().unwrap();
+        let journal = Path::new(FOLDER).join("tune.json");
+        revert(&mut Live::default(), &journal, true, &mut |_| {}).unwrap();
+    }
+    (turn, lock.ok())
 }
 
 /// What is wanted where one more than there is would not do: the first that is another one and offered. And why that.
@@ -105,18 +116,23 @@ fn another(found: &Found) -> Result<String, String> {
 struct Part {
     system: Live,
     is_meant: fn(&Knob) -> bool,
-    folder: tempfile::TempDir,
+    journal: PathBuf,
     /// What is there before, by which it is put back also when the test fails.
     found: Vec<Found>,
 }
 
 impl Part {
-    fn new(process: Option<Process>, is_meant: fn(&Knob) -> bool) -> Self {
+    fn new(folder: &Path, process: Option<Process>, is_meant: fn(&Knob) -> bool) -> Self {
         let mut system = Live { process, ..Live::default() };
         let found = survey(&mut system, knobs::all().filter(|knob| is_meant(knob)));
-        // Hundreds of journals are written to it, each of which waits for its disk.
-        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        Self { system, is_meant, folder, found }
+        Self { system, is_meant, journal: folder.join("tune.json"), found }
+    }
+
+    /// What is the machine's, for who is [`alone`]. Without root there is little that can be written, and not there.
+    fn of_machine(process: Option<Process>, is_meant: fn(&Knob) -> bool) -> Self {
+        let folder = Path::new(FOLDER);
+        let own = std::env::temp_dir().join(format!("lastmile-tests-{}", std::process::id()));
+        Self::new(if folder.exists() { folder } else { &own }, process, is_meant)
     }
 
     /// `audit --json` of it.
@@ -143,7 +159,7 @@ impl Part {
     }
 
     fn reverted(&mut self) {
-        let journal = self.folder.path().join("tune.json");
+        let journal = self.journal.clone();
         let mut events = Vec::new();
         // As another process does it, which was told nothing but the journal.
         let mut system = Live::default();
@@ -153,7 +169,7 @@ impl Part {
 
     /// Each of `others` by itself. Returns which were set.
     fn each(&mut self, others: &[(&'static Knob, String)]) -> Vec<&'static Knob> {
-        let journal = self.folder.path().join("tune.json");
+        let journal = self.journal.clone();
         let before = self.snapshot();
         let mut set = Vec::new();
         for (knob, other) in others {
@@ -178,7 +194,7 @@ impl Part {
 
     /// All of `others` together, and the end of the process before each of the steps.
     fn crashes(&mut self, others: &[(&'static Knob, String)]) -> usize {
-        let journal = self.folder.path().join("tune.json");
+        let journal = self.journal.clone();
         let before = self.snapshot();
         let profile = profile(others.iter().map(|(knob, other)| (*knob, other)));
         let steps = lastmile_tuning::apply::planned(&mut self.system, &profile).steps.len();
@@ -219,10 +235,20 @@ fn profile<'a>(wanted: impl IntoIterator<Item = (&'static Knob, &'a String)>) ->
     Profile::parse("others.toml", &lines.collect::<String>()).unwrap()
 }
 
-/// What is not of a network namespace, and of cards only the interrupts.
+/// What is not of a network namespace, and of cards only the interrupts, if nobody else moves these.
 fn is_of_the_machine(knob: &Knob) -> bool {
-    let is_left_alone = knob.scope == Scope::Nic && knob.access != Access::Interrupt;
+    let is_left_alone = match knob.access {
+        Access::Interrupt => is_balanced(),
+        _ => knob.scope == Scope::Nic,
+    };
     knob.is_writable() && !knob.is_of_a_namespace() && !is_left_alone
+}
+
+/// Whether a daemon moves interrupts from core to core.
+fn is_balanced() -> bool {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let names = processes.filter_map(|it| fs::read_to_string(it.path().join("comm")).ok());
+    names.into_iter().any(|name| name == "irqbalance\n")
 }
 
 /// A process that waits, and ends with this.
@@ -247,7 +273,7 @@ impl Drop for Waiting {
 fn each_knob_of_the_machine_is_applied_verified_and_taken_back() {
     let _alone = alone();
     let (_waiting, process) = Waiting::start();
-    let mut machine = Part::new(Some(process), is_of_the_machine);
+    let mut machine = Part::of_machine(Some(process), is_of_the_machine);
     let others = machine.others();
     let set = machine.each(&others);
     let is_ours = |knob: &&&Knob| matches!(knob.access, Access::Limit(Limit::Nofile, _));
@@ -261,7 +287,7 @@ fn each_knob_of_the_machine_is_applied_verified_and_taken_back() {
 fn a_crash_between_any_two_steps_on_the_machine_is_taken_back() {
     let _alone = alone();
     let (_waiting, process) = Waiting::start();
-    let mut machine = Part::new(Some(process), is_of_the_machine);
+    let mut machine = Part::of_machine(Some(process), is_of_the_machine);
     let mut others = machine.others();
     // Of what excludes each other, a profile has one.
     let known = others.clone();
@@ -275,8 +301,9 @@ fn a_crash_between_any_two_steps_on_the_machine_is_taken_back() {
 #[test]
 fn what_the_kernel_changes_along_is_taken_back_too() {
     let _alone = alone();
-    let mut machine =
-        Part::new(None, |knob| knob.id.starts_with("vm.dirty") || knob.id == "vm.swappiness");
+    let mut machine = Part::of_machine(None, |knob| {
+        knob.id.starts_with("vm.dirty") || knob.id == "vm.swappiness"
+    });
     let knob = knobs::find("vm.dirty_bytes").unwrap();
     let Reading::Is(value) = machine.system.read(knob, "") else { panic!("all have {}", knob.id) };
     if !value.is_writable {
@@ -284,7 +311,7 @@ fn what_the_kernel_changes_along_is_taken_back_too() {
         return;
     }
     let before = machine.snapshot();
-    let journal = machine.folder.path().join("tune.json");
+    let journal = machine.journal.clone();
     // Whichever of ratio and octets is in force, the other becomes 0.
     for text in [
         "vm.swappiness = 61\nvm.dirty_bytes = 3000001536\n",
@@ -330,7 +357,12 @@ fn with_cards(work: impl FnOnce() + Send) {
         work();
         Ok(())
     };
-    namespace.run(inside).unwrap();
+    match namespace.run(inside) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            eprintln!("skipped: mounting takes CAP_SYS_ADMIN, and nobody who forbids it: {error}");
+        }
+        outcome => outcome.unwrap(),
+    }
 }
 
 #[test]
@@ -338,7 +370,9 @@ fn files_of_cards_are_written_and_taken_back() {
     with_cards(|| {
         let is_file =
             |knob: &Knob| knob.scope == Scope::Nic && matches!(knob.access, Access::Files(_));
-        let mut cards = Part::new(None, is_file);
+        // Hundreds of journals are written to it, each of which waits for its disk.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let mut cards = Part::new(folder.path(), None, is_file);
         let others = cards.others();
         let set = cards.each(&others);
         assert!(set.len() >= 6, "{:?}", ids(&set));

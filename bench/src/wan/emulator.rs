@@ -8,8 +8,8 @@
 //!
 //! * `device`: an end of a link (`tun`: how it is made); `direction`: from one end to the other; `transit`: what is
 //!   under way in it.
-//! * `engine`: the thread; `awake`: when it must not sleep; `recorder`: what it saw; [`measurement`]: what it says of
-//!   that.
+//! * `engine`: the thread; `awake`: when it must not sleep; `vigil`: what keeps the cores from it; `recorder`: what it
+//!   saw; [`measurement`]: what it says of that.
 
 mod awake;
 mod device;
@@ -21,6 +21,7 @@ mod recorder;
 mod tests;
 mod transit;
 mod tun;
+mod vigil;
 
 pub use measurement::{Counts, LinkCounts, Measurement};
 
@@ -39,6 +40,7 @@ use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
+use vigil::Vigil;
 
 /// A link that is to be made.
 #[derive(Clone, Debug)]
@@ -87,6 +89,7 @@ pub struct Emulator {
     /// Why the thread has ended before it was told to.
     failure: Arc<OnceLock<String>>,
     thread: Option<JoinHandle<()>>,
+    _vigil: Vigil,
 }
 
 impl Emulator {
@@ -114,6 +117,7 @@ impl Emulator {
         let (commands, told) = channel();
         let (mut engine, woken) =
             Engine::new(devices, directions, told, measurement::histogram()?)?;
+        let vigil = Vigil::begin()?;
         let failure = Arc::new(OnceLock::new());
         let (say, said) = channel();
         let fails = Arc::clone(&failure);
@@ -125,7 +129,8 @@ impl Emulator {
             }
         })?;
         let not_real_time = said.recv().ok().and_then(Result::err);
-        Ok(Self { commands, woken, links: count, not_real_time, failure, thread: Some(thread) })
+        let thread = Some(thread);
+        Ok(Self { commands, woken, links: count, not_real_time, failure, thread, _vigil: vigil })
     }
 
     /// Whether the thread is a real-time one; otherwise it may be late whenever others want to run.

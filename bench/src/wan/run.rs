@@ -64,7 +64,7 @@ pub struct Settings {
     /// Figures may be off by this part at least, whatever the scenario says: for machines that are never quiet.
     pub tolerance_min: f64,
     /// What is left of the time that measurements may take which are repeated because links or hosts were late: of all
-    /// cases together.
+    /// cases together. Each is looked at when one has ended; labs that are built anew for them are not counted.
     pub spare: Spare,
     /// A directory that gets a capture of the last measurement of each case, in a file `SCENARIO-NUMBER-CASE.pcapng`.
     pub captures: Option<PathBuf>,

@@ -79,10 +79,12 @@ impl Addresses {
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
     }
 
-    /// Sets the options of the upstream at `peer` on a connection that is opened to it.
+    /// Sets the options of the upstream at `peer` on a connection that is opened to it. One that has just left the list
+    /// gets those that all have by default.
     pub(crate) fn prepare(&self, socket: &impl AsFd, peer: SocketAddr) {
-        if let Some(address) = self.list().iter().find(|address| address.socket == peer) {
-            address.options.prepare(socket, peer.ip());
+        match self.list().iter().find(|address| address.socket == peer) {
+            Some(address) => address.options.prepare(socket, peer.ip()),
+            None => SocketOptions::default().prepare(socket, peer.ip()),
         }
     }
 
