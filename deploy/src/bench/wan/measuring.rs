@@ -70,7 +70,7 @@ pub(super) fn all(flags: &AllFlags, names: &[&str]) -> Result<(), Failure> {
     measure(&scenarios, Some(&flags.out), flags.manner, REPEATING_MAX)
 }
 
-/// `spare` is how long repeated measurements may take: of each scenario its part, and what those before it have left.
+/// `spare` is how long repeated measurements may take: of each scenario half of what those before it have left.
 fn measure(
     scenarios: &[Scenario],
     out: Option<&Path>,
@@ -92,9 +92,9 @@ fn measure(
     settings.stop = stop_flag()?;
     let mut report = Report { machine: machine::facts(&settings.lastmile), outcomes: Vec::new() };
     let mut ended = Ok(());
-    for (to_come, scenario) in (1..=scenarios.len()).rev().zip(scenarios) {
+    for (to_come, scenario) in (0..scenarios.len()).rev().zip(scenarios) {
         let mut progress = |line: &str| eprintln!("bench wan: {line}");
-        let (began, part) = (Instant::now(), spare / u32::try_from(to_come).unwrap_or(1));
+        let (began, part) = (Instant::now(), if to_come == 0 { spare } else { spare / 2 });
         settings.spare = Spare::of(part);
         ended = run_into(&mut report.outcomes, scenario, &settings, &mut progress);
         let repeating = part - settings.spare.left();
