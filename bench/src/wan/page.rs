@@ -80,7 +80,12 @@ fn overview(page: &mut String, report: &Report) {
 fn overview_case(outcome: &Outcome, case: &CaseOutcome) -> String {
     let mut cells = format!("<td>{}</td>", escape(&case.name));
     let rows = || case.rows.iter();
-    let Some(row) = rows().find(|row| row.expected.is_some()).or_else(|| rows().next()) else {
+    // Of a case that nothing is expected of: what is expected of another.
+    let mut expected = outcome.cases.iter().flat_map(|case| &case.rows);
+    let expected = expected.find(|row| row.expected.is_some()).map(|row| &row.name);
+    let is_same = |row: &&Row| Some(&row.name) == expected;
+    let row = rows().find(|row| row.expected.is_some()).or_else(|| rows().find(is_same));
+    let Some(row) = row.or_else(|| rows().next()) else {
         cells.push_str("<td colspan=\"5\">no figures</td>");
         return cells;
     };

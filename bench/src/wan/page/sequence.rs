@@ -25,6 +25,9 @@ const BOLD: f64 = 1.35;
 /// Pixels of a segment from which it has a gap to the next one.
 const APART: f64 = 4.0;
 
+/// The axis of octets does not end below this.
+const OCTETS_MIN: f64 = 1e3;
+
 /// Repeated acknowledgements of a plot that are drawn one by one.
 const REPEATED_MAX: usize = 300;
 
@@ -44,7 +47,10 @@ impl Frame {
         let until_ms = plots.iter().map(|plot| end_ms(plot)).fold(1e-3, f64::max);
         let same = plots.iter().filter(|plot| plot.title == title);
         let ends = same.flat_map(|plot| &plot.segments).map(Segment::end);
-        Self { until_ms: until_ms * 1.03, octets: ends.map(float).fold(1.0, f64::max) * 1.05 }
+        Self {
+            until_ms: until_ms * 1.03,
+            octets: ends.map(float).fold(OCTETS_MIN, f64::max) * 1.05,
+        }
     }
 
     fn x(&self, at_ms: f64) -> f64 {
@@ -65,7 +71,9 @@ impl Segment {
 fn end_ms(plot: &Plot) -> f64 {
     let segments = plot.segments.iter().map(|segment| segment.at_ms);
     let acknowledged = news(plot).map(|acknowledged| acknowledged.at_ms);
-    segments.chain(acknowledged).chain(plot.arrived_ms).fold(0.0, f64::max)
+    // Of connections that are only made there is nothing else.
+    let marks = plot.marks.iter().filter(|_| plot.segments.is_empty()).map(|mark| mark.at_ms);
+    segments.chain(acknowledged).chain(plot.arrived_ms).chain(marks).fold(0.0, f64::max)
 }
 
 /// Acknowledgements without those that come after everything of their connection has been acknowledged: of its end.
