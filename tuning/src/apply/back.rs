@@ -162,14 +162,21 @@ pub(super) fn put_back(
     reverted
 }
 
-/// Whether `entry` is one of `foreign`, or changed along with one: then it belongs to whoever changed that.
+/// Whether `entry` is one of `foreign`, or changed along with one: then it belongs to whoever changed that. So does a
+/// route of our making of which somebody else says something.
 fn is_foreign(entry: &Entry, foreign: &[&Entry]) -> bool {
     let along = |cause: &&Entry| {
         let knob = knobs::find(&cause.knob);
         is_within(&entry.instance, &cause.instance)
             && knob.is_some_and(|knob| knob.changes.contains(&entry.knob.as_str()))
     };
-    foreign.contains(&entry) || (entry.is_along && foreign.iter().any(along))
+    let access = |entry: &Entry| knobs::find(&entry.knob).map(|knob| knob.access);
+    let says = |metric: &&Entry| {
+        metric.instance == entry.instance && matches!(access(metric), Some(Access::Route(_)))
+    };
+    foreign.contains(&entry)
+        || (entry.is_along && foreign.iter().any(along))
+        || (access(entry) == Some(OWN_ROUTE) && foreign.iter().any(says))
 }
 
 /// Whether `entry` is what a prefix's own route says, which had none before and has none now: what another route says

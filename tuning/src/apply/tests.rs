@@ -1,6 +1,7 @@
 //! Applying and taking back on a table instead of a kernel, for what the kernel of a test has not.
 
 use super::*;
+use crate::journal::Kept;
 use crate::system::Value;
 use std::collections::BTreeMap;
 
