@@ -217,8 +217,8 @@ struct Noted {
 }
 
 impl Noted {
-    /// The journal at `path`, or a new one, with what is applied. A profile without knobs leaves the one that was
-    /// applied before as it is, and one without policies those.
+    /// The journal at `path`, or a new one, with what is applied. A profile without a name leaves the one that
+    /// was applied before as it is, and one without policies those.
     fn open(
         system: &mut impl System,
         path: &Path,
@@ -231,7 +231,7 @@ impl Noted {
             Some(kept) => kept.clone(),
             None => Journal::new().map_err(|error| unchanged(error.to_string()))?,
         };
-        if !profile.is_empty() {
+        if !profile.name.is_empty() {
             now.profile.clone_from(&profile.name);
             now.routes = profile.routes.iter().map(ToString::to_string).collect();
             now.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
@@ -242,6 +242,7 @@ impl Noted {
         if profile.policies.is_some() {
             now.policies.clone_from(&profile.policies);
             now.said = profile.said();
+            now.asked.clone_from(&profile.asked);
             let said = &now.said;
             now.refused.retain(|it| !said.contains_key(&it.instance));
         }

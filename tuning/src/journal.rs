@@ -51,6 +51,9 @@ pub struct Journal {
     /// What these routes say: values by knob, by prefix.
     #[serde(default)]
     pub said: BTreeMap<String, BTreeMap<String, String>>,
+    /// The knobs that they were asked for; none means all.
+    #[serde(default)]
+    pub asked: Vec<String>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -135,6 +138,7 @@ impl Journal {
             refused: Vec::new(),
             policies: None,
             said: BTreeMap::new(),
+            asked: Vec::new(),
             entries: Vec::new(),
         })
     }

@@ -67,6 +67,9 @@ Routes say initcwnd, initrwnd, rto-min and congestion of a policy; for the rest 
 `lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file that has changed
 is applied again: what it said before is put back first.
 
+Profile and policies are in force together: the one that is not named is that of the journal, and is
+set again where it differs. `revert` ends both.
+
 Exit status 1 if something wanted was denied or cannot be read, or a step failed and everything was
 put back. What this kernel or its hardware has not, and limits that the unit of a role sets, are
 told and no failure. `verify` has the same rule.")]
