@@ -249,8 +249,13 @@ impl Noted {
         Ok(Self { place, on_disk: before.clone(), before, is_without_policies, now })
     }
 
-    /// Notes what the kernel or the hardware does not take, so that `verify` does not blame anybody for it.
+    /// Notes what the kernel or the hardware does not take, so that `verify` does not blame anybody for it. What was
+    /// not written is nothing to take back.
     fn refuse(&mut self, step: &Step, refusal: &Refusal) {
+        let is_it = |it: &Entry| it.knob == step.knob.id && it.instance == step.instance;
+        if !self.before.as_ref().is_some_and(|before| before.entries.iter().any(is_it)) {
+            self.now.entries.retain(|entry| !is_it(entry) || entry.is_along);
+        }
         if refusal.kind == RefusalKind::Unavailable {
             self.now.refused.push(Refused {
                 knob: step.knob.id.to_owned(),

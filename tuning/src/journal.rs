@@ -161,10 +161,23 @@ impl Journal {
         self.wanted.iter().filter_map(|id| knobs::find(id)).collect()
     }
 
-    /// The same with these entries.
+    /// What is left of it after taking back: these entries, and nothing that is applied.
     #[must_use]
-    pub fn with(self, entries: Vec<Entry>) -> Self {
-        Self { entries, ..self }
+    pub fn left(self, entries: Vec<Entry>) -> Self {
+        Self {
+            version: self.version,
+            boot: self.boot,
+            namespace: self.namespace,
+            profile: String::new(),
+            routes: Vec::new(),
+            wanted: Vec::new(),
+            process: None,
+            refused: Vec::new(),
+            policies: None,
+            said: BTreeMap::new(),
+            asked: Vec::new(),
+            entries,
+        }
     }
 
     /// Adds a place, or says what is written there now (`None`: it may change along with another): what was there first

@@ -90,7 +90,8 @@ not take, limits that the unit of a role sets, and a process that has ended are 
   lastmile tune revert --forget                give up what cannot be put back, after saying it
   lastmile tune revert --netns /run/netns/lab --journal lab.json
 
-With --forget, all of a journal of another network namespace is given up: for one that is gone.")]
+With --forget, what belongs to another network namespace is given up, for one that is gone, and the
+rest of its journal is put back.")]
     Revert(RevertFlags),
     /// Say everything about one knob: what it does, its range, risk, source, measured effect, value here
     #[command(after_help = "Examples:

@@ -27,8 +27,8 @@ pub struct ListenOptions {
     /// (`TCP_DEFER_ACCEPT`). `None`: at once.
     pub defer_accept: Option<Duration>,
     /// The core of each listener, as many as there are: a connection goes to the listener of the core that has received
-    /// its first packet (`SO_INCOMING_CPU`, and `SO_ATTACH_REUSEPORT_CBPF` for kernels before 6.2), and from another core
-    /// to any. `None`: the kernel spreads them evenly by their addresses.
+    /// its first packet (`SO_INCOMING_CPU`, and `SO_ATTACH_REUSEPORT_CBPF` for kernels before 6.2), and from another
+    /// core to any. `None`: the kernel spreads them evenly by their addresses.
     pub steer: Option<Cores>,
 }
 
