@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::node::say;
 use flags::{AuditFlags, ExplainFlags, PlaceFlags};
 use lastmile_tuning::audit::{Row, explain, rows, table};
-use lastmile_tuning::knobs::{self, Knob};
+use lastmile_tuning::journal::Journal;
+use lastmile_tuning::knobs::{self, Access, Knob};
 use lastmile_tuning::netns::Namespace;
 use lastmile_tuning::policy::PolicyTable;
 use lastmile_tuning::profile::{Profile, SHIPPED};
@@ -69,53 +70,75 @@ struct Scene {
     profile: Profile,
     /// Keys of the policies that no route can say, and who says them instead.
     unsaid: Vec<(&'static str, &'static str)>,
-    /// Prefixes of routes that no policy reaches, though one is around them.
-    passed_by: Vec<Prefix>,
 }
 
 impl Scene {
     /// Enters the namespace that is meant. Without a profile only the policies are wanted or, without these, `edge`.
     fn set(place: &PlaceFlags, profile: Option<&str>) -> Result<Self, Failure> {
-        let mut profile = match (profile, &place.tcp_policy) {
-            (None, Some(_)) => Profile::default(),
-            (name, _) => Profile::load(name.unwrap_or(PROFILE)).map_err(Failure::Misused)?,
+        Self::beside(place, profile, None)
+    }
+
+    /// The same, with what `kept` says was applied where nothing else is named: the profile, the policies.
+    fn beside(
+        place: &PlaceFlags,
+        profile: Option<&str>,
+        kept: Option<&Journal>,
+    ) -> Result<Self, Failure> {
+        let knobs = asked(place)?;
+        let of_profile = kept.filter(|kept| profile.is_none() && !kept.profile.is_empty());
+        let of_policies = kept.filter(|it| place.tcp_policy.is_none() && it.policies.is_some());
+        let mut profile = match (profile, of_profile) {
+            (None, Some(kept)) => applied_profile(kept)?,
+            (None, None) if place.tcp_policy.is_some() || of_policies.is_some() => {
+                Profile::default()
+            }
+            (name, _) => {
+                let profile = Profile::load(name.unwrap_or(PROFILE)).map_err(Failure::Misused)?;
+                profile.only(&knobs)
+            }
         };
         if !place.route.is_empty() {
             profile.routes.clone_from(&place.route);
         }
-        let mut knobs: Vec<&'static Knob> = knobs::all().collect();
-        if place.netns.is_some() {
-            // What does not belong to a namespace would be that of this one.
-            knobs.retain(|knob| knob.is_of_a_namespace());
-        }
-        if !place.knob.is_empty() {
-            let asked: Result<Vec<_>, Failure> = place.knob.iter().map(|id| knob(id)).collect();
-            let asked = asked?;
-            knobs.retain(|knob| asked.contains(knob));
-        }
-        let mut profile = profile.only(&knobs);
-        let mut unsaid = Vec::new();
-        if let Some(path) = &place.tcp_policy {
-            // So that `verify` finds it from anywhere.
-            let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-            let table = PolicyTable::read(&path).map_err(Failure::Misused)?;
-            unsaid = table.unsaid_by_routes();
-            profile = profile
-                .with_policies(&path.to_string_lossy(), &table, &knobs)
-                .map_err(Failure::Misused)?;
+        if let Some(kept) = of_policies {
+            profile = profile.with_applied_policies(kept);
         }
         let process = place.pid.map(|pid| {
             Process::of(pid).map_err(|error| Failure::Misused(format!("--pid {pid}: {error}")))
         });
+        let applied = of_profile.and_then(|kept| kept.process.as_ref()?.parse().ok());
         let system = Live {
             is_namespace_only: place.netns.is_some(),
             routes: profile.routes.clone(),
             more_routes: profile.prefixes().collect(),
-            process: process.transpose()?,
+            process: process.transpose()?.or(applied),
         };
+        let mut scene = Self { system, knobs, profile, unsaid: Vec::new() };
+        if let Some(path) = &place.tcp_policy {
+            let knobs = scene.knobs.clone();
+            scene.read_policies(path, &knobs)?;
+        }
         enter_path(place.netns.as_deref())?;
-        let passed_by = profile.passed_by(&route::list().unwrap_or_default());
-        Ok(Self { system, knobs, profile, unsaid, passed_by })
+        Ok(scene)
+    }
+
+    /// Wants what routes can say of the policies in the file at `path`, of these knobs.
+    fn read_policies(&mut self, path: &Path, knobs: &[&Knob]) -> Result<(), Failure> {
+        // So that `verify` finds it from anywhere.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let table = PolicyTable::read(&path).map_err(Failure::Misused)?;
+        self.unsaid = table.unsaid_by_routes();
+        let profile = std::mem::take(&mut self.profile);
+        self.profile = profile
+            .with_policies(&path.to_string_lossy(), &table, knobs)
+            .map_err(Failure::Misused)?;
+        self.system.more_routes = self.profile.prefixes().collect();
+        Ok(())
+    }
+
+    /// Prefixes of routes that are there now and that no policy reaches, though one is around them.
+    fn passed_by(&self) -> Vec<Prefix> {
+        self.profile.passed_by(&route::list().unwrap_or_default())
     }
 
     fn survey(&mut self) -> Vec<Found> {
@@ -126,6 +149,41 @@ impl Scene {
         let found = self.survey();
         rows(&found, &self.profile, self.system.cpus())
     }
+}
+
+/// The knobs that are meant.
+fn asked(place: &PlaceFlags) -> Result<Vec<&'static Knob>, Failure> {
+    let mut knobs: Vec<&'static Knob> = knobs::all().collect();
+    if place.netns.is_some() {
+        // What does not belong to a namespace would be that of this one.
+        knobs.retain(|knob| knob.is_of_a_namespace());
+    }
+    if place.knob.is_empty() {
+        return Ok(knobs);
+    }
+    let asked: Result<Vec<_>, Failure> = place.knob.iter().map(|id| knob(id)).collect();
+    let asked = asked?;
+    let is_of_routes = |knob: &&Knob| matches!(knob.access, Access::Route(_));
+    if place.tcp_policy.is_some() && !asked.iter().any(is_of_routes) {
+        let of_routes: Vec<_> = knobs::all().filter(is_of_routes).map(|knob| knob.id).collect();
+        return Err(Failure::Misused(format!(
+            "--tcp-policy with --knob {}: nothing that a route says; allowed: {}",
+            place.knob.join(", "),
+            of_routes.join(", ")
+        )));
+    }
+    knobs.retain(|knob| asked.contains(knob));
+    Ok(knobs)
+}
+
+/// The profile that `kept` says was applied, as far as it was.
+fn applied_profile(kept: &Journal) -> Result<Profile, Failure> {
+    let profile = Profile::load(&kept.profile).map_err(|error| {
+        Failure::Misused(format!("{error} (it is applied: tune revert ends that)"))
+    })?;
+    let mut profile = profile.only(&kept.knobs());
+    profile.routes = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
+    Ok(profile)
 }
 
 fn enter_path(path: Option<&Path>) -> Result<(), Failure> {

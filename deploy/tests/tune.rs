@@ -6,6 +6,7 @@
 mod process;
 
 use lastmile_tuning::netns::Namespace;
+use lastmile_tuning::route::Route;
 use process::{lastmile, scratch};
 use std::fs::Permissions;
 use std::io::{self, BufRead as _, BufReader};
@@ -121,6 +122,10 @@ fn nonsense_is_refused_with_what_is_allowed() {
     let table: &[(&[&str], &str)] = &[
         (&["plan", "--profile", profile], &in_profile),
         (&["apply", "--profile", profile], &in_profile),
+        (
+            &["apply", "--tcp-policy", profile, "--knob", "vm.swappiness"],
+            "--knob vm.swappiness: nothing that a route says; allowed: route.own, route.initcwnd",
+        ),
         (&["plan", "--tcp-policy", profile], ":1: about: unknown table; allowed: [[policy]]"),
         (&["apply"], "--profile"),
         (&["plan", "--profile", "none-such"], "allowed: edge, edge-lossy, parent, origin, gslb"),
@@ -201,6 +206,9 @@ fn apply_and_verify_agree() {
         ("vm.swappiness = 1\n", 0, "0 as wanted, 0 differ, 0 that", "nothing of it"),
     ] {
         std::fs::write(file, profile).unwrap();
+        if why == "nothing of it" {
+            assert!(tune(&["revert"]).status.success() && !Path::new(journal).exists());
+        }
         let output = tune(&["apply", "--profile", file]);
         assert!(output.status.success(), "{why}: {}{}", stdout(&output), stderr(&output));
         let lines = stdout(&output).lines().filter(|line| line.starts_with("set ")).count();
@@ -217,6 +225,61 @@ fn apply_and_verify_agree() {
     let output = tune(&["revert"]);
     assert!(stdout(&output).contains("nothing to take back"), "{}", stdout(&output));
     assert!(output.status.success() && !Path::new(journal).exists());
+}
+
+#[test]
+fn profile_and_policies_are_applied_together() {
+    let Some(world) = world() else { return };
+    let folder = scratch();
+    let [journal, profile, policy] = ["tune.json", "my.toml", "policy.toml"]
+        .map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let inside = Namespace::open(Path::new(&world.path)).unwrap();
+    let default = || Route::new("0.0.0.0/0".parse().unwrap(), "lo", None)?.replace();
+    inside.run(default).unwrap();
+    let tune = |arguments: &[&str]| {
+        let place = ["--netns", &world.path, "--journal", &journal];
+        lastmile(&[&["tune"], arguments, &place].concat()).output().unwrap()
+    };
+    let good = |arguments: &[&str]| {
+        let output = tune(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+        stdout(&output)
+    };
+    std::fs::write(&profile, "route.initrwnd = 7\nnet.ipv4.tcp_retries2 = 9\n").unwrap();
+    let says = |text: &str| {
+        let text = format!("[[policy]]\nprefix = \"10.0.0.0/8\"\n{text}\n");
+        std::fs::write(&policy, text).unwrap();
+    };
+    let (by_profile, by_policy) =
+        (["apply", "--profile", &profile], ["apply", "--tcp-policy", &policy]);
+    for order in [[&by_profile, &by_policy], [&by_policy, &by_profile]] {
+        says("initcwnd = 20");
+        for arguments in order {
+            good(arguments);
+            good(&["verify"]);
+        }
+        let said = good(&["verify"]);
+        assert!(
+            said.contains("my.toml and TCP policy") && said.contains(": 5 as wanted"),
+            "{said}"
+        );
+        // Another file alone: what the profile says of the same prefix is there still.
+        says("rto-min = \"20ms\"");
+        assert_eq!(tune(&["verify"]).status.code(), Some(1));
+        good(&by_policy);
+        good(&["verify"]);
+        good(&["revert"]);
+    }
+
+    // Of a single knob no more is verified, unless the file says something else of that.
+    says("initcwnd = 20\nrto-min = \"20ms\"");
+    good(&[&by_policy[..], &["--knob", "route.initcwnd"]].concat());
+    good(&["verify"]);
+    says("initcwnd = 20");
+    good(&["verify"]);
+    says("initcwnd = 21");
+    assert_eq!(tune(&["verify"]).status.code(), Some(1));
+    good(&["revert"]);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A plan done, and taken back.
 
 mod back;
+mod policies;
 
-use crate::journal::{Entry, Journal, Kept, Place, Refused, note};
+use crate::journal::{Entry, Journal, Place, Refused, note};
 use crate::knobs::{self, Access, Knob, RouteMetric};
 use crate::plan::{Obstacle, Plan, Step, Told, plan};
 use crate::profile::Profile;
 use crate::system::{OWN, Reading, Refusal, RefusalKind, System, survey};
-use back::{put_back, take_back};
+use back::put_back;
+use policies::without_other_policies;
 use std::path::Path;
 
 pub use back::{Reverted, forget, revert};
@@ -17,6 +19,10 @@ pub use back::{Reverted, forget, revert};
 const ROUNDS_MAX: usize = 4;
 
 const IS_BACK: &str = "what was set is put back";
+
+/// What an error ends with where [`Applied::is_without_policies`].
+pub const WITHOUT_POLICIES: &str = "but the routes of the earlier policies are taken back and not \
+                                    set again: apply them again";
 
 fn unchanged(error: impl Into<String>) -> String {
     format!("{}; nothing is changed", error.into())
@@ -89,6 +95,8 @@ pub struct Applied {
     pub is_rolled_back: bool,
     /// How many values could not be put back then.
     pub left: usize,
+    /// Whether the routes of earlier policies were taken back before that, and are not set again.
+    pub is_without_policies: bool,
 }
 
 impl Applied {
@@ -114,6 +122,23 @@ pub fn apply(
     tell: &mut impl FnMut(Event),
 ) -> Result<Applied, String> {
     let noted = Noted::open(system, journal, profile, tell);
+    let is_without = noted.as_ref().is_ok_and(|noted| noted.is_without_policies);
+    match apply_noted(system, noted, profile, tell) {
+        Ok(applied) => {
+            let is_without_policies = is_without && applied.is_rolled_back;
+            Ok(Applied { is_without_policies, ..applied })
+        }
+        Err(error) if is_without => Err(format!("{error}; {WITHOUT_POLICIES}")),
+        Err(error) => Err(error),
+    }
+}
+
+fn apply_noted(
+    system: &mut impl System,
+    noted: Result<Noted, String>,
+    profile: &Profile,
+    tell: &mut impl FnMut(Event),
+) -> Result<Applied, String> {
     let first = planned(system, profile);
     if first.steps.is_empty() {
         let applied = Applied { good: first.good, told: first.told, ..Applied::default() };
@@ -183,6 +208,8 @@ struct Noted {
     place: Place,
     /// What was there before.
     before: Option<Journal>,
+    /// Whether that is without policies that were taken back for those of this application.
+    is_without_policies: bool,
     /// What was there, or was put there last.
     on_disk: Option<Journal>,
     /// What is to be there.
@@ -190,8 +217,8 @@ struct Noted {
 }
 
 impl Noted {
-    /// The journal at `path`, or a new one, with what is applied. A profile without knobs leaves the one that was
-    /// applied before as it is, and one without policies those.
+    /// The journal at `path`, or a new one, with what is applied. A profile without a name leaves the one that
+    /// was applied before as it is, and one without policies those.
     fn open(
         system: &mut impl System,
         path: &Path,
@@ -199,12 +226,12 @@ impl Noted {
         tell: &mut impl FnMut(Event),
     ) -> Result<Self, String> {
         let place = Place::lock(path).map_err(unchanged)?;
-        let before = without_other_policies(system, &place, profile, tell)?;
+        let (before, is_without_policies) = without_other_policies(system, &place, profile, tell)?;
         let mut now = match &before {
             Some(kept) => kept.clone(),
             None => Journal::new().map_err(|error| unchanged(error.to_string()))?,
         };
-        if !profile.is_empty() {
+        if !profile.name.is_empty() {
             now.profile.clone_from(&profile.name);
             now.routes = profile.routes.iter().map(ToString::to_string).collect();
             now.wanted = profile.knobs().map(|knob| knob.id.to_owned()).collect();
@@ -215,14 +242,20 @@ impl Noted {
         if profile.policies.is_some() {
             now.policies.clone_from(&profile.policies);
             now.said = profile.said();
+            now.asked.clone_from(&profile.asked);
             let said = &now.said;
             now.refused.retain(|it| !said.contains_key(&it.instance));
         }
-        Ok(Self { place, on_disk: before.clone(), before, now })
+        Ok(Self { place, on_disk: before.clone(), before, is_without_policies, now })
     }
 
-    /// Notes what the kernel or the hardware does not take, so that `verify` does not blame anybody for it.
+    /// Notes what the kernel or the hardware does not take, so that `verify` does not blame anybody for it. What was
+    /// not written is nothing to take back.
     fn refuse(&mut self, step: &Step, refusal: &Refusal) {
+        let is_it = |it: &Entry| it.knob == step.knob.id && it.instance == step.instance;
+        if !self.before.as_ref().is_some_and(|before| before.entries.iter().any(is_it)) {
+            self.now.entries.retain(|entry| !is_it(entry) || entry.is_along);
+        }
         if refusal.kind == RefusalKind::Unavailable {
             self.now.refused.push(Refused {
                 knob: step.knob.id.to_owned(),
@@ -260,36 +293,6 @@ fn settle(system: &mut impl System, entries: &mut [Entry]) {
             entry.settle(&value.text);
         }
     }
-}
-
-/// What is in the journal, after routes of other policies than those of `profile` are as they were: a new route says at
-/// first what the one around it says, which is to be the system's and not what an earlier file said.
-fn without_other_policies(
-    system: &mut impl System,
-    journal: &Place,
-    profile: &Profile,
-    tell: &mut impl FnMut(Event),
-) -> Result<Option<Journal>, String> {
-    let Kept::Journal(mut kept) = journal.read().map_err(unchanged)? else { return Ok(None) };
-    let is_other =
-        profile.policies.is_some() && !kept.said.is_empty() && kept.said != profile.said();
-    if !is_other {
-        return Ok(Some(kept));
-    }
-    let earlier = std::mem::take(&mut kept.said);
-    kept.policies = None;
-    let is_said = |entry: &Entry| {
-        let is_route = knobs::find(&entry.knob).map(|knob| matches!(knob.access, Access::Route(_)));
-        is_route == Some(true) && earlier.contains_key(&entry.instance)
-    };
-    let left = take_back(system, journal, &mut kept, &is_said, false, tell)?.left;
-    kept.entries.retain(|entry| !is_said(entry));
-    kept.entries.extend(left);
-    let noted = match kept.entries.is_empty() {
-        true => journal.remove().map(|()| None),
-        false => journal.write(&kept).map(|()| Some(kept)),
-    };
-    noted.map_err(|error| format!("{error}; the routes of the earlier policies are put back"))
 }
 
 /// Makes the journal what it was before a run that was taken back, unless that left something, which it still has.

@@ -51,6 +51,9 @@ pub struct Journal {
     /// What these routes say: values by knob, by prefix.
     #[serde(default)]
     pub said: BTreeMap<String, BTreeMap<String, String>>,
+    /// The knobs that they were asked for; none means all.
+    #[serde(default)]
+    pub asked: Vec<String>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -135,6 +138,7 @@ impl Journal {
             refused: Vec::new(),
             policies: None,
             said: BTreeMap::new(),
+            asked: Vec::new(),
             entries: Vec::new(),
         })
     }
@@ -157,10 +161,23 @@ impl Journal {
         self.wanted.iter().filter_map(|id| knobs::find(id)).collect()
     }
 
-    /// The same with these entries.
+    /// What is left of it after taking back: these entries, and nothing that is applied.
     #[must_use]
-    pub fn with(self, entries: Vec<Entry>) -> Self {
-        Self { entries, ..self }
+    pub fn left(self, entries: Vec<Entry>) -> Self {
+        Self {
+            version: self.version,
+            boot: self.boot,
+            namespace: self.namespace,
+            profile: String::new(),
+            routes: Vec::new(),
+            wanted: Vec::new(),
+            process: None,
+            refused: Vec::new(),
+            policies: None,
+            said: BTreeMap::new(),
+            asked: Vec::new(),
+            entries,
+        }
     }
 
     /// Adds a place, or says what is written there now (`None`: it may change along with another): what was there first

@@ -1,5 +1,6 @@
 //! What is wanted of the knobs: a profile, which is a TOML file. Those that ship are compiled in and can be copied.
 
+use crate::journal::Journal;
 use crate::knobs::form::Wanted;
 use crate::knobs::{self, Access, Knob};
 use crate::policy::{PolicyTable, Said};
@@ -46,6 +47,8 @@ pub struct Profile {
     pub routes: Vec<Prefix>,
     /// The file of policies whose prefixes have routes besides; none without any.
     pub policies: Option<String>,
+    /// The knobs that these were asked for; none means all.
+    pub asked: Vec<String>,
     wanted: BTreeMap<&'static str, Wanted>,
     said: BTreeMap<Prefix, Said>,
 }
@@ -112,6 +115,11 @@ impl Profile {
     ) -> Result<Self, String> {
         self.said = table.routes(|id| knobs.iter().any(|knob| knob.id == id));
         self.policies = Some(file.to_owned());
+        let routes = || knobs::all().filter(|knob| matches!(knob.access, Access::Route(_)));
+        self.asked = match routes().all(|knob| knobs.contains(&knob)) {
+            true => Vec::new(),
+            false => routes().filter(|it| knobs.contains(it)).map(|it| it.id.to_owned()).collect(),
+        };
         match self.said.len() {
             0..=ROUTES_MAX => Ok(self),
             count => Err(format!(
@@ -120,6 +128,22 @@ impl Profile {
                 crate::bpf::PREFIXES_MAX
             )),
         }
+    }
+
+    /// The same, and the policies that were applied as `journal` says.
+    #[must_use]
+    pub fn with_applied_policies(mut self, journal: &Journal) -> Self {
+        let wanted = |(id, value): (&String, &String)| {
+            let wanted = Wanted { value: value.clone(), is_minimum: false };
+            Some((knobs::find(id)?.id, wanted))
+        };
+        let of = |(prefix, said): (&String, &BTreeMap<String, String>)| {
+            Some((prefix.parse().ok()?, said.iter().filter_map(wanted).collect()))
+        };
+        self.said = journal.said.iter().filter_map(of).collect();
+        self.policies.clone_from(&journal.policies);
+        self.asked.clone_from(&journal.asked);
+        self
     }
 
     /// The prefixes that have routes by a policy.

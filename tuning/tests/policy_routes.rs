@@ -8,11 +8,11 @@ mod kernel;
 
 use kernel::{Crashing, applied, inside, live, reverted, snapshot};
 use lastmile_tuning::apply::{Event, apply, planned};
-use lastmile_tuning::journal::{Kept, read};
+use lastmile_tuning::journal::{Journal, Kept, read};
 use lastmile_tuning::knobs::{self, Knob};
 use lastmile_tuning::policy::PolicyTable;
 use lastmile_tuning::profile::Profile;
-use lastmile_tuning::route::{Route, list};
+use lastmile_tuning::route::{Metrics, Route, list};
 use lastmile_tuning::system::live::Live;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -54,7 +54,8 @@ fn over(profile: Profile, text: &str) -> (Profile, Live) {
     let table = PolicyTable::parse(text, |_| None).unwrap();
     let knobs: Vec<&Knob> = knobs::all().collect();
     let profile = profile.with_policies("policy.toml", &table, &knobs).unwrap();
-    let system = Live { more_routes: profile.prefixes().collect(), ..live() };
+    let routes = profile.routes.clone();
+    let system = Live { routes, more_routes: profile.prefixes().collect(), ..live() };
     (profile, system)
 }
 
@@ -139,17 +140,117 @@ fn a_profile_says_what_policies_leave_to_the_system() {
         ];
         assert_eq!(routes(), expected);
         assert!(planned(&mut system, &both).steps.is_empty());
-        let Kept::Journal(kept) = read(journal).unwrap() else { panic!("it is there") };
+        let noted = kept(journal);
         assert_eq!(
-            (kept.profile.as_str(), kept.policies.as_deref()),
-            ("p.toml", Some("policy.toml"))
+            (noted.profile, noted.policies.as_deref()),
+            ("p.toml".to_owned(), Some("policy.toml"))
         );
         // The journal has the profile still when only policies are applied.
         apply_text(&text(POLICIES[1..2].iter()), journal);
-        let Kept::Journal(kept) = read(journal).unwrap() else { panic!("it is there") };
-        assert_eq!((kept.profile.as_str(), kept.said.len()), ("p.toml", 1));
+        let noted = kept(journal);
+        assert_eq!((noted.profile.as_str(), noted.said.len()), ("p.toml", 1));
         let (left, events) = reverted(journal, false);
         assert_eq!((left, snapshot(&mut live()) == before), (0, true), "{events:?}");
+    });
+}
+
+/// What was applied, as the journal says it.
+fn kept(journal: &Path) -> Journal {
+    match read(journal).unwrap() {
+        Kept::Journal(kept) => kept,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_that_has_changed_leaves_what_is_of_the_profile() {
+    inside(|journal| {
+        let before = snapshot(&mut live());
+        let window = Profile::parse("p.toml", "route.initcwnd = 7").unwrap();
+        let on_prefix = "routes = [\"10.0.0.0/8\"]\nroute.initrwnd = 64";
+        let on_prefix = Profile::parse("p.toml", on_prefix).unwrap();
+        let in_force = Profile::parse("p.toml", "route.initcwnd = 5").unwrap();
+        for (profile, first, second, expected) in [
+            (
+                window,
+                [("0.0.0.0/0", "initrwnd = 30")],
+                [("10.0.0.0/8", "initcwnd = 20")],
+                &["0.0.0.0/0 cwnd 7", "10.0.0.0/8 cwnd 20", "::/0 cwnd 7"][..],
+            ),
+            (
+                on_prefix,
+                [("10.0.0.0/8", "initcwnd = 20")],
+                [("11.0.0.0/8", "initcwnd = 20")],
+                &[
+                    "0.0.0.0/0 cwnd 5",
+                    "10.0.0.0/8 cwnd 5 rwnd 64",
+                    "11.0.0.0/8 cwnd 20",
+                    "::/0 cwnd 5",
+                ],
+            ),
+            (
+                in_force,
+                [("10.0.0.0/8", "congestion = \"reno\"")],
+                [("11.0.0.0/8", "pacing = 1000")],
+                &["0.0.0.0/0 cwnd 5", "::/0 cwnd 5"],
+            ),
+        ] {
+            let (both, mut system) = over(profile, &text(first.iter()));
+            applied(&mut system, journal, &both);
+            apply_text(&text(second.iter()), journal);
+            assert_eq!(routes(), expected);
+            assert_eq!(kept(journal).profile, "p.toml");
+            let (left, events) = reverted(journal, false);
+            assert_eq!((left, snapshot(&mut live()) == before), (0, true), "{events:?}");
+        }
+    });
+}
+
+/// The kernel's route of this prefix.
+fn route(prefix: &str) -> Route {
+    let mut routes = list().unwrap().into_iter();
+    routes.find(|it| it.destination().to_string() == prefix).unwrap()
+}
+
+#[test]
+fn a_route_that_has_gone_is_made_anew_of_the_systems() {
+    inside(|journal| {
+        let text = text([("0.0.0.0/0", "initcwnd = 30"), ("10.0.0.0/8", "initrwnd = 40")].iter());
+        apply_text(&text, journal);
+        let expected = routes();
+        route("10.0.0.0/8").remove().unwrap();
+        apply_text(&text, journal);
+        assert_eq!(routes(), expected, "not cwnd 30");
+        assert_eq!(reverted(journal, false).0, 0);
+    });
+}
+
+#[test]
+fn a_route_that_somebody_else_has_changed_is_left() {
+    inside(|journal| {
+        let before = snapshot(&mut live());
+        apply_text(&text(POLICIES[1..2].iter()), journal);
+        let ours = route("10.0.0.0/8");
+        let theirs = Metrics { initcwnd: Some(99), ..ours.metrics() };
+        ours.with(&theirs).replace().unwrap();
+        let (left, events) = reverted(journal, false);
+        assert_eq!((left, route("10.0.0.0/8").metrics().initcwnd), (2, Some(99)), "{events:?}");
+        assert_eq!(reverted(journal, true).0, 0);
+        assert_eq!(snapshot(&mut live()), before);
+    });
+}
+
+#[test]
+fn earlier_policies_that_a_failure_leaves_taken_back_are_said() {
+    inside(|journal| {
+        let before = snapshot(&mut live());
+        apply_text(&text(POLICIES[..2].iter()), journal);
+        let (other, mut system) = of(&text([("10.0.0.0/8", "congestion = \"none-such\"")].iter()));
+        let outcome = apply(&mut system, journal, &other, &mut |_| {}).unwrap();
+        assert!(outcome.is_rolled_back && outcome.is_without_policies, "{outcome:?}");
+        assert_eq!((snapshot(&mut live()), journal.exists()), (before, false));
+        let outcome = apply(&mut system, journal, &other, &mut |_| {}).unwrap();
+        assert!(outcome.is_rolled_back && !outcome.is_without_policies, "{outcome:?}");
     });
 }
 

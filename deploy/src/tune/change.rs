@@ -4,13 +4,14 @@ use super::flags::{ApplyFlags, AuditFlags, PlaceFlags, RevertFlags, VerifyFlags}
 use super::{Scene, enter_path};
 use crate::failure::Failure;
 use crate::node::say;
-use lastmile_tuning::apply::{self, Event, planned, verified};
+use lastmile_tuning::apply::{self, Applied, Event, WITHOUT_POLICIES, planned, verified};
 use lastmile_tuning::journal::{self, Journal, Kept};
+use lastmile_tuning::knobs::Knob;
 use lastmile_tuning::plan::{Obstacle, Plan, Step, Told};
 use lastmile_tuning::profile::SHIPPED;
 use lastmile_tuning::system::{live::Live, place};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Why a route has no policy, and how it gets one.
 const LONGER: &str =
@@ -40,7 +41,14 @@ pub(super) fn plan(flags: &AuditFlags) -> Result<(), Failure> {
 
 /// Does it, a line for each step as it is done.
 pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
-    let mut scene = Scene::set(&flags.place, flags.profile.as_deref())?;
+    // A journal is of one namespace, and says so when it is read.
+    enter_path(flags.place.netns.as_deref())?;
+    let kept = match journal::read(&flags.journal) {
+        Ok(Kept::Journal(kept)) => Some(kept),
+        // What is wrong with it is told by applying, unless nothing can be set anyway.
+        Ok(Kept::Nothing | Kept::Stale) | Err(_) => None,
+    };
+    let mut scene = Scene::beside(&flags.place, flags.profile.as_deref(), kept.as_ref())?;
     let is_file = !SHIPPED.iter().any(|(name, _)| *name == scene.profile.name);
     // So that `verify` finds it from anywhere.
     if is_file && let Ok(path) = std::fs::canonicalize(&scene.profile.name) {
@@ -73,18 +81,30 @@ pub(super) fn apply(flags: &ApplyFlags) -> Result<(), Failure> {
             applied.told.len() + applied.skipped.len()
         ));
     }
-    match (applied.is_rolled_back, applied.failures()) {
-        (true, _) if applied.left > 0 => Err(Failure::Failed(format!(
-            "a step failed; {} values are not put back; {}",
-            applied.left,
-            still_has(&flags.journal)
-        ))),
-        (true, _) => Err(Failure::Failed("a step failed; what was set is put back".to_owned())),
-        (false, 0) => Ok(()),
-        (false, count) => {
-            Err(Failure::Failed(format!("{count} wanted values were denied, or cannot be read")))
-        }
+    outcome(&applied, &flags.journal)
+}
+
+/// The failure that applying came to, if it did.
+fn outcome(applied: &Applied, journal: &Path) -> Result<(), Failure> {
+    if !applied.is_rolled_back {
+        return match applied.failures() {
+            0 => Ok(()),
+            count => {
+                let text = format!("{count} wanted values were denied, or cannot be read");
+                Err(Failure::Failed(text))
+            }
+        };
     }
+    let mut text = match applied.left {
+        0 => "a step failed; what was set is put back".to_owned(),
+        left => {
+            format!("a step failed; {left} values are not put back; {}", still_has(journal))
+        }
+    };
+    if applied.is_without_policies {
+        text = format!("{text}; {WITHOUT_POLICIES}");
+    }
+    Err(Failure::Failed(text))
 }
 
 fn still_has(journal: &Path) -> String {
@@ -93,7 +113,7 @@ fn still_has(journal: &Path) -> String {
 
 /// Reads back what is wanted.
 pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
-    let mut place = flags.place.clone();
+    let place = &flags.place;
     // A journal is of one namespace, and says so when it is read.
     enter_path(place.netns.as_deref())?;
     let is_told = flags.profile.is_some() || place.tcp_policy.is_some();
@@ -104,9 +124,9 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     };
     let mut is_other = false;
     let mut scene = match kept.as_ref().filter(|kept| kept.is_of_something()) {
-        _ if is_told => Scene::set(&place, flags.profile.as_deref())?,
+        _ if is_told => Scene::set(place, flags.profile.as_deref())?,
         Some(kept) => {
-            let scene = as_applied(&mut place, kept)?;
+            let scene = as_applied(place, kept)?;
             is_other = place.knob.is_empty() && kept.said != scene.profile.said();
             scene
         }
@@ -139,20 +159,17 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
     }
 }
 
-/// What `kept` says was applied, where nothing else is said.
-fn as_applied(place: &mut PlaceFlags, kept: &Journal) -> Result<Scene, Failure> {
-    if place.route.is_empty() {
-        place.route = kept.routes.iter().filter_map(|route| route.parse().ok()).collect();
+/// What `kept` says was applied, where nothing else is said. Policies are those of the file as it is now.
+fn as_applied(place: &PlaceFlags, kept: &Journal) -> Result<Scene, Failure> {
+    let mut scene = Scene::beside(place, None, Some(kept))?;
+    if let Some(file) = &kept.policies {
+        let is_asked =
+            |knob: &&Knob| kept.asked.is_empty() || kept.asked.iter().any(|id| id == knob.id);
+        let knobs: Vec<&Knob> = scene.knobs.iter().copied().filter(is_asked).collect();
+        scene.read_policies(Path::new(file), &knobs)?;
     }
-    place.tcp_policy = kept.policies.as_ref().map(PathBuf::from);
-    let profile = (!kept.profile.is_empty()).then_some(kept.profile.as_str());
-    let mut scene = Scene::set(place, profile)?;
-    if place.knob.is_empty() {
-        scene.profile = scene.profile.only(&kept.knobs());
-    }
-    if place.pid.is_none() {
-        scene.system.process = kept.process.as_ref().and_then(|process| process.parse().ok());
-    }
+    let knobs = scene.knobs.clone();
+    scene.profile = scene.profile.only(&knobs);
     Ok(scene)
 }
 
@@ -293,7 +310,7 @@ fn obstacle(obstacle: &Obstacle) -> (&'static str, String) {
 fn of_policies(scene: &Scene) -> Value {
     let unsaid = scene.unsaid.iter();
     let unsaid = unsaid.map(|(key, instead)| json!({ "key": key, "instead": instead }));
-    let passed_by = scene.passed_by.iter().map(ToString::to_string);
+    let passed_by = scene.passed_by().into_iter().map(|prefix| prefix.to_string());
     json!({
         "file": scene.profile.policies,
         "unsaid": unsaid.collect::<Vec<_>>(),
@@ -305,7 +322,7 @@ fn say_told(scene: &Scene, told: &[Told]) {
     for (key, instead) in &scene.unsaid {
         say(&format!("not {key}: no route can say it; {instead}"));
     }
-    let passed_by: Vec<_> = scene.passed_by.iter().map(ToString::to_string).collect();
+    let passed_by: Vec<_> = scene.passed_by().iter().map(ToString::to_string).collect();
     match passed_by.as_slice() {
         [] => {}
         all if all.len() <= PASSED_BY_MAX => say(&format!("not over {}: {LONGER}", all.join(", "))),

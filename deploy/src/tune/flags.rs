@@ -67,6 +67,9 @@ Routes say initcwnd, initrwnd, rto-min and congestion of a policy; for the rest 
 `lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file that has changed
 is applied again: what it said before is put back first.
 
+Profile and policies are in force together: the one that is not named is that of the journal, and is
+set again where it differs. `revert` ends both.
+
 Exit status 1 if something wanted was denied or cannot be read, or a step failed and everything was
 put back. What this kernel or its hardware has not, and limits that the unit of a role sets, are
 told and no failure. `verify` has the same rule.")]
@@ -87,7 +90,8 @@ not take, limits that the unit of a role sets, and a process that has ended are 
   lastmile tune revert --forget                give up what cannot be put back, after saying it
   lastmile tune revert --netns /run/netns/lab --journal lab.json
 
-With --forget, all of a journal of another network namespace is given up: for one that is gone.")]
+With --forget, what belongs to another network namespace is given up, for one that is gone, and the
+rest of its journal is put back.")]
     Revert(RevertFlags),
     /// Say everything about one knob: what it does, its range, risk, source, measured effect, value here
     #[command(after_help = "Examples:

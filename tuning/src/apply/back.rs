@@ -32,6 +32,15 @@ pub fn revert(
         return Ok(Reverted { is_nothing: true, ..Reverted::default() });
     }
     let journal = Place::lock(journal)?;
+    revert_locked(system, &journal, is_forced, tell)
+}
+
+fn revert_locked(
+    system: &mut impl System,
+    journal: &Place,
+    is_forced: bool,
+    tell: &mut impl FnMut(Event),
+) -> Result<Reverted, String> {
     let mut kept = match journal.read()? {
         Kept::Journal(kept) => kept,
         Kept::Stale => {
@@ -40,12 +49,12 @@ pub fn revert(
         }
         Kept::Nothing => return Ok(Reverted { is_nothing: true, ..Reverted::default() }),
     };
-    let mut reverted = take_back(system, &journal, &mut kept, &|_| true, is_forced, tell)?;
+    let mut reverted = take_back(system, journal, &mut kept, &|_| true, is_forced, tell)?;
     reverted.is_nothing = kept.entries.is_empty();
     if reverted.left.is_empty() {
         journal.remove()?;
     } else {
-        journal.write(&kept.with(reverted.left.clone()))?;
+        journal.write(&kept.left(reverted.left.clone()))?;
     }
     Ok(reverted)
 }
@@ -78,30 +87,37 @@ pub(super) fn take_back(
     Ok(put_back(system, &meant(kept), &theirs, tell))
 }
 
-/// Puts back what can be, and gives up the rest: what is stuck, what somebody else has changed since, and everything of
-/// another network namespace. There is no journal afterwards.
+/// Puts back what can be, and gives up the rest: what is stuck, what somebody else has changed since, and what belongs
+/// to another network namespace. There is no journal afterwards.
 ///
 /// # Errors
-/// One line: a journal that cannot be read or removed.
+/// One line: a journal that cannot be read, written or removed.
 pub fn forget(
     system: &mut impl System,
     journal: &Path,
     tell: &mut impl FnMut(Event),
 ) -> Result<Reverted, String> {
-    let Some(kept) = journal::load(journal)? else {
+    if journal::load(journal)?.is_none() {
         return Ok(Reverted { is_nothing: true, ..Reverted::default() });
-    };
-    let reverted = match journal::read(journal) {
-        Ok(_) => revert(system, journal, false, tell)?,
-        // Nothing here is what it means.
-        Err(_) if kept.is_elsewhere() => Reverted { left: kept.entries, ..Reverted::default() },
-        Err(error) => return Err(error),
+    }
+    let locked = Place::lock(journal)?;
+    let reverted = match (locked.read(), journal::load(journal)?) {
+        (Err(_), Some(mut kept)) if kept.is_elsewhere() => {
+            // Of what is there, only what every namespace has is the same here.
+            let is_here = |entry: &Entry| {
+                knobs::find(&entry.knob).is_some_and(|knob| !knob.is_of_a_namespace())
+            };
+            let mut back = take_back(system, &locked, &mut kept, &is_here, false, tell)?;
+            back.left.extend(kept.entries.into_iter().filter(|entry| !is_here(entry)));
+            back
+        }
+        _ => revert_locked(system, &locked, false, tell)?,
     };
     for entry in &reverted.left {
         let place = place(&entry.knob, &entry.instance);
         tell(Event::Forgotten { place, old: entry.old.clone() });
     }
-    Place::lock(journal)?.remove()?;
+    locked.remove()?;
     Ok(reverted)
 }
 
@@ -162,14 +178,21 @@ pub(super) fn put_back(
     reverted
 }
 
-/// Whether `entry` is one of `foreign`, or changed along with one: then it belongs to whoever changed that.
+/// Whether `entry` is one of `foreign`, or changed along with one: then it belongs to whoever changed that. So does a
+/// route of our making of which somebody else says something.
 fn is_foreign(entry: &Entry, foreign: &[&Entry]) -> bool {
     let along = |cause: &&Entry| {
         let knob = knobs::find(&cause.knob);
         is_within(&entry.instance, &cause.instance)
             && knob.is_some_and(|knob| knob.changes.contains(&entry.knob.as_str()))
     };
-    foreign.contains(&entry) || (entry.is_along && foreign.iter().any(along))
+    let access = |entry: &Entry| knobs::find(&entry.knob).map(|knob| knob.access);
+    let says = |metric: &&Entry| {
+        metric.instance == entry.instance && matches!(access(metric), Some(Access::Route(_)))
+    };
+    foreign.contains(&entry)
+        || (entry.is_along && foreign.iter().any(along))
+        || (access(entry) == Some(OWN_ROUTE) && foreign.iter().any(says))
 }
 
 /// Whether `entry` is what a prefix's own route says, which had none before and has none now: what another route says

@@ -1,6 +1,7 @@
 //! Applying and taking back on a table instead of a kernel, for what the kernel of a test has not.
 
 use super::*;
+use crate::journal::Kept;
 use crate::system::Value;
 use std::collections::BTreeMap;
 
@@ -249,12 +250,14 @@ fn what_is_not_taken_is_no_failure_and_verified_as_such() {
     table.put("vm.swappiness", "", "60");
     table.put("nic.ring_rx", "eth0", "256");
     let wanted = profile("nic.ring_rx = 300\nvm.swappiness = 10");
-    let refused = || match crate::journal::read(&path).unwrap() {
-        Kept::Journal(kept) => kept.refused,
+    let kept = || match crate::journal::read(&path).unwrap() {
+        Kept::Journal(kept) => kept,
         other => panic!("{other:?}"),
     };
+    let refused = || kept().refused;
     let applied = apply(&mut table, &path, &wanted, &mut |_| {}).unwrap();
     assert_eq!((applied.done, applied.failures()), (1, 0));
+    assert_eq!(kept().entries.len(), 1, "what was not written is nothing to take back");
     let plan = verified(&mut table, &wanted, &refused());
     assert_eq!((plan.steps.len(), plan.good), (0, 1));
     let why = Obstacle::Refused("not in this kernel".to_owned());
@@ -281,12 +284,33 @@ fn what_is_forgotten_is_told() {
     table.refuses = Some("nic.ring_rx");
     let mut events = Vec::new();
     assert_eq!(revert(&mut table, &journal, false, &mut |_| {}).unwrap().left.len(), 1);
+    let Kept::Journal(left) = crate::journal::read(&journal).unwrap() else { panic!("it is left") };
+    assert!(!left.is_of_something() && left.wanted.is_empty(), "nothing is applied: {left:?}");
     let forgotten = forget(&mut table, &journal, &mut |it| events.push(it)).unwrap();
     assert_eq!((forgotten.left.len(), journal.exists()), (1, false));
     let expected =
         Event::Forgotten { place: "nic.ring_rx[eth0]".to_owned(), old: "256".to_owned() };
     assert_eq!(events.last(), Some(&expected));
     assert!(forget(&mut table, &journal, &mut |_| {}).unwrap().is_nothing);
+}
+
+#[test]
+fn what_every_namespace_has_is_put_back_of_one_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tune.json");
+    let mut table = Table::default();
+    table.put("vm.swappiness", "", "60");
+    table.put("net.ipv4.tcp_retries2", "", "15");
+    let wanted = profile("vm.swappiness = 10\nnet.ipv4.tcp_retries2 = 9");
+    apply(&mut table, &path, &wanted, &mut |_| {}).unwrap();
+    let mut value: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    value["namespace"] = 1.into();
+    std::fs::write(&path, value.to_string()).unwrap();
+    let forgotten = forget(&mut table, &path, &mut |_| {}).unwrap();
+    assert_eq!((forgotten.back, forgotten.left.len(), path.exists()), (1, 1, false));
+    let text = |id| table.values[&(knobs::find(id).unwrap().id, String::new())].as_str();
+    assert_eq!((text("vm.swappiness"), text("net.ipv4.tcp_retries2")), ("60", "9"));
 }
 
 #[test]
