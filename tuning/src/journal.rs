@@ -127,9 +127,13 @@ impl Journal {
     pub fn new() -> io::Result<Self> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let namespace = fs::metadata("/proc/thread-self/ns/net")?.ino();
-        Ok(Self {
+        Ok(Self::empty(boot.trim().to_owned(), namespace))
+    }
+
+    fn empty(boot: String, namespace: u64) -> Self {
+        Self {
             version: VERSION,
-            boot: boot.trim().to_owned(),
+            boot,
             namespace,
             profile: String::new(),
             routes: Vec::new(),
@@ -140,7 +144,7 @@ impl Journal {
             said: BTreeMap::new(),
             asked: Vec::new(),
             entries: Vec::new(),
-        })
+        }
     }
 
     /// Whether it is of another network namespace than the calling thread's.
@@ -164,20 +168,7 @@ impl Journal {
     /// What is left of it after taking back: these entries, and nothing that is applied.
     #[must_use]
     pub fn left(self, entries: Vec<Entry>) -> Self {
-        Self {
-            version: self.version,
-            boot: self.boot,
-            namespace: self.namespace,
-            profile: String::new(),
-            routes: Vec::new(),
-            wanted: Vec::new(),
-            process: None,
-            refused: Vec::new(),
-            policies: None,
-            said: BTreeMap::new(),
-            asked: Vec::new(),
-            entries,
-        }
+        Self { entries, ..Self::empty(self.boot, self.namespace) }
     }
 
     /// Adds a place, or says what is written there now (`None`: it may change along with another): what was there first
