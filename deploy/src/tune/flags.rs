@@ -63,9 +63,9 @@ device), denied (not readable), per socket (lastmile sets it; the default is sho
   lastmile tune apply --profile edge --pid 1234      limits of a running process too
   lastmile tune apply --tcp-policy policy.toml       a route for each prefix of policies, no more
 
-Routes say initcwnd, initrwnd, rto-min and congestion of a policy; for the rest there is
-`lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file that has changed
-is applied again: what it said before is put back first.
+Routes say initcwnd, initrwnd, rto-min and congestion of a policy, for up to 256 prefixes; for the
+rest there is `lastmile edge --tcp-policy FILE`. The longest prefix counts, and no other. A file
+that has changed is applied again: what it said before is put back first.
 
 Profile and policies are in force together: the one that is not named is that of the journal, and is
 set again where it differs. `revert` ends both.
