@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How long all scenarios of a set may repeat measurements that were late, so that the set ends within 5 minutes on a
 /// machine that is never quiet; what is still late then is told as noisy.
-const REPEATING_MAX: Duration = Duration::from_secs(40);
+const REPEATING_MAX: Duration = Duration::from_secs(20);
 
 /// Flags of `lastmile bench wan run`.
 #[derive(Args, Clone, Debug)]
